@@ -1,0 +1,46 @@
+#pragma once
+
+// The limits of the name server, in one place. Sizes in octets unless the name says otherwise.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace dns {
+
+// RFC 1035 2.3.4.
+inline constexpr std::size_t kNameMax = 255;
+inline constexpr std::size_t kLabelMax = 63;
+inline constexpr std::size_t kLabelsMax = 127;
+
+inline constexpr std::size_t kHeaderSize = 12;
+inline constexpr std::size_t kOptSize = 11;           ///< root, type, class, ttl, rdlength 0
+inline constexpr std::size_t kMessageMax = 65535;     ///< RFC 1035 4.2.2
+inline constexpr std::size_t kUdpPlainMax = 512;      ///< RFC 1035 4.2.1
+inline constexpr std::size_t kUdpResponseMax = 1232;  ///< RFC 9715: never a fragment
+inline constexpr std::size_t kUdpQueryMax = 1500;     ///< longer datagrams are cut and refused
+
+/// Additional records that a query may carry before it is called malformed: OPT and one more.
+inline constexpr unsigned kQueryAdditionalMax = 2;
+
+/// CNAME and DNAME steps within one answer. NSD stops at 18, gdnsd at 16.
+inline constexpr unsigned kChainMax = 12;
+
+// What a zone may hold. Records of one RRset and types of one name are capped because both are
+// walked on every answer (the class of CVE-2024-1737).
+inline constexpr std::size_t kRecordsPerSetMax = 100;
+inline constexpr std::size_t kTypesPerNameMax = 100;
+inline constexpr std::size_t kRecordsPerZoneMax = 4'000'000;
+inline constexpr std::size_t kRecordTextMax = 64 * 1024;
+
+/// RFC 2181 8: a TTL is 31 bits.
+inline constexpr std::uint32_t kTtlMax = 0x7fffffff;
+
+/// A steered RRset with its header, the longest question and OPT fits in kUdpResponseMax.
+inline constexpr std::size_t kSteeredImageMax =
+    kUdpResponseMax - kHeaderSize - (kNameMax + 4) - kOptSize;
+/// Records of a steered RRset (L of STEERING 5.2).
+inline constexpr std::size_t kSteeredRecordsMax = 40;
+/// Ready-made record orders of one variant.
+inline constexpr std::size_t kRotationsMax = 16;
+
+}  // namespace dns

@@ -1,0 +1,252 @@
+#include "dns/wire.h"
+
+#include "dns/name.h"
+
+namespace dns {
+namespace {
+
+constexpr std::uint32_t kOptDnssecOk = 0x8000;
+
+// Walks a packet. Every read checks what is left first.
+struct Reader {
+    const std::byte* at;
+    const std::byte* end;
+
+    [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end - at); }
+
+    [[nodiscard]] std::uint16_t take_u16() noexcept {
+        const std::uint16_t value = load_u16(at);
+        at += 2;
+        return value;
+    }
+};
+
+// The question's name: plain labels only. A compressed first name can only point into the header.
+bool parse_question_name(Reader& reader, Query& query) noexcept {
+    const std::size_t limit = reader.left() < kNameMax ? reader.left() : kNameMax;
+    const std::byte* const from = reader.at;
+    std::size_t at = 0;
+    unsigned labels = 0;
+    while (at < limit) {
+        const auto length = std::to_integer<std::size_t>(from[at]);
+        query.name[at] = from[at];
+        if (length == 0) {
+            query.name_size = static_cast<std::uint8_t>(at + 1);
+            query.label_count = static_cast<std::uint8_t>(labels);
+            query.label_at[labels] = static_cast<std::uint8_t>(at);
+            reader.at += at + 1;
+            return true;
+        }
+        if (length > kLabelMax || length >= limit - at) {
+            return false;
+        }
+        query.label_at[labels++] = static_cast<std::uint8_t>(at);
+        for (std::size_t i = at + 1; i <= at + length; ++i) {
+            query.name[i] = lower_octet(from[i]);
+        }
+        at += length + 1;
+    }
+    return false;
+}
+
+QueryOutcome judge_type(RrType type) noexcept {
+    switch (type) {
+        case RrType::Opt:
+        case RrType::Nxname:  // RFC 9824 3.5: as a question it is malformed
+            return QueryOutcome::FormErrQuestion;
+        case RrType::Tkey:
+        case RrType::Tsig:
+        case RrType::Ixfr:
+        case RrType::Axfr:
+        case RrType::Mailb:
+        case RrType::Maila:
+            return QueryOutcome::RefusedType;
+        default:
+            return QueryOutcome::Ok;
+    }
+}
+
+// The options only have to fill the OPT; none is known, and unknown ones are ignored.
+bool options_fill(Reader options) noexcept {
+    while (options.left() != 0) {
+        if (options.left() < 4) {
+            return false;
+        }
+        options.at += 2;
+        const std::uint16_t length = options.take_u16();
+        if (length > options.left()) {
+            return false;
+        }
+        options.at += length;
+    }
+    return true;
+}
+
+// The OPT record after its (root) name: RFC 6891 6.1.2.
+QueryOutcome parse_opt(Reader& reader, Query& query, std::uint8_t& version) noexcept {
+    if (query.has_opt) {
+        return QueryOutcome::FormErrTwoOpts;
+    }
+    const std::uint16_t udp_size = reader.take_u16();
+    const std::uint16_t high = reader.take_u16();
+    const std::uint16_t low = reader.take_u16();
+    const std::uint16_t length = reader.take_u16();
+    if (length > reader.left()) {
+        return QueryOutcome::FormErrAdditional;
+    }
+    if (!options_fill(Reader{reader.at, reader.at + length})) {
+        return QueryOutcome::FormErrOpt;
+    }
+    reader.at += length;
+    query.has_opt = true;
+    query.udp_size = udp_size;
+    query.dnssec_ok = (low & kOptDnssecOk) != 0;
+    version = static_cast<std::uint8_t>(high & 0xff);
+    return QueryOutcome::Ok;
+}
+
+// Skips a record's name: labels, at most one pointer at its end. Nothing follows the pointer.
+bool skip_name(Reader& reader) noexcept {
+    while (reader.left() != 0) {
+        const auto length = std::to_integer<std::size_t>(*reader.at);
+        if (length == 0) {
+            ++reader.at;
+            return true;
+        }
+        if (length >= 0xc0) {
+            if (reader.left() < 2) {
+                return false;
+            }
+            reader.at += 2;
+            return true;
+        }
+        if (length > kLabelMax || length + 1 > reader.left()) {
+            return false;
+        }
+        reader.at += length + 1;
+    }
+    return false;
+}
+
+QueryOutcome parse_additional(Reader& reader, Query& query, std::uint8_t& version) noexcept {
+    const bool at_root = reader.left() != 0 && *reader.at == std::byte{0};
+    if (!skip_name(reader) || reader.left() < 10) {
+        return QueryOutcome::FormErrAdditional;
+    }
+    const auto type = static_cast<RrType>(reader.take_u16());
+    if (type == RrType::Opt) {
+        return at_root ? parse_opt(reader, query, version) : QueryOutcome::FormErrOpt;
+    }
+    reader.at += 6;
+    const std::uint16_t length = reader.take_u16();
+    if (length > reader.left()) {
+        return QueryOutcome::FormErrAdditional;
+    }
+    reader.at += length;
+    const bool signature = type == RrType::Tsig || type == RrType::Sig;
+    return signature ? QueryOutcome::RefusedSignature : QueryOutcome::FormErrAdditional;
+}
+
+}  // namespace
+
+std::string_view outcome_name(QueryOutcome outcome) noexcept {
+    static constexpr std::array<std::string_view, kQueryOutcomes> kNames = {"ok",
+                                                                            "ignore-short",
+                                                                            "ignore-response",
+                                                                            "notimp-opcode",
+                                                                            "formerr-counts",
+                                                                            "formerr-name",
+                                                                            "formerr-question",
+                                                                            "formerr-additional",
+                                                                            "formerr-opt",
+                                                                            "formerr-two-opts",
+                                                                            "formerr-trailing",
+                                                                            "bad-version",
+                                                                            "refused-signature",
+                                                                            "refused-class",
+                                                                            "refused-type"};
+    return kNames[static_cast<std::size_t>(outcome)];
+}
+
+OutcomeAction outcome_action(QueryOutcome outcome) noexcept {
+    switch (outcome) {
+        case QueryOutcome::IgnoreShort:
+        case QueryOutcome::IgnoreResponse:
+            return {false, Rcode::NoError};
+        case QueryOutcome::NotImpOpcode:
+            return {true, Rcode::NotImp};
+        case QueryOutcome::FormErrCounts:
+        case QueryOutcome::FormErrName:
+        case QueryOutcome::FormErrQuestion:
+        case QueryOutcome::FormErrAdditional:
+        case QueryOutcome::FormErrOpt:
+        case QueryOutcome::FormErrTwoOpts:
+        case QueryOutcome::FormErrTrailing:
+            return {true, Rcode::FormErr};
+        case QueryOutcome::BadVersion:
+            return {true, Rcode::BadVers};
+        case QueryOutcome::RefusedSignature:
+        case QueryOutcome::RefusedClass:
+        case QueryOutcome::RefusedType:
+            return {true, Rcode::Refused};
+        case QueryOutcome::Ok:
+            break;
+    }
+    return {true, Rcode::NoError};
+}
+
+QueryOutcome parse_query(std::span<const std::byte> packet, Query& query) noexcept {
+    query.has_question = false;
+    query.has_opt = false;
+    query.dnssec_ok = false;
+    if (packet.size() < kHeaderSize) {
+        return QueryOutcome::IgnoreShort;
+    }
+    query.id = load_u16(packet.data());
+    query.flags = load_u16(packet.data() + 2);
+    if ((query.flags & kFlagResponse) != 0) {
+        return QueryOutcome::IgnoreResponse;
+    }
+    if ((query.flags & kFlagOpcode) != 0) {
+        return QueryOutcome::NotImpOpcode;
+    }
+    const std::uint16_t authority_count = load_u16(packet.data() + 8);
+    const std::uint16_t additional_count = load_u16(packet.data() + 10);
+    if (load_u16(packet.data() + 4) != 1 || load_u16(packet.data() + 6) != 0 ||
+        authority_count > 1 || additional_count > kQueryAdditionalMax) {
+        return QueryOutcome::FormErrCounts;
+    }
+    Reader reader{packet.data() + kHeaderSize, packet.data() + packet.size()};
+    if (!parse_question_name(reader, query)) {
+        return QueryOutcome::FormErrName;
+    }
+    if (reader.left() < 4) {
+        return QueryOutcome::FormErrQuestion;
+    }
+    query.type = static_cast<RrType>(reader.take_u16());
+    query.rr_class = static_cast<RrClass>(reader.take_u16());
+    query.has_question = true;
+    if (authority_count != 0) {
+        // Only an IXFR question has one (RFC 1995 3), and that is refused whatever it holds.
+        return query.type == RrType::Ixfr ? QueryOutcome::RefusedType : QueryOutcome::FormErrCounts;
+    }
+    std::uint8_t version = 0;
+    for (unsigned i = 0; i < additional_count; ++i) {
+        const QueryOutcome outcome = parse_additional(reader, query, version);
+        if (outcome != QueryOutcome::Ok) {
+            return outcome;
+        }
+    }
+    if (reader.left() != 0) {
+        return QueryOutcome::FormErrTrailing;
+    }
+    if (version != 0) {
+        return QueryOutcome::BadVersion;
+    }
+    if (query.rr_class != RrClass::In) {
+        return QueryOutcome::RefusedClass;
+    }
+    return judge_type(query.type);
+}
+
+}  // namespace dns
