@@ -1,0 +1,70 @@
+#pragma once
+
+// SegmentEncoder: turns frames into the bytes of one segment, at their final offsets. It touches no
+// file: whoever owns it writes the bytes it appends, in order, to every replica.
+//
+// The encoder keeps the running SHA-256 and the index, so that a seal costs one pass over nothing.
+// Thread rule: one thread at a time. Limits: format.h.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/result.h"
+#include "storage/segment/frame.h"
+
+namespace storage {
+
+/// See the top of this file.
+class SegmentEncoder {
+  public:
+    /// Invalid: no replica, too many, min_copies 0 or over the replicas, no writer's name or one
+    /// over kWriterNameMax, generation 0, a nil segment id.
+    [[nodiscard]] static base::Result<SegmentEncoder> create(SegmentHeader header);
+
+    /// Appends the segment header's bytes. Call once, first.
+    void begin(Bytes& out);
+
+    /// Appends one frame and says where it lies. Errors leave encoder and `out` as they were:
+    /// TooLarge (the message, envelope or summary is over its limit), Busy (the segment is full:
+    /// rotate), Invalid (a nil id, a type that is neither Message nor Journal).
+    [[nodiscard]] base::Result<FrameLocation> append(const FrameInput& frame, Bytes& out);
+
+    /// Appends the abort frame that cancels `target`. Errors as append.
+    [[nodiscard]] base::Result<FrameLocation> append_abort(const AbortTarget& target,
+                                                           std::uint64_t now_us,
+                                                           const MailServerId& server,
+                                                           Bytes& out);
+
+    /// Appends the seal; nothing may be appended after it.
+    void seal(Bytes& out);
+
+    [[nodiscard]] const SegmentHeader& header() const noexcept { return header_; }
+
+    /// Where the next frame begins: the size of all that was appended so far.
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+    [[nodiscard]] std::size_t frames() const noexcept { return index_.size(); }
+
+  private:
+    explicit SegmentEncoder(SegmentHeader header);
+
+    void account(std::span<const std::byte> bytes);
+
+    SegmentHeader header_;
+    base::Sha256 digest_;
+    std::vector<IndexEntry> index_;
+    std::uint64_t size_ = 0;
+    bool sealed_ = false;
+};
+
+/// The bytes of a seal behind `data_size` bytes with that digest and index: for a successor that
+/// seals what it read. Deterministic: the same segment gives the same seal.
+[[nodiscard]] base::Result<Bytes> encode_seal(const SegmentHeader& header, const Seal& seal);
+
+/// Bytes of a header; Invalid as SegmentEncoder::create.
+[[nodiscard]] base::Result<Bytes> encode_header(const SegmentHeader& header);
+
+}  // namespace storage
