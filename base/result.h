@@ -19,25 +19,27 @@ namespace base {
 /// What kind of thing went wrong. Temporary kinds may succeed when tried again (see is_temporary).
 enum class Errc : std::uint8_t {
     // permanent: the same call will fail again
-    Invalid,        ///< malformed input, bad argument, constraint refused it
-    NotFound,       ///< no such thing
-    Exists,         ///< is there already
-    Refused,        ///< a rule says no (permission, blocklist, ACL)
-    TooLarge,       ///< over a limit
-    Corrupt,        ///< bytes do not match their checksum or format
-    Unsupported,    ///< this build or peer cannot do it
+    Invalid,      ///< malformed input, bad argument, constraint refused it
+    NotFound,     ///< no such thing
+    Exists,       ///< is there already
+    Refused,      ///< a rule says no (permission, blocklist, ACL)
+    TooLarge,     ///< over a limit
+    Corrupt,      ///< bytes do not match their checksum or format
+    Unsupported,  ///< this build or peer cannot do it
     // temporary: try again, maybe elsewhere
-    Timeout,        ///< a deadline passed; the outcome may be unknown
-    Unavailable,    ///< peer, database or path is away; nothing happened
-    UnknownOutcome, ///< the request was sent, the answer was lost (a commit, for one)
-    Busy,           ///< a queue or a limit is full
-    Io,             ///< the operating system reported an error
-    Closed,         ///< the peer closed
-    Cancelled,      ///< we are shutting down
+    Timeout,         ///< a deadline passed; the outcome may be unknown
+    Unavailable,     ///< peer, database or path is away; nothing happened
+    UnknownOutcome,  ///< the request was sent, the answer was lost (a commit, for one)
+    Busy,            ///< a queue or a limit is full
+    Io,              ///< the operating system reported an error
+    Closed,          ///< the peer closed
+    Cancelled,       ///< we are shutting down
 };
 
 /// True if trying again later may succeed. Unsure counts as temporary.
-[[nodiscard]] constexpr bool is_temporary(Errc code) noexcept { return code >= Errc::Timeout; }
+[[nodiscard]] constexpr bool is_temporary(Errc code) noexcept {
+    return code >= Errc::Timeout;
+}
 
 /// "invalid", "timeout", ...: for logs and --json.
 [[nodiscard]] std::string_view errc_name(Errc code) noexcept;
@@ -52,8 +54,11 @@ struct Done {};
 template <typename T>
 class [[nodiscard]] Result {
   public:
-    Result(T value) : state_(std::move(value)) {}        // NOLINT(google-explicit-constructor): return value;
-    Result(Error error) : state_(std::move(error)) {}    // NOLINT(google-explicit-constructor): return Error{};
+    Result(T value)
+        : state_(std::move(value)) {}  // NOLINT(google-explicit-constructor): return value;
+
+    Result(Error error)
+        : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor): return Error{};
 
     explicit operator bool() const noexcept { return std::holds_alternative<T>(state_); }
 
