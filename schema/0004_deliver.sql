@@ -1,0 +1,325 @@
+-- The one delivery function, and what it stands on. Agents, their retries and trackers all call it;
+-- nothing else writes message, delivery or a new UID of a delivered message.
+
+-- Description of a segment, as an agent or a tracker knows it:
+--   {"id": uuid, "writer": text, "boot_epoch": n, "generation": n, "first_frame": n, "min_copies": n,
+--    "opened_at": time, "state": "open" | "sealed", "length": n, "sealed_at": time,
+--    "replicas": [{"storage_server": name, "state": text, "durable_length": n, "reason": text}],
+--    "owed": [{"storage_server": name, "reason": text}]}
+-- Said twice, it changes nothing. A state only moves on: open, sealed; a replica does not become
+-- active again by being said to be, that takes a repair.
+CREATE FUNCTION catalog.note_segments(p_segments jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    s jsonb;
+    a_segment uuid;
+BEGIN
+    FOR s IN SELECT e FROM jsonb_array_elements(p_segments) AS e ORDER BY e ->> 'id' LOOP
+        a_segment := (s ->> 'id')::uuid;
+        INSERT INTO catalog.segment AS old
+               (id, writer, boot_epoch, generation, state, length, first_frame, catalogued_to,
+                min_copies, opened_at, sealed_at)
+        VALUES (a_segment, s ->> 'writer', (s ->> 'boot_epoch')::bigint,
+                coalesce((s ->> 'generation')::integer, 1), coalesce(s ->> 'state', 'open'),
+                coalesce((s ->> 'length')::bigint, 0), (s ->> 'first_frame')::bigint,
+                (s ->> 'first_frame')::bigint, (s ->> 'min_copies')::smallint,
+                (s ->> 'opened_at')::timestamptz, (s ->> 'sealed_at')::timestamptz)
+        ON CONFLICT (id) DO UPDATE
+           SET state = excluded.state, length = excluded.length, sealed_at = excluded.sealed_at
+         WHERE old.state = 'open' AND (excluded.state = 'sealed' OR excluded.length > old.length);
+
+        INSERT INTO catalog.segment_replica AS old
+               (segment_id, storage_server_id, generation, state, durable_length, reason)
+        SELECT a_segment, v.id, coalesce((s ->> 'generation')::integer, 1),
+               coalesce(r ->> 'state', 'active'), coalesce((r ->> 'durable_length')::bigint, 0),
+               coalesce(r ->> 'reason', '')
+          FROM jsonb_array_elements(coalesce(s -> 'replicas', '[]')) AS r
+          JOIN directory.storage_server v ON v.name = r ->> 'storage_server'
+         ORDER BY v.id
+        ON CONFLICT (segment_id, storage_server_id) DO UPDATE
+           SET state = CASE excluded.state WHEN 'active' THEN old.state ELSE excluded.state END,
+               reason = CASE excluded.state WHEN 'active' THEN old.reason ELSE excluded.reason END,
+               durable_length = greatest(old.durable_length, excluded.durable_length),
+               changed_at = now()
+         WHERE old.generation = excluded.generation
+           AND (excluded.durable_length > old.durable_length
+                OR excluded.state NOT IN ('active', old.state));
+
+        INSERT INTO catalog.copy_owed (segment_id, storage_server_id, reason)
+        SELECT a_segment, v.id, o ->> 'reason'
+          FROM jsonb_array_elements(coalesce(s -> 'owed', '[]')) AS o
+          JOIN directory.storage_server v ON v.name = o ->> 'storage_server'
+         ORDER BY v.id
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION catalog.note_segments(jsonb) IS 'Records segments, the states of their replicas and the copies owed; idempotent';
+
+CREATE FUNCTION catalog.next_commit(p_committer text, p_seen bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    allotted bigint;
+BEGIN
+    PERFORM catalog.require_lineage();
+    UPDATE catalog.commit_mark m SET sequence = nextval('catalog.commit_sequence'), at = now()
+     WHERE m.committer = p_committer AND m.sequence >= p_seen
+    RETURNING m.sequence INTO allotted;
+    IF FOUND THEN
+        RETURN allotted;
+    END IF;
+    IF p_seen > 0 THEN
+        RAISE EXCEPTION 'the catalog lacks commit % of %: call catalog.jump() first', p_seen, p_committer
+            USING ERRCODE = 'RT003';
+    END IF;
+    INSERT INTO catalog.commit_mark (committer, sequence)
+    VALUES (p_committer, nextval('catalog.commit_sequence'))
+    ON CONFLICT (committer) DO UPDATE SET sequence = excluded.sequence, at = now()
+    RETURNING sequence INTO allotted;
+    RETURN allotted;
+END
+$$;
+COMMENT ON FUNCTION catalog.next_commit(text, bigint) IS 'The sequence of this transaction; RT003 if what the committer has seen committed is not here';
+
+CREATE FUNCTION catalog.dead_letter_mailbox(an_address text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    domain_name text := lower(substring(an_address FROM '[^@]*$'));
+    found_id bigint;
+BEGIN
+    INSERT INTO catalog.mailbox (dead_letter_of, name) VALUES (domain_name, 'Dead letters')
+    ON CONFLICT (dead_letter_of) DO NOTHING;
+    SELECT m.id INTO found_id FROM catalog.mailbox m WHERE m.dead_letter_of = domain_name;
+    RETURN found_id;
+END
+$$;
+
+-- Delivers many messages to many recipients in one transaction. See README.md for the contract.
+--
+-- Order of locks, the same in every writer of mailboxes: commit mark of the committer, segments,
+-- mailboxes by id, deliveries by key. Two calls can wait for one another, never in a circle.
+--
+-- The settings are those that keep one plan, by index, for tables of any size: with a custom plan a
+-- call costs a planning each time, and a generic plan under default settings reads whole tables.
+CREATE FUNCTION catalog.deliver(
+    p_mode              text,            -- 'accept' or 'catch_up'
+    p_committer         text,
+    p_seen              bigint,
+    p_segments          jsonb,           -- null, or as catalog.note_segments() takes it
+    p_message_ids       uuid[],
+    p_kinds             smallint[],
+    p_segment_ids       uuid[],
+    p_frame_offsets     bigint[],
+    p_frame_lengths     bigint[],
+    p_message_sizes     bigint[],
+    p_summary_sizes     integer[],
+    p_received_at       timestamptz[],
+    p_servers           text[],
+    p_senders           text[],
+    p_recipient_of      integer[],       -- position of the message in the arrays above, from 1
+    p_recipients        text[],
+    p_account_ids       bigint[],        -- 0: look the recipient up
+    p_mailboxes         text[],          -- empty: INBOX
+    p_flags             smallint[],
+    p_keywords          text[],          -- separated by one space
+    p_internal_dates    timestamptz[],   -- null: received_at
+    p_covered_segments  uuid[],          -- stretches of segments whose frames are all in this call
+    p_covered_from      bigint[],
+    p_covered_to        bigint[]
+) RETURNS TABLE (recipient integer, outcome text, reason text, mailbox_id bigint,
+                 uid_validity bigint, uid bigint, modseq bigint, commit_sequence bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_commit bigint;
+    v_count integer := coalesce(cardinality(p_recipient_of), 0);
+    v_account bigint[];       -- per recipient; null: there is none
+    v_had_mailbox bigint[];   -- per recipient: delivered before, as what
+    v_had_uid bigint[];
+    v_over boolean[];         -- per recipient: over quota
+    v_mailbox bigint[];       -- per recipient: where to
+    v_reason text[];          -- per recipient: why the message is refused
+    v_refused boolean[];      -- per message
+    v_locked bigint[];
+    v_wanted integer;
+BEGIN
+    IF p_mode NOT IN ('accept', 'catch_up') THEN
+        RAISE EXCEPTION 'unknown mode %', p_mode USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    v_commit := catalog.next_commit(p_committer, p_seen);
+    IF p_segments IS NOT NULL THEN
+        PERFORM catalog.note_segments(p_segments);
+    END IF;
+    -- Only over what is contiguous: after a lost commit the mark stays, and a tracker reads on from
+    -- there. An unknown segment is an error, or its frames would never be found.
+    FOR i IN 1 .. coalesce(cardinality(p_covered_segments), 0) LOOP
+        UPDATE catalog.segment s
+           SET catalogued_to = p_covered_to[i]
+         WHERE s.id = p_covered_segments[i] AND p_covered_to[i] > s.catalogued_to
+           AND s.catalogued_to >= p_covered_from[i];
+        IF NOT FOUND AND NOT EXISTS (SELECT FROM catalog.segment s WHERE s.id = p_covered_segments[i]) THEN
+            RAISE EXCEPTION 'segment % is not known', p_covered_segments[i] USING ERRCODE = 'RT001';
+        END IF;
+    END LOOP;
+    v_refused := array_fill(false, ARRAY[coalesce(cardinality(p_message_ids), 0)]);
+
+    -- Whose is it, and have they got it already?
+    SELECT array_agg(x.account ORDER BY x.i), array_agg(x.mailbox_id ORDER BY x.i),
+           array_agg(x.uid ORDER BY x.i), array_agg(x.over ORDER BY x.i)
+      INTO v_account, v_had_mailbox, v_had_uid, v_over
+      FROM (SELECT r.i, a.id AS account, d.mailbox_id, d.uid,
+                   coalesce(a.quota_bytes < p_message_sizes[r.m] +
+                            (SELECT coalesce(sum(b.bytes), 0) FROM catalog.mailbox b
+                              WHERE b.account_id = a.id), false) AS over
+              FROM unnest(p_recipient_of, p_recipients, p_account_ids) WITH ORDINALITY
+                   AS r(m, recipient, account_id, i)
+              LEFT JOIN directory.account a
+                     ON a.id = CASE r.account_id WHEN 0 THEN directory.account_of(r.recipient)
+                                                 ELSE r.account_id END
+              LEFT JOIN catalog.delivery d
+                     ON d.message_id = p_message_ids[r.m]
+                    AND d.account_id = coalesce(a.id, nullif(r.account_id, 0))
+            ) AS x;
+
+    FOR attempt IN 1 .. 3 LOOP
+        -- Where to? An INBOX is made by the first delivery, another mailbox by its owner.
+        INSERT INTO catalog.mailbox (account_id, name)
+        SELECT a.id, 'INBOX'
+          FROM directory.account a
+         WHERE a.id = ANY (v_account)
+           AND NOT EXISTS (SELECT FROM catalog.mailbox b WHERE b.account_id = a.id AND b.name = 'INBOX')
+         ORDER BY a.id
+           FOR KEY SHARE OF a
+        ON CONFLICT (account_id, name) DO NOTHING;
+
+        SELECT array_agg(coalesce(b.id, CASE p_mode WHEN 'catch_up' THEN inbox.id END) ORDER BY r.i)
+          INTO v_mailbox
+          FROM unnest(v_account, p_mailboxes) WITH ORDINALITY AS r(account, name, i)
+          LEFT JOIN catalog.mailbox b
+                 ON b.account_id = r.account AND b.name = CASE r.name WHEN '' THEN 'INBOX' ELSE r.name END
+          LEFT JOIN catalog.mailbox inbox ON inbox.account_id = r.account AND inbox.name = 'INBOX';
+
+        v_reason := array_fill(NULL::text, ARRAY[v_count]);
+        FOR i IN 1 .. v_count LOOP
+            CONTINUE WHEN v_had_mailbox[i] IS NOT NULL;
+            IF p_mode = 'catch_up' THEN
+                IF v_mailbox[i] IS NULL THEN
+                    v_mailbox[i] := catalog.dead_letter_mailbox(p_recipients[i]);
+                    v_account[i] := coalesce(nullif(p_account_ids[i], 0), -v_mailbox[i]);
+                    v_reason[i] := 'no_account';
+                END IF;
+            ELSE
+                v_reason[i] := CASE WHEN v_account[i] IS NULL THEN 'no_account'
+                                    WHEN v_over[i] THEN 'over_quota'
+                                    WHEN v_mailbox[i] IS NULL THEN 'no_mailbox' END;
+                IF v_reason[i] IS NOT NULL THEN
+                    v_refused[p_recipient_of[i]] := true;
+                END IF;
+            END IF;
+        END LOOP;
+
+        SELECT count(DISTINCT w.mailbox) INTO v_wanted
+          FROM unnest(v_mailbox, p_recipient_of, v_had_mailbox) AS w(mailbox, m, had)
+         WHERE w.had IS NULL AND NOT v_refused[w.m];
+        SELECT coalesce(array_agg(l.id), '{}') INTO v_locked
+          FROM (SELECT b.id FROM catalog.mailbox b
+                 WHERE b.id = ANY (ARRAY(SELECT w.mailbox
+                                           FROM unnest(v_mailbox, p_recipient_of, v_had_mailbox)
+                                                AS w(mailbox, m, had)
+                                          WHERE w.had IS NULL AND NOT v_refused[w.m]))
+                 ORDER BY b.id FOR NO KEY UPDATE) AS l;
+        EXIT WHEN cardinality(v_locked) = v_wanted;
+        -- A mailbox or an account went away between the look and the lock: look again.
+        IF attempt = 3 THEN
+            RAISE EXCEPTION 'mailboxes change too fast' USING ERRCODE = 'serialization_failure';
+        END IF;
+        SELECT array_agg(a.id ORDER BY r.i) INTO v_account
+          FROM unnest(v_account) WITH ORDINALITY AS r(account, i)
+          LEFT JOIN directory.account a ON a.id = r.account;
+    END LOOP;
+
+    INSERT INTO catalog.message
+           (id, kind, segment_id, frame_offset, frame_length, message_size, summary_size,
+            received_at, server, sender)
+    SELECT m.id, m.kind, m.segment_id, m.frame_offset, m.frame_length, m.message_size,
+           m.summary_size, m.received_at, m.server, m.sender
+      FROM unnest(p_message_ids, p_kinds, p_segment_ids, p_frame_offsets, p_frame_lengths,
+                  p_message_sizes, p_summary_sizes, p_received_at, p_servers, p_senders)
+           WITH ORDINALITY AS m(id, kind, segment_id, frame_offset, frame_length, message_size,
+                                summary_size, received_at, server, sender, i)
+     WHERE NOT v_refused[m.i]
+     ORDER BY m.id
+    ON CONFLICT (id) DO NOTHING;
+
+    RETURN QUERY
+    WITH wanted AS (
+        -- One row for a message and an account, however many of its addresses were named.
+        SELECT DISTINCT ON (r.m, r.account) r.i, r.m, r.account, r.mailbox, r.recipient
+          FROM unnest(p_recipient_of, v_account, v_mailbox, p_recipients, v_had_mailbox)
+               WITH ORDINALITY AS r(m, account, mailbox, recipient, had, i)
+         WHERE r.had IS NULL AND NOT v_refused[r.m]
+         ORDER BY r.m, r.account, r.i
+    ), numbered AS (
+        SELECT w.*, b.uid_validity, b.highest_modseq + 1 AS modseq,
+               b.uid_next - 1 + row_number() OVER (PARTITION BY w.mailbox ORDER BY w.m, w.i) AS uid
+          FROM wanted w JOIN catalog.mailbox b ON b.id = w.mailbox AND b.id = ANY (v_locked)
+    ), placed AS (
+        INSERT INTO catalog.delivery AS d (message_id, account_id, recipient, mailbox_id, uid)
+        SELECT p_message_ids[n.m], n.account, n.recipient, n.mailbox, n.uid
+          FROM numbered n
+         ORDER BY 1, 2
+        ON CONFLICT (message_id, account_id) DO NOTHING
+        RETURNING d.message_id, d.account_id
+    ), fresh AS (
+        SELECT n.*
+          FROM numbered n
+          JOIN placed p ON p.message_id = p_message_ids[n.m] AND p.account_id = n.account
+    ), shown AS (
+        INSERT INTO catalog.mailbox_message
+               (mailbox_id, uid, message_id, modseq, flags, keywords, internal_date, size)
+        SELECT f.mailbox, f.uid, p_message_ids[f.m], f.modseq, p_flags[f.i],
+               string_to_array(p_keywords[f.i], ' '),
+               coalesce(p_internal_dates[f.i], p_received_at[f.m]), p_message_sizes[f.m]
+          FROM fresh f
+         ORDER BY f.mailbox, f.uid
+    ), counted AS (
+        UPDATE catalog.mailbox b
+           SET uid_next = t.uid_last + 1, highest_modseq = b.highest_modseq + 1,
+               messages = b.messages + t.messages, unseen = b.unseen + t.unseen,
+               deleted = b.deleted + t.deleted, bytes = b.bytes + t.bytes
+          FROM (SELECT f.mailbox, max(f.uid) AS uid_last, count(*) AS messages,
+                       count(*) FILTER (WHERE p_flags[f.i] & 1 = 0) AS unseen,
+                       count(*) FILTER (WHERE p_flags[f.i] & 8 <> 0) AS deleted,
+                       sum(p_message_sizes[f.m]) AS bytes
+                  FROM fresh f GROUP BY f.mailbox) AS t
+         WHERE b.id = t.mailbox AND b.id = ANY (v_locked)
+        RETURNING pg_notify('roundtable_mailbox', b.id::text)
+    ), mourned AS (
+        INSERT INTO directory.event (severity, kind, server, subject, detail)
+        SELECT 'warning', 'dead_letter', p_committer, f.recipient,
+               jsonb_build_object('message', p_message_ids[f.m], 'account', f.account,
+                                  'mailbox', f.mailbox, 'uid', f.uid)
+          FROM fresh f WHERE v_reason[f.i] IS NOT NULL
+        RETURNING pg_notify('roundtable_event', kind)
+    )
+    SELECT r.i::integer,
+           CASE WHEN v_refused[r.m] THEN 'refused'
+                WHEN r.had IS NOT NULL OR f.uid IS NULL THEN 'already'
+                WHEN v_reason[r.i] IS NOT NULL THEN 'dead_letter'
+                ELSE 'delivered' END,
+           coalesce(v_reason[r.i], ''),
+           coalesce(r.had, f.mailbox, 0), coalesce(f.uid_validity, b.uid_validity, 0),
+           coalesce(r.had_uid, f.uid, 0), coalesce(f.modseq, 0), v_commit
+      FROM unnest(p_recipient_of, v_account, v_had_mailbox, v_had_uid) WITH ORDINALITY
+           AS r(m, account, had, had_uid, i)
+      LEFT JOIN fresh f ON f.m = r.m AND f.account = r.account AND r.had IS NULL
+      LEFT JOIN catalog.mailbox b ON b.id = r.had
+     ORDER BY r.i;
+END
+$$;
+COMMENT ON FUNCTION catalog.deliver IS 'The one delivery: idempotent by (message, account); many messages in one round trip';
