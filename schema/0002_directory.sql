@@ -72,6 +72,7 @@ COMMENT ON COLUMN directory.storage_path.for_server IS 'name of the mail, access
 CREATE TABLE directory.mail_server (
     id                bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name              directory.server_name NOT NULL UNIQUE,
+    agent_id          uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
     host_name         directory.dns_name NOT NULL UNIQUE,
     address           inet CHECK (family(address) = 4 AND masklen(address) = 32),
     address6          inet CHECK (family(address6) = 6 AND masklen(address6) = 128),
@@ -83,6 +84,7 @@ CREATE TABLE directory.mail_server (
     CHECK (address IS NOT NULL OR address6 IS NOT NULL)
 );
 COMMENT ON TABLE directory.mail_server IS 'A mail agent (roundtable-mtad) and where it is reached';
+COMMENT ON COLUMN directory.mail_server.agent_id IS 'names its agent in the segments and frames that it writes';
 COMMENT ON COLUMN directory.mail_server.host_name IS 'target of its MX records and name in its greeting';
 COMMENT ON COLUMN directory.mail_server.load_port IS 'where it answers load probes; null: probed by SMTP banner alone';
 COMMENT ON COLUMN directory.mail_server.storage_server_id IS 'its own storage server, the first copy of what it accepts';
@@ -92,6 +94,7 @@ COMMENT ON COLUMN directory.mail_server.retired_at IS 'an operator has declared 
 CREATE TABLE directory.access_server (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name       directory.server_name NOT NULL UNIQUE,
+    agent_id   uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
     host_name  directory.dns_name NOT NULL UNIQUE,
     address    inet CHECK (family(address) = 4 AND masklen(address) = 32),
     address6   inet CHECK (family(address6) = 6 AND masklen(address6) = 128),
@@ -103,6 +106,7 @@ CREATE TABLE directory.access_server (
     CHECK (address IS NOT NULL OR address6 IS NOT NULL)
 );
 COMMENT ON TABLE directory.access_server IS 'An access server (roundtable-accessd) and where it is reached';
+COMMENT ON COLUMN directory.access_server.agent_id IS 'names its agent in the segments and frames that it writes (messages that clients append)';
 
 CREATE TABLE directory.name_server (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -103,6 +103,12 @@ COMMENT ON COLUMN catalog.delivery.recipient IS 'address as given by the sender;
 COMMENT ON COLUMN catalog.delivery.mailbox_id IS 'mailbox at delivery; the message may have been copied, moved or expunged since';
 CREATE TABLE catalog.delivery_default PARTITION OF catalog.delivery DEFAULT;
 
+CREATE TABLE catalog.aborted (
+    message_id uuid PRIMARY KEY,
+    at         timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE catalog.aborted IS 'Messages that were refused after their frame was written, with a durable abort frame; they are not delivered';
+
 CREATE FUNCTION catalog.first_id_of(t timestamptz) RETURNS uuid
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog
 RETURN (lpad(to_hex((extract(epoch FROM t) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;

@@ -1,54 +1,67 @@
 -- The one delivery function, and what it stands on. Agents, their retries and trackers all call it;
 -- nothing else writes message, delivery or a new UID of a delivered message.
 
--- Description of a segment, as an agent or a tracker knows it:
+-- Description of a segment, as an agent or a tracker knows it (storage servers by store_id):
 --   {"id": uuid, "writer": text, "boot_epoch": n, "generation": n, "first_frame": n, "min_copies": n,
---    "opened_at": time, "state": "open" | "sealed", "length": n, "sealed_at": time,
---    "replicas": [{"storage_server": name, "state": text, "durable_length": n, "reason": text}],
---    "owed": [{"storage_server": name, "reason": text}]}
--- Said twice, it changes nothing. A state only moves on: open, sealed; a replica does not become
--- active again by being said to be, that takes a repair.
+--    "opened_at": time, "state": "open" | "sealed" | "retired", "length": n, "sealed_at": time,
+--    "replicas": [{"store": uuid, "generation": n, "state": text, "durable_length": n, "reason": text}],
+--    "owed": [{"store": uuid, "reason": text}]}
+-- Said twice, it changes nothing. States only move on: open, sealed or retired; a replica does not
+-- become active again by being said to be, that takes a file of a higher generation or a repair.
 CREATE FUNCTION catalog.note_segments(p_segments jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     s jsonb;
     a_segment uuid;
+    a_generation integer;
 BEGIN
     FOR s IN SELECT e FROM jsonb_array_elements(p_segments) AS e ORDER BY e ->> 'id' LOOP
         a_segment := (s ->> 'id')::uuid;
+        a_generation := coalesce((s ->> 'generation')::integer, 1);
         INSERT INTO catalog.segment AS old
                (id, writer, boot_epoch, generation, state, length, first_frame, catalogued_to,
                 min_copies, opened_at, sealed_at)
-        VALUES (a_segment, s ->> 'writer', (s ->> 'boot_epoch')::bigint,
-                coalesce((s ->> 'generation')::integer, 1), coalesce(s ->> 'state', 'open'),
-                coalesce((s ->> 'length')::bigint, 0), (s ->> 'first_frame')::bigint,
-                (s ->> 'first_frame')::bigint, (s ->> 'min_copies')::smallint,
-                (s ->> 'opened_at')::timestamptz, (s ->> 'sealed_at')::timestamptz)
+        VALUES (a_segment, s ->> 'writer', (s ->> 'boot_epoch')::bigint, a_generation,
+                coalesce(s ->> 'state', 'open'), coalesce((s ->> 'length')::bigint, 0),
+                (s ->> 'first_frame')::bigint, (s ->> 'first_frame')::bigint,
+                (s ->> 'min_copies')::smallint, (s ->> 'opened_at')::timestamptz,
+                (s ->> 'sealed_at')::timestamptz)
         ON CONFLICT (id) DO UPDATE
-           SET state = excluded.state, length = excluded.length, sealed_at = excluded.sealed_at
-         WHERE old.state = 'open' AND (excluded.state = 'sealed' OR excluded.length > old.length);
+           SET state = CASE old.state WHEN 'open' THEN excluded.state ELSE old.state END,
+               generation = greatest(old.generation, excluded.generation),
+               length = excluded.length, sealed_at = coalesce(old.sealed_at, excluded.sealed_at)
+         WHERE (old.state = 'open' AND excluded.state <> 'open')
+            OR (old.state = 'retired' AND excluded.state = 'sealed')
+            OR (old.state = 'open' AND excluded.length > old.length)
+            OR (excluded.state = 'sealed' AND excluded.generation > old.generation);
 
         INSERT INTO catalog.segment_replica AS old
                (segment_id, storage_server_id, generation, state, durable_length, reason)
-        SELECT a_segment, v.id, coalesce((s ->> 'generation')::integer, 1),
+        SELECT a_segment, v.id, coalesce((r ->> 'generation')::integer, a_generation),
                coalesce(r ->> 'state', 'active'), coalesce((r ->> 'durable_length')::bigint, 0),
                coalesce(r ->> 'reason', '')
           FROM jsonb_array_elements(coalesce(s -> 'replicas', '[]')) AS r
-          JOIN directory.storage_server v ON v.name = r ->> 'storage_server'
+          JOIN directory.storage_server v ON v.store_id = (r ->> 'store')::uuid
          ORDER BY v.id
         ON CONFLICT (segment_id, storage_server_id) DO UPDATE
-           SET state = CASE excluded.state WHEN 'active' THEN old.state ELSE excluded.state END,
-               reason = CASE excluded.state WHEN 'active' THEN old.reason ELSE excluded.reason END,
-               durable_length = greatest(old.durable_length, excluded.durable_length),
+           SET generation = excluded.generation,
+               state = CASE WHEN excluded.state = 'active' AND excluded.generation = old.generation
+                            THEN old.state ELSE excluded.state END,
+               reason = CASE WHEN excluded.state = 'active' AND excluded.generation = old.generation
+                             THEN old.reason ELSE excluded.reason END,
+               durable_length = CASE WHEN excluded.generation = old.generation
+                                     THEN greatest(old.durable_length, excluded.durable_length)
+                                     ELSE excluded.durable_length END,
                changed_at = now()
-         WHERE old.generation = excluded.generation
-           AND (excluded.durable_length > old.durable_length
-                OR excluded.state NOT IN ('active', old.state));
+         WHERE excluded.generation > old.generation
+            OR (excluded.generation = old.generation
+                AND (excluded.durable_length > old.durable_length
+                     OR excluded.state NOT IN ('active', old.state)));
 
         INSERT INTO catalog.copy_owed (segment_id, storage_server_id, reason)
         SELECT a_segment, v.id, o ->> 'reason'
           FROM jsonb_array_elements(coalesce(s -> 'owed', '[]')) AS o
-          JOIN directory.storage_server v ON v.name = o ->> 'storage_server'
+          JOIN directory.storage_server v ON v.store_id = (o ->> 'store')::uuid
          ORDER BY v.id
         ON CONFLICT DO NOTHING;
     END LOOP;
@@ -94,19 +107,19 @@ BEGIN
 END
 $$;
 
--- Delivers many messages to many recipients in one transaction. See README.md for the contract.
+-- Delivers many messages to many recipients in one transaction. README.md has the contract.
 --
--- Order of locks, the same in every writer of mailboxes: commit mark of the committer, segments,
--- mailboxes by id, deliveries by key. Two calls can wait for one another, never in a circle.
+-- Order of locks, the same in every writer: commit mark of the committer, segments by id, mailboxes
+-- by id, deliveries by key. Two calls can wait for one another, never in a circle.
 --
--- The settings are those that keep one plan, by index, for tables of any size: with a custom plan a
--- call costs a planning each time, and a generic plan under default settings reads whole tables.
+-- The settings keep one plan, by index, for tables of any size: with custom plans a call costs a
+-- planning each time, and a generic plan under default settings reads whole tables.
 CREATE FUNCTION catalog.deliver(
-    p_mode              text,            -- 'accept' or 'catch_up'
     p_committer         text,
-    p_seen              bigint,
+    p_seen              bigint,          -- highest commit_sequence that it was told, 0 at its start
     p_segments          jsonb,           -- null, or as catalog.note_segments() takes it
-    p_message_ids       uuid[],
+    p_message_ids       uuid[],          -- one entry for each message, in these ten arrays
+    p_acknowledged      boolean[],       -- 250 was said: it is stored whatever has become of its account
     p_kinds             smallint[],
     p_segment_ids       uuid[],
     p_frame_offsets     bigint[],
@@ -116,15 +129,15 @@ CREATE FUNCTION catalog.deliver(
     p_received_at       timestamptz[],
     p_servers           text[],
     p_senders           text[],
-    p_recipient_of      integer[],       -- position of the message in the arrays above, from 1
+    p_recipient_of      integer[],       -- one entry for each recipient: which message, from 1
     p_recipients        text[],
     p_account_ids       bigint[],        -- 0: look the recipient up
     p_mailboxes         text[],          -- empty: INBOX
     p_flags             smallint[],
     p_keywords          text[],          -- separated by one space
-    p_internal_dates    timestamptz[],   -- null: received_at
-    p_covered_segments  uuid[],          -- stretches of segments whose frames are all in this call
-    p_covered_from      bigint[],
+    p_aborted           uuid[],          -- refused earlier; their abort frames are durable
+    p_covered_segments  uuid[],          -- stretches of segments whose frames are all dealt with
+    p_covered_from      bigint[],        -- once this call has succeeded, in order of segment id
     p_covered_to        bigint[]
 ) RETURNS TABLE (recipient integer, outcome text, reason text, mailbox_id bigint,
                  uid_validity bigint, uid bigint, modseq bigint, commit_sequence bigint)
@@ -142,40 +155,37 @@ DECLARE
     v_had_mailbox bigint[];   -- per recipient: delivered before, as what
     v_had_uid bigint[];
     v_over boolean[];         -- per recipient: over quota
+    v_aborted boolean[];      -- per recipient: its message is not to be delivered
     v_mailbox bigint[];       -- per recipient: where to
-    v_reason text[];          -- per recipient: why the message is refused
-    v_refused boolean[];      -- per message
+    v_reason text[];          -- per recipient: why the message is refused, or in the dead letters
+    v_refused boolean[] := array_fill(false, ARRAY[coalesce(cardinality(p_message_ids), 0)]);
+    v_place boolean[];        -- per recipient: gets a UID now
     v_locked bigint[];
-    v_wanted integer;
+    v_wanted bigint;
 BEGIN
-    IF p_mode NOT IN ('accept', 'catch_up') THEN
-        RAISE EXCEPTION 'unknown mode %', p_mode USING ERRCODE = 'invalid_parameter_value';
-    END IF;
     v_commit := catalog.next_commit(p_committer, p_seen);
+    PERFORM FROM catalog.segment s
+      WHERE s.id = ANY (p_covered_segments ||
+                        ARRAY(SELECT (e ->> 'id')::uuid FROM jsonb_array_elements(p_segments) AS e))
+      ORDER BY s.id FOR NO KEY UPDATE;
     IF p_segments IS NOT NULL THEN
         PERFORM catalog.note_segments(p_segments);
     END IF;
-    -- Only over what is contiguous: after a lost commit the mark stays, and a tracker reads on from
-    -- there. An unknown segment is an error, or its frames would never be found.
-    FOR i IN 1 .. coalesce(cardinality(p_covered_segments), 0) LOOP
-        UPDATE catalog.segment s
-           SET catalogued_to = p_covered_to[i]
-         WHERE s.id = p_covered_segments[i] AND p_covered_to[i] > s.catalogued_to
-           AND s.catalogued_to >= p_covered_from[i];
-        IF NOT FOUND AND NOT EXISTS (SELECT FROM catalog.segment s WHERE s.id = p_covered_segments[i]) THEN
-            RAISE EXCEPTION 'segment % is not known', p_covered_segments[i] USING ERRCODE = 'RT001';
-        END IF;
-    END LOOP;
-    v_refused := array_fill(false, ARRAY[coalesce(cardinality(p_message_ids), 0)]);
+    IF cardinality(p_aborted) > 0 THEN
+        INSERT INTO catalog.aborted (message_id)
+        SELECT x.id FROM unnest(p_aborted) AS x(id) ORDER BY x.id ON CONFLICT DO NOTHING;
+    END IF;
 
     -- Whose is it, and have they got it already?
     SELECT array_agg(x.account ORDER BY x.i), array_agg(x.mailbox_id ORDER BY x.i),
-           array_agg(x.uid ORDER BY x.i), array_agg(x.over ORDER BY x.i)
-      INTO v_account, v_had_mailbox, v_had_uid, v_over
+           array_agg(x.uid ORDER BY x.i), array_agg(x.over ORDER BY x.i),
+           array_agg(x.aborted ORDER BY x.i)
+      INTO v_account, v_had_mailbox, v_had_uid, v_over, v_aborted
       FROM (SELECT r.i, a.id AS account, d.mailbox_id, d.uid,
                    coalesce(a.quota_bytes < p_message_sizes[r.m] +
                             (SELECT coalesce(sum(b.bytes), 0) FROM catalog.mailbox b
-                              WHERE b.account_id = a.id), false) AS over
+                              WHERE b.account_id = a.id), false) AS over,
+                   EXISTS (SELECT FROM catalog.aborted n WHERE n.message_id = p_message_ids[r.m]) AS aborted
               FROM unnest(p_recipient_of, p_recipients, p_account_ids) WITH ORDINALITY
                    AS r(m, recipient, account_id, i)
               LEFT JOIN directory.account a
@@ -186,62 +196,72 @@ BEGIN
                     AND d.account_id = coalesce(a.id, nullif(r.account_id, 0))
             ) AS x;
 
-    FOR attempt IN 1 .. 3 LOOP
-        -- Where to? An INBOX is made by the first delivery, another mailbox by its owner.
-        INSERT INTO catalog.mailbox (account_id, name)
-        SELECT a.id, 'INBOX'
-          FROM directory.account a
-         WHERE a.id = ANY (v_account)
-           AND NOT EXISTS (SELECT FROM catalog.mailbox b WHERE b.account_id = a.id AND b.name = 'INBOX')
-         ORDER BY a.id
-           FOR KEY SHARE OF a
-        ON CONFLICT (account_id, name) DO NOTHING;
+    -- Where to? An INBOX is made by the first delivery, another mailbox by its owner.
+    INSERT INTO catalog.mailbox (account_id, name)
+    SELECT a.id, 'INBOX'
+      FROM directory.account a
+     WHERE a.id = ANY (v_account)
+       AND NOT EXISTS (SELECT FROM catalog.mailbox b WHERE b.account_id = a.id AND b.name = 'INBOX')
+     ORDER BY a.id
+       FOR KEY SHARE OF a
+    ON CONFLICT (account_id, name) DO NOTHING;
 
-        SELECT array_agg(coalesce(b.id, CASE p_mode WHEN 'catch_up' THEN inbox.id END) ORDER BY r.i)
-          INTO v_mailbox
-          FROM unnest(v_account, p_mailboxes) WITH ORDINALITY AS r(account, name, i)
-          LEFT JOIN catalog.mailbox b
-                 ON b.account_id = r.account AND b.name = CASE r.name WHEN '' THEN 'INBOX' ELSE r.name END
-          LEFT JOIN catalog.mailbox inbox ON inbox.account_id = r.account AND inbox.name = 'INBOX';
+    SELECT array_agg(coalesce(b.id, CASE WHEN p_acknowledged[r.m] THEN inbox.id END) ORDER BY r.i)
+      INTO v_mailbox
+      FROM unnest(v_account, p_mailboxes, p_recipient_of) WITH ORDINALITY AS r(account, name, m, i)
+      LEFT JOIN catalog.mailbox b
+             ON b.account_id = r.account AND b.name = CASE r.name WHEN '' THEN 'INBOX' ELSE r.name END
+      LEFT JOIN catalog.mailbox inbox ON inbox.account_id = r.account AND inbox.name = 'INBOX';
 
-        v_reason := array_fill(NULL::text, ARRAY[v_count]);
-        FOR i IN 1 .. v_count LOOP
-            CONTINUE WHEN v_had_mailbox[i] IS NOT NULL;
-            IF p_mode = 'catch_up' THEN
-                IF v_mailbox[i] IS NULL THEN
-                    v_mailbox[i] := catalog.dead_letter_mailbox(p_recipients[i]);
-                    v_account[i] := coalesce(nullif(p_account_ids[i], 0), -v_mailbox[i]);
-                    v_reason[i] := 'no_account';
-                END IF;
-            ELSE
-                v_reason[i] := CASE WHEN v_account[i] IS NULL THEN 'no_account'
-                                    WHEN v_over[i] THEN 'over_quota'
-                                    WHEN v_mailbox[i] IS NULL THEN 'no_mailbox' END;
-                IF v_reason[i] IS NOT NULL THEN
-                    v_refused[p_recipient_of[i]] := true;
-                END IF;
+    v_reason := array_fill(NULL::text, ARRAY[v_count]);
+    FOR i IN 1 .. v_count LOOP
+        CONTINUE WHEN v_had_mailbox[i] IS NOT NULL OR v_aborted[i];
+        IF p_acknowledged[p_recipient_of[i]] THEN
+            IF v_mailbox[i] IS NULL THEN
+                v_mailbox[i] := catalog.dead_letter_mailbox(p_recipients[i]);
+                v_account[i] := coalesce(nullif(p_account_ids[i], 0), -v_mailbox[i]);
+                v_reason[i] := 'no_account';
             END IF;
-        END LOOP;
-
-        SELECT count(DISTINCT w.mailbox) INTO v_wanted
-          FROM unnest(v_mailbox, p_recipient_of, v_had_mailbox) AS w(mailbox, m, had)
-         WHERE w.had IS NULL AND NOT v_refused[w.m];
-        SELECT coalesce(array_agg(l.id), '{}') INTO v_locked
-          FROM (SELECT b.id FROM catalog.mailbox b
-                 WHERE b.id = ANY (ARRAY(SELECT w.mailbox
-                                           FROM unnest(v_mailbox, p_recipient_of, v_had_mailbox)
-                                                AS w(mailbox, m, had)
-                                          WHERE w.had IS NULL AND NOT v_refused[w.m]))
-                 ORDER BY b.id FOR NO KEY UPDATE) AS l;
-        EXIT WHEN cardinality(v_locked) = v_wanted;
-        -- A mailbox or an account went away between the look and the lock: look again.
-        IF attempt = 3 THEN
-            RAISE EXCEPTION 'mailboxes change too fast' USING ERRCODE = 'serialization_failure';
+        ELSE
+            v_reason[i] := CASE WHEN v_account[i] IS NULL THEN 'no_account'
+                                WHEN v_over[i] THEN 'over_quota'
+                                WHEN v_mailbox[i] IS NULL THEN 'no_mailbox' END;
+            IF v_reason[i] IS NOT NULL THEN
+                v_refused[p_recipient_of[i]] := true;
+            END IF;
         END IF;
-        SELECT array_agg(a.id ORDER BY r.i) INTO v_account
-          FROM unnest(v_account) WITH ORDINALITY AS r(account, i)
-          LEFT JOIN directory.account a ON a.id = r.account;
     END LOOP;
+
+    -- Only over what is contiguous: after a lost commit the mark stays, and a tracker reads on from
+    -- there. Never over a frame that is refused here: the answer to this call may get lost, the
+    -- agent then says 250, and nobody would look at the frame again. Its abort frame moves the mark.
+    FOR i IN 1 .. coalesce(cardinality(p_covered_segments), 0) LOOP
+        UPDATE catalog.segment s
+           SET catalogued_to = t.until
+          FROM (SELECT least(p_covered_to[i], min(m.frame_offset)) AS until
+                  FROM unnest(p_segment_ids, p_frame_offsets, v_refused) AS m(segment_id, frame_offset, refused)
+                 WHERE m.refused AND m.segment_id = p_covered_segments[i]) AS t
+         WHERE s.id = p_covered_segments[i] AND t.until > s.catalogued_to
+           AND s.catalogued_to >= p_covered_from[i];
+        IF NOT FOUND AND NOT EXISTS (SELECT FROM catalog.segment s WHERE s.id = p_covered_segments[i]) THEN
+            RAISE EXCEPTION 'segment % is not known', p_covered_segments[i] USING ERRCODE = 'RT001';
+        END IF;
+    END LOOP;
+
+    SELECT array_agg(w.had IS NULL AND NOT w.aborted AND NOT v_refused[w.m] ORDER BY w.i)
+      INTO v_place
+      FROM unnest(v_had_mailbox, v_aborted, p_recipient_of) WITH ORDINALITY AS w(had, aborted, m, i);
+    SELECT count(DISTINCT w.mailbox) INTO v_wanted
+      FROM unnest(v_mailbox, v_place) AS w(mailbox, place) WHERE w.place;
+    SELECT coalesce(array_agg(l.id), '{}') INTO v_locked
+      FROM (SELECT b.id FROM catalog.mailbox b
+             WHERE b.id = ANY (ARRAY(SELECT w.mailbox FROM unnest(v_mailbox, v_place) AS w(mailbox, place)
+                                      WHERE w.place))
+             ORDER BY b.id FOR NO KEY UPDATE) AS l;
+    IF cardinality(v_locked) <> v_wanted THEN
+        RAISE EXCEPTION 'a mailbox went away during the delivery: deliver again'
+            USING ERRCODE = 'serialization_failure';
+    END IF;
 
     INSERT INTO catalog.message
            (id, kind, segment_id, frame_offset, frame_length, message_size, summary_size,
@@ -253,6 +273,7 @@ BEGIN
            WITH ORDINALITY AS m(id, kind, segment_id, frame_offset, frame_length, message_size,
                                 summary_size, received_at, server, sender, i)
      WHERE NOT v_refused[m.i]
+       AND NOT EXISTS (SELECT FROM catalog.aborted n WHERE n.message_id = m.id)
      ORDER BY m.id
     ON CONFLICT (id) DO NOTHING;
 
@@ -260,9 +281,9 @@ BEGIN
     WITH wanted AS (
         -- One row for a message and an account, however many of its addresses were named.
         SELECT DISTINCT ON (r.m, r.account) r.i, r.m, r.account, r.mailbox, r.recipient
-          FROM unnest(p_recipient_of, v_account, v_mailbox, p_recipients, v_had_mailbox)
-               WITH ORDINALITY AS r(m, account, mailbox, recipient, had, i)
-         WHERE r.had IS NULL AND NOT v_refused[r.m]
+          FROM unnest(p_recipient_of, v_account, v_mailbox, p_recipients, v_place)
+               WITH ORDINALITY AS r(m, account, mailbox, recipient, place, i)
+         WHERE r.place
          ORDER BY r.m, r.account, r.i
     ), numbered AS (
         SELECT w.*, b.uid_validity, b.highest_modseq + 1 AS modseq,
@@ -283,8 +304,7 @@ BEGIN
         INSERT INTO catalog.mailbox_message
                (mailbox_id, uid, message_id, modseq, flags, keywords, internal_date, size)
         SELECT f.mailbox, f.uid, p_message_ids[f.m], f.modseq, p_flags[f.i],
-               string_to_array(p_keywords[f.i], ' '),
-               coalesce(p_internal_dates[f.i], p_received_at[f.m]), p_message_sizes[f.m]
+               string_to_array(p_keywords[f.i], ' '), p_received_at[f.m], p_message_sizes[f.m]
           FROM fresh f
          ORDER BY f.mailbox, f.uid
     ), counted AS (
@@ -309,14 +329,16 @@ BEGIN
     )
     SELECT r.i::integer,
            CASE WHEN v_refused[r.m] THEN 'refused'
-                WHEN r.had IS NOT NULL OR f.uid IS NULL THEN 'already'
+                WHEN r.had IS NOT NULL THEN 'already'
+                WHEN r.aborted THEN 'aborted'
+                WHEN f.uid IS NULL THEN 'already'
                 WHEN v_reason[r.i] IS NOT NULL THEN 'dead_letter'
                 ELSE 'delivered' END,
            coalesce(v_reason[r.i], ''),
            coalesce(r.had, f.mailbox, 0), coalesce(f.uid_validity, b.uid_validity, 0),
            coalesce(r.had_uid, f.uid, 0), coalesce(f.modseq, 0), v_commit
-      FROM unnest(p_recipient_of, v_account, v_had_mailbox, v_had_uid) WITH ORDINALITY
-           AS r(m, account, had, had_uid, i)
+      FROM unnest(p_recipient_of, v_account, v_had_mailbox, v_had_uid, v_aborted) WITH ORDINALITY
+           AS r(m, account, had, had_uid, aborted, i)
       LEFT JOIN fresh f ON f.m = r.m AND f.account = r.account AND r.had IS NULL
       LEFT JOIN catalog.mailbox b ON b.id = r.had
      ORDER BY r.i;
