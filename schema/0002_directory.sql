@@ -256,7 +256,7 @@ CREATE TABLE directory.mx_override (
     server     directory.server_name,
     domain_id  bigint REFERENCES directory.domain ON DELETE CASCADE,
     value      double precision,
-    author     text NOT NULL DEFAULT session_user CHECK (btrim(author) <> ''),
+    author     text NOT NULL DEFAULT current_user CHECK (btrim(author) <> ''),
     reason     text NOT NULL CHECK (btrim(reason) <> ''),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz,
@@ -437,7 +437,7 @@ CREATE TABLE directory.sender_block (
                                     AND pattern !~ '[[:space:]]'
                                     AND (pattern ~ '.@.') = (kind = 'address') AND pattern <> ''),
     reason     text NOT NULL CHECK (btrim(reason) <> ''),
-    author     text NOT NULL DEFAULT session_user CHECK (btrim(author) <> ''),
+    author     text NOT NULL DEFAULT current_user CHECK (btrim(author) <> ''),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz CHECK (expires_at > created_at),
     UNIQUE (kind, pattern)

@@ -212,7 +212,7 @@ CREATE TABLE catalog.mailbox_message (
     message_id    uuid NOT NULL,
     modseq        bigint NOT NULL,
     flags         smallint NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 31),
-    keywords      text[] NOT NULL DEFAULT '{}',
+    keywords      text[] NOT NULL DEFAULT '{}' CHECK (cardinality(keywords) <= 64),
     internal_date timestamptz NOT NULL,
     size          bigint NOT NULL CHECK (size >= 0),
     PRIMARY KEY (mailbox_id, uid)
@@ -283,12 +283,12 @@ CREATE FUNCTION catalog.require_lineage() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM catalog.lineage l WHERE l.timeline = catalog.timeline()) THEN
-        RAISE EXCEPTION 'this primary may lack commits of an earlier one: call catalog.jump() first'
+        RAISE EXCEPTION 'RT003: this primary may lack commits of an earlier one: call catalog.jump() first'
             USING ERRCODE = 'RT003';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION catalog.require_lineage() IS 'Refuses (RT003) to allot UIDs or MODSEQs on a primary that has not jumped since its promotion';
+COMMENT ON FUNCTION catalog.require_lineage() IS 'Refuses (SQLSTATE RT003) to allot UIDs or MODSEQs on a primary that has not jumped since its promotion';
 
 CREATE FUNCTION catalog.renumber(a_mailbox bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$

@@ -69,6 +69,16 @@ END
 $$;
 COMMENT ON FUNCTION catalog.note_segments(jsonb) IS 'Records segments, the states of their replicas and the copies owed; idempotent';
 
+-- A reader that found a copy bad says so, and no more.
+CREATE FUNCTION catalog.suspect_replica(a_segment uuid, a_store uuid, why text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    UPDATE catalog.segment_replica r SET state = 'suspect', reason = why, changed_at = now()
+      FROM directory.storage_server v
+     WHERE v.store_id = a_store AND r.storage_server_id = v.id AND r.segment_id = a_segment
+       AND r.state = 'active'
+$$;
+COMMENT ON FUNCTION catalog.suspect_replica(uuid, uuid, text) IS 'Files a suspicion: a reader got bad octets from this copy';
+
 CREATE FUNCTION catalog.next_commit(p_committer text, p_seen bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
@@ -82,7 +92,7 @@ BEGIN
         RETURN allotted;
     END IF;
     IF p_seen > 0 THEN
-        RAISE EXCEPTION 'the catalog lacks commit % of %: call catalog.jump() first', p_seen, p_committer
+        RAISE EXCEPTION 'RT003: the catalog lacks commit % of %: call catalog.jump() first', p_seen, p_committer
             USING ERRCODE = 'RT003';
     END IF;
     INSERT INTO catalog.commit_mark (committer, sequence)
@@ -244,7 +254,7 @@ BEGIN
          WHERE s.id = p_covered_segments[i] AND t.until > s.catalogued_to
            AND s.catalogued_to >= p_covered_from[i];
         IF NOT FOUND AND NOT EXISTS (SELECT FROM catalog.segment s WHERE s.id = p_covered_segments[i]) THEN
-            RAISE EXCEPTION 'segment % is not known', p_covered_segments[i] USING ERRCODE = 'RT001';
+            RAISE EXCEPTION 'RT001: segment % is not known', p_covered_segments[i] USING ERRCODE = 'RT001';
         END IF;
     END LOOP;
 
