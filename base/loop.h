@@ -38,6 +38,8 @@ class Poster {
     /// The queue itself has no bound: what posts is bounded by its owner (pools, listeners).
     bool post(std::function<void()> task) const;
 
+    [[nodiscard]] bool leads_to(const Loop& loop) const noexcept;
+
   private:
     friend class Loop;
 
@@ -97,6 +99,8 @@ class Loop {
     [[nodiscard]] detail::LoopState& state() noexcept { return *state_; }
 
   private:
+    friend class Poster;
+
     explicit Loop(std::unique_ptr<detail::LoopState> state) noexcept;
 
     std::unique_ptr<detail::LoopState> state_;

@@ -66,10 +66,10 @@ class Stream {
     /// RFC 2177.
     Status wait_readable_or(FiberEvent& event, Deadline deadline);
 
-    /// True if input is buffered, or wait_readable_or saw the transport readable (data or end of
-    /// file) and fill() was not called since.
+    /// True if input is buffered, or wait_readable_or met the end of the input, which fill() will
+    /// then report.
     [[nodiscard]] bool readable_now() const noexcept {
-        return input_end_ > input_start_ || transport_readable_;
+        return input_end_ > input_start_ || input_over_;
     }
 
     /// Gives the memory of empty buffers back, for sessions that will be idle.
@@ -108,17 +108,23 @@ class Stream {
     /// Move what can be moved now; never wait.
     virtual Step read_some(char* out, std::size_t size_max) = 0;
     virtual Step write_some(const char* bytes, std::size_t size) = 0;
+    enum class Waited : std::uint8_t { Ready, Event };
+
     /// Wait until the transport may move again, or `event` (may be null) is set.
-    virtual Status wait_for(Interest interest, FiberEvent* event, Deadline deadline) = 0;
+    virtual Result<Waited> wait_for(Interest interest, FiberEvent* event, Deadline deadline) = 0;
 
     /// Drops input that was received before the transport changed its nature (STARTTLS):
     /// plaintext must not be taken for what came encrypted.
     void discard_input() noexcept;
 
+    void set_local(const Endpoint& local) noexcept { local_ = local; }
+
   private:
-    Status send(std::string_view bytes, std::size_t& sent, Deadline deadline);
-    Status send_pending(std::size_t keep_max, Deadline deadline);
-    Status prepare_input_room();
+    Status send_all(std::string_view bytes);
+    Status send_piece(std::string_view piece, Deadline deadline, std::size_t& sent);
+    Status make_input_room();
+    Step read_more();
+    [[nodiscard]] static Error step_error(const Step& step);
 
     StreamLimits limits_;
     Endpoint local_;
@@ -128,7 +134,8 @@ class Stream {
     std::size_t input_end_ = 0;
     std::string output_;  ///< [output_start_, size) is unsent
     std::size_t output_start_ = 0;
-    bool transport_readable_ = false;
+    bool input_over_ = false;  ///< end of file or an error was met, kept in over_step_
+    Step over_step_;
 };
 
 /// A nonblocking TCP or unix socket on a loop. Made on the loop's thread; the fiber that uses it
@@ -163,7 +170,7 @@ class SocketStream final : public Stream {
   protected:
     Step read_some(char* out, std::size_t size_max) override;
     Step write_some(const char* bytes, std::size_t size) override;
-    Status wait_for(Interest interest, FiberEvent* event, Deadline deadline) override;
+    Result<Waited> wait_for(Interest interest, FiberEvent* event, Deadline deadline) override;
 
   private:
     struct Watches;
@@ -198,7 +205,10 @@ class MemoryStream final : public Stream {
     /// End of file after the input (the default) or open, so that fill() answers Timeout.
     enum class AtEnd : std::uint8_t { Closed, Open };
 
-    void set_at_end(AtEnd at_end) { at_end_ = at_end; }
+    void set_at_end(AtEnd at_end) {
+        at_end_ = at_end;
+        pushed_.notify();
+    }
 
     enum class Blocking : std::uint8_t { No, Yes };
 
@@ -223,7 +233,7 @@ class MemoryStream final : public Stream {
   protected:
     Step read_some(char* out, std::size_t size_max) override;
     Step write_some(const char* bytes, std::size_t size) override;
-    Status wait_for(Interest interest, FiberEvent* event, Deadline deadline) override;
+    Result<Waited> wait_for(Interest interest, FiberEvent* event, Deadline deadline) override;
 
   private:
     std::deque<std::string> input_pieces_;
