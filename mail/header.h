@@ -47,7 +47,4 @@ struct Header {
 /// kFieldValueMax octets are returned.
 [[nodiscard]] std::string unfold(std::string_view value);
 
-/// True if both are equal but for ASCII case.
-[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
-
 }  // namespace mail

@@ -4,7 +4,7 @@
 // for search: From, Sender, Reply-To, To, Cc, Bcc. Lax: whatever is written there, a list comes
 // out, never an error. Encoded words (RFC 2047) stay as they are.
 //
-// Thread rule: values. Limits: kHeaderAddressesMax, kCommentDepthMax, kFieldValueMax.
+// Thread rule: values. Limits: kHeaderAddressesMax, kFieldValueMax.
 
 #include <string>
 #include <string_view>

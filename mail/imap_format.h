@@ -23,7 +23,9 @@ void append_imap_string(std::string& out, std::string_view value);
 void append_imap_nstring(std::string& out, std::string_view value);
 
 /// "(date subject from sender reply-to to cc bcc in-reply-to message-id)"; Sender and Reply-To
-/// default to From. At most kEnvelopeTextMax octets: a longer one loses addresses from its ends.
+/// default to From. Several fields of one name: addresses of all, text of the first. Text over
+/// kEnvelopeFieldMax is cut, lists over kEnvelopeListMax lose their last addresses, so that the
+/// whole stays below kEnvelopeTextMax.
 [[nodiscard]] std::string format_envelope(const Header& header);
 
 /// `structure` must be that of `message`.

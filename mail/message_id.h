@@ -20,8 +20,11 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/uuid.h"
 
 namespace mail {
+
+static_assert(base::Uuid::kBytes == 16);
 
 /// The 74 random bits of an id. Bits above the stated width are ignored.
 struct MessageIdRandom {
@@ -49,25 +52,31 @@ class MessageId {
     /// "0190b6c1-7f3a-7c2e-9d51-0123456789ab", either case. Anything else: Invalid.
     [[nodiscard]] static base::Result<MessageId> parse(std::string_view text);
 
+    /// Any uuid is taken: base::Uuid::time_ordered() makes the ids of a running agent.
+    [[nodiscard]] static MessageId from_uuid(const base::Uuid& uuid) noexcept;
+
     /// Lower case, with hyphens, 36 characters.
     [[nodiscard]] std::string text() const;
 
-    [[nodiscard]] const std::array<std::byte, kSize>& bytes() const noexcept { return bytes_; }
+    [[nodiscard]] const std::array<std::byte, kSize>& bytes() const noexcept {
+        return uuid_.bytes();
+    }
+
+    [[nodiscard]] const base::Uuid& uuid() const noexcept { return uuid_; }
 
     [[nodiscard]] std::uint64_t unix_ms() const noexcept;
 
-    [[nodiscard]] bool is_nil() const noexcept { return *this == MessageId(); }
+    [[nodiscard]] bool is_nil() const noexcept { return uuid_.is_nil(); }
 
     friend auto operator<=>(const MessageId&, const MessageId&) noexcept = default;
 
   private:
-    std::array<std::byte, kSize> bytes_{};
+    base::Uuid uuid_;
 };
 
 }  // namespace mail
 
 template <>
 struct std::hash<mail::MessageId> {
-    /// The last eight octets: random, so that no mixing is needed.
     std::size_t operator()(const mail::MessageId& id) const noexcept;
 };

@@ -38,7 +38,7 @@ struct PartInfo {
     std::optional<std::string> disposition;  ///< Content-Disposition without parameters
     std::vector<Parameter> disposition_parameters;
     std::vector<std::string> languages;   ///< Content-Language
-    std::optional<std::string> location;  ///< Content-Location, white space of folding removed
+    std::optional<std::string> location;  ///< Content-Location, unfolded
 };
 
 /// The tree and, at the same index, what each part says.

@@ -25,8 +25,9 @@
 
 namespace mail {
 
-/// Header fields kept raw (unfolded, not decoded). The order is that of the stored form: append
-/// only.
+/// Header fields kept raw (unfolded, not decoded). Several fields of one name: addresses and
+/// message ids are put together, of the others the first is kept. The order is that of the stored
+/// form: append only.
 enum class SummaryField : std::uint8_t {
     Subject,
     From,
