@@ -136,7 +136,7 @@ CREATE FUNCTION catalog.deliver(
     p_frame_lengths     bigint[],
     p_message_sizes     bigint[],
     p_summary_sizes     integer[],
-    p_received_at       timestamptz[],
+    p_received_us       bigint[],        -- microseconds since 1970: INTERNALDATE
     p_servers           text[],
     p_senders           text[],
     p_recipient_of      integer[],       -- one entry for each recipient: which message, from 1
@@ -277,11 +277,12 @@ BEGIN
            (id, kind, segment_id, frame_offset, frame_length, message_size, summary_size,
             received_at, server, sender)
     SELECT m.id, m.kind, m.segment_id, m.frame_offset, m.frame_length, m.message_size,
-           m.summary_size, m.received_at, m.server, m.sender
+           m.summary_size, timestamptz 'epoch' + m.received_us * interval '1 microsecond',
+           m.server, m.sender
       FROM unnest(p_message_ids, p_kinds, p_segment_ids, p_frame_offsets, p_frame_lengths,
-                  p_message_sizes, p_summary_sizes, p_received_at, p_servers, p_senders)
+                  p_message_sizes, p_summary_sizes, p_received_us, p_servers, p_senders)
            WITH ORDINALITY AS m(id, kind, segment_id, frame_offset, frame_length, message_size,
-                                summary_size, received_at, server, sender, i)
+                                summary_size, received_us, server, sender, i)
      WHERE NOT v_refused[m.i]
        AND NOT EXISTS (SELECT FROM catalog.aborted n WHERE n.message_id = m.id)
      ORDER BY m.id
@@ -314,7 +315,8 @@ BEGIN
         INSERT INTO catalog.mailbox_message
                (mailbox_id, uid, message_id, modseq, flags, keywords, internal_date, size)
         SELECT f.mailbox, f.uid, p_message_ids[f.m], f.modseq, p_flags[f.i],
-               string_to_array(p_keywords[f.i], ' '), p_received_at[f.m], p_message_sizes[f.m]
+               string_to_array(p_keywords[f.i], ' '),
+               timestamptz 'epoch' + p_received_us[f.m] * interval '1 microsecond', p_message_sizes[f.m]
           FROM fresh f
          ORDER BY f.mailbox, f.uid
     ), counted AS (
