@@ -1,0 +1,39 @@
+#pragma once
+
+// The tables of commands, one function a noun; all_commands() joins them. Thread rule: any thread.
+
+#include <string>
+#include <vector>
+
+#include "ops/command.h"
+
+namespace ops {
+
+[[nodiscard]] std::vector<Command> account_commands();
+[[nodiscard]] std::vector<Command> block_commands();
+[[nodiscard]] std::vector<Command>
+cluster_commands();  ///< up, daemon, endpoints, status, completion
+[[nodiscard]] std::vector<Command> domain_commands();
+[[nodiscard]] std::vector<Command> message_commands();
+[[nodiscard]] std::vector<Command> mirror_commands();
+[[nodiscard]] std::vector<Command> mx_commands();
+[[nodiscard]] std::vector<Command> schema_commands();
+[[nodiscard]] std::vector<Command> server_commands();
+
+/// Who makes a change, for author columns: the login name of the person (before sudo), at the least
+/// "uid N".
+[[nodiscard]] std::string current_author();
+
+/// A domain or host name as the directory keeps it: lower case, no final dot.
+[[nodiscard]] std::string normal_name(std::string text);
+
+/// --expires ("2h") as seconds from now for SQL, null when not given. Errc::Invalid.
+[[nodiscard]] base::Result<std::optional<std::int64_t>> expiry_seconds(const Arguments& arguments);
+
+/// Runs one statement; Errc::NotFound with `if_none` when it changed no row.
+base::Status change_one(CommandContext& context,
+                        const std::string& sql,
+                        const base::Params& params,
+                        const std::string& if_none);
+
+}  // namespace ops

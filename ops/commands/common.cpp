@@ -1,0 +1,83 @@
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include "base/config.h"
+#include "ops/commands/commands.h"
+
+namespace ops {
+
+const std::vector<Command>& all_commands() {
+    static const std::vector<Command> commands = [] {
+        std::vector<Command> all;
+        for (const auto& table : {cluster_commands(),
+                                  schema_commands(),
+                                  server_commands(),
+                                  mirror_commands(),
+                                  domain_commands(),
+                                  mx_commands(),
+                                  account_commands(),
+                                  block_commands(),
+                                  message_commands()}) {
+            all.insert(all.end(), table.begin(), table.end());
+        }
+        return all;
+    }();
+    return commands;
+}
+
+std::string current_author() {
+    const char* sudo = std::getenv("SUDO_USER");  // NOLINT(concurrency-mt-unsafe): one thread
+    if (sudo != nullptr && *sudo != '\0') {
+        return sudo;
+    }
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    ::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found);
+    return found != nullptr ? std::string(found->pw_name) : "uid " + std::to_string(::getuid());
+}
+
+std::string normal_name(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    if (text.ends_with('.')) {
+        text.pop_back();
+    }
+    return text;
+}
+
+base::Result<std::optional<std::int64_t>> expiry_seconds(const Arguments& arguments) {
+    const auto text = arguments.optional("--expires");
+    if (!text) {
+        return std::optional<std::int64_t>();
+    }
+    const auto parsed = base::parse_duration(*text);
+    const std::int64_t seconds =
+        parsed ? std::chrono::duration_cast<std::chrono::seconds>(parsed.value()).count() : 0;
+    if (seconds <= 0) {
+        return base::Error{
+            base::Errc::Invalid,
+            "--expires takes a time from now such as 90s, 15m, 2h or 7d, not '" + *text + "'"};
+    }
+    return std::optional<std::int64_t>(seconds);
+}
+
+base::Status change_one(CommandContext& context,
+                        const std::string& sql,
+                        const base::Params& params,
+                        const std::string& if_none) {
+    base::Connection* connection = TRY(context.db());
+    const base::Rows rows = TRY(connection->query(sql, params));
+    if (rows.affected() == 0) {
+        return base::Error{base::Errc::NotFound, if_none};
+    }
+    return base::Done{};
+}
+
+}  // namespace ops
