@@ -6,9 +6,11 @@
 // The encoder keeps the running SHA-256 and the index, so that a seal costs one pass over nothing.
 // Thread rule: one thread at a time. Limits: format.h.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/hash.h"
@@ -16,6 +18,8 @@
 #include "storage/segment/frame.h"
 
 namespace storage {
+
+struct FrameHead;
 
 /// See the top of this file.
 class SegmentEncoder {
@@ -38,8 +42,8 @@ class SegmentEncoder {
                                                            const MailServerId& server,
                                                            Bytes& out);
 
-    /// Appends the seal; nothing may be appended after it.
-    void seal(Bytes& out);
+    /// Appends the seal and says what is in it; nothing may be appended after it.
+    Seal seal(Bytes& out);
 
     [[nodiscard]] const SegmentHeader& header() const noexcept { return header_; }
 
@@ -52,6 +56,11 @@ class SegmentEncoder {
     explicit SegmentEncoder(SegmentHeader header);
 
     void account(std::span<const std::byte> bytes);
+    [[nodiscard]] base::Result<FrameLocation> append_parts(
+        const FrameHead& head,
+        const std::array<std::string_view, 3>& parts,
+        mail::Kind kind,
+        Bytes& out);
 
     SegmentHeader header_;
     base::Sha256 digest_;

@@ -91,7 +91,6 @@ class Replay {
     [[nodiscard]] bool is_sealed() const noexcept { return sealed_; }
 
   private:
-    [[nodiscard]] Event scan(std::span<const std::byte> window, AtEnd at_end);
     [[nodiscard]] Event deliver(const FrameView& frame);
 
     SegmentHeader header_;
