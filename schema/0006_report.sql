@@ -14,19 +14,21 @@ COMMENT ON FUNCTION report.segment_file(uuid, integer) IS 'The file of a copy of
 CREATE VIEW report.message_copy AS
 SELECT m.id AS message_id, catalog.kind_name(m.kind) AS kind, m.received_at, m.server AS accepted_by,
        m.sender, m.message_size, v.name AS storage_server, v.failure_domain,
-       (SELECT string_agg(p.directory || '/' || report.segment_file(m.segment_id, r.generation), ', '
-                          ORDER BY p.preference, p.id)
-          FROM directory.storage_path p WHERE p.storage_server_id = v.id) AS path,
-       m.frame_offset, m.frame_length, r.state, r.reason
+       f.paths[1] AS path, f.paths, m.frame_offset, m.frame_length, r.state, r.reason
   FROM catalog.message m
   JOIN catalog.segment_replica r ON r.segment_id = m.segment_id
   JOIN directory.storage_server v ON v.id = r.storage_server_id
+  CROSS JOIN LATERAL (
+       SELECT array_agg(p.directory || '/' || report.segment_file(m.segment_id, r.generation)
+                        ORDER BY p.preference, p.id) AS paths
+         FROM directory.storage_path p WHERE p.storage_server_id = v.id) AS f
  WHERE r.state <> 'behind' OR r.durable_length >= m.frame_offset + m.frame_length;
 COMMENT ON VIEW report.message_copy IS 'Where each message is stored: one row for a message and a storage server';
 COMMENT ON COLUMN report.message_copy.message_id IS 'time-ordered id; report.delivery says who got it';
 COMMENT ON COLUMN report.message_copy.accepted_by IS 'server that accepted the message';
 COMMENT ON COLUMN report.message_copy.sender IS 'reverse-path; empty: the null path';
-COMMENT ON COLUMN report.message_copy.path IS 'files that hold it, one for each storage path to the storage server';
+COMMENT ON COLUMN report.message_copy.path IS 'file that holds it, by the preferred storage path';
+COMMENT ON COLUMN report.message_copy.paths IS 'the same file by each storage path';
 COMMENT ON COLUMN report.message_copy.frame_offset IS 'octet of the file at which its frame begins';
 COMMENT ON COLUMN report.message_copy.state IS 'active: good; behind: the copy ends after this message; suspect: a reader found it bad; lost';
 
