@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "mail/date.h"
 
 namespace mta {
 
@@ -15,6 +16,9 @@ Refusal refusal_of(base::Errc code, ReplyPhase phase) {
     }
     if (phase == ReplyPhase::Sender) {
         return code == base::Errc::Refused ? Refusal::SenderBlocked : Refusal::SenderUnjudged;
+    }
+    if (phase != ReplyPhase::Recipient) {
+        return Refusal::StoreFailed;
     }
     switch (code) {
         case base::Errc::NotFound:
@@ -248,11 +252,11 @@ std::optional<Action> SmtpEngine::on_mail(std::string_view argument) {
     return Action::CheckSender;
 }
 
-void SmtpEngine::answer_sender(const base::Status& verdict) {
+void SmtpEngine::answer_sender(const base::Status& verdict, ReplyPhase phase) {
     const std::string sender = sender_ ? sender_->text() : std::string();
     if (!verdict) {
-        const Reply refused = reply_for_error(verdict.error(), ReplyPhase::Sender);
-        refuse(refusal_of(verdict.error().code, ReplyPhase::Sender), refused, sender);
+        const Reply refused = reply_for_error(verdict.error(), phase);
+        refuse(refusal_of(verdict.error().code, phase), refused, sender);
         end_transaction(refused.is_temporary() ? TransactionEnd::Resources
                                                : TransactionEnd::Policy);
         return;
@@ -337,10 +341,9 @@ std::optional<Action> SmtpEngine::on_data(std::string_view argument) {
     return Action::BeginData;
 }
 
-void SmtpEngine::answer_begin_data(const mail::MessageId& id, const mail::ZonedTime& now) {
-    message_id_ = id;
-    received_at_ = now;
-    data_.emplace(trace_fields(id, now), settings_.size_max_bytes, ByteShare(budget_));
+void SmtpEngine::answer_begin_data(std::string_view trace_id, std::int64_t now_us) {
+    received_us_ = now_us;
+    data_.emplace(trace_fields(trace_id), settings_.size_max_bytes, ByteShare(budget_));
     phase_ = Phase::Data;
     reply(354, "", "End data with <CR><LF>.<CR><LF>");
 }
@@ -357,11 +360,8 @@ std::optional<Action> SmtpEngine::on_data_end() {
 }
 
 ReceivedMail SmtpEngine::take_mail() {
-    return ReceivedMail{message_id_,
-                        std::move(envelope_),
-                        received_at_,
-                        data_->take_message(),
-                        data_->take_share()};
+    return ReceivedMail{
+        std::move(envelope_), received_us_, data_->take_message(), data_->take_share()};
 }
 
 void SmtpEngine::answer_store(const Reply& reply) {
@@ -499,16 +499,16 @@ void SmtpEngine::end_transaction(TransactionEnd end) {
 
 // RFC 5321 4.4: Return-Path is ours to add because we make the final delivery; Received says how
 // the message came. The recipient is named only if there is one: the others are nobody's business.
-std::string SmtpEngine::trace_fields(const mail::MessageId& id, const mail::ZonedTime& now) const {
+std::string SmtpEngine::trace_fields(std::string_view trace_id) const {
     std::string out = "Return-Path: <" + envelope_.sender + ">\r\n";
     out += "Received: from " + client_name_ + " (" + peer_literal_ + ")\r\n\tby " +
            settings_.host_name;
     out += protocol_ == Protocol::Esmtp ? " with ESMTP id " : " with SMTP id ";
-    out += id.text();
+    out += trace_id;
     if (envelope_.recipients.size() == 1) {
         out += "\r\n\tfor <" + envelope_.recipients.front().address + ">";
     }
-    out += ";\r\n\t" + mail::format_header_date(now) + "\r\n";
+    out += ";\r\n\t" + mail::format_header_date({received_us_ / 1'000'000, 0}) + "\r\n";
     return out;
 }
 

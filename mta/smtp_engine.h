@@ -23,9 +23,7 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "mail/date.h"
 #include "mail/envelope.h"
-#include "mail/message_id.h"
 #include "mta/byte_budget.h"
 #include "mta/data_reader.h"
 #include "mta/line_reader.h"
@@ -75,7 +73,7 @@ enum class Action : std::uint8_t {
     Read,            ///< the input is used up: send output(), wait for more
     CheckSender,     ///< may this sender() send, and is there room? -> answer_sender
     CheckRecipient,  ///< is recipient() one of ours? -> answer_recipient
-    BeginData,       ///< choose an id and the time of receipt -> answer_begin_data
+    BeginData,       ///< name the transaction and the time of receipt -> answer_begin_data
     Store,           ///< take_mail() and make it safe -> answer_store
     Close,           ///< send output() and close
 };
@@ -88,11 +86,10 @@ struct VerifiedRecipient {
 
 /// A message that arrived whole.
 struct ReceivedMail {
-    mail::MessageId id;
     mail::Envelope envelope;
-    mail::ZonedTime received_at;
-    std::string message;  ///< our trace fields, then the message octet for octet
-    ByteShare share;      ///< what pays for the message: keep it as long as the message
+    std::int64_t received_us = 0;  ///< when DATA was accepted, microseconds since 1970
+    std::string message;           ///< our trace fields, then the message octet for octet
+    ByteShare share;               ///< what pays for the message: keep it as long as the message
 };
 
 class SmtpEngine {
@@ -113,9 +110,11 @@ class SmtpEngine {
     /// Takes octets from the front of `input`, which is advanced. See the top of this file.
     [[nodiscard]] Action advance(std::string_view& input);
 
-    void answer_sender(const base::Status& verdict);
+    /// `phase` says which question an error answers: Sender (the blocklist) or Store (no room).
+    void answer_sender(const base::Status& verdict, ReplyPhase phase);
     void answer_recipient(const base::Result<VerifiedRecipient>& verdict);
-    void answer_begin_data(const mail::MessageId& id, const mail::ZonedTime& now);
+    /// `trace_id` stands in Received and in the log; `now_us`: microseconds since 1970.
+    void answer_begin_data(std::string_view trace_id, std::int64_t now_us);
     /// `reply` is what mta/acceptance decided.
     void answer_store(const Reply& reply);
 
@@ -168,8 +167,7 @@ class SmtpEngine {
     void wrong_command(Refusal refusal, int code, std::string_view enhanced, std::string text);
     void close_with(Refusal refusal, const Reply& reply);
     void end_transaction(TransactionEnd end);
-    [[nodiscard]] std::string trace_fields(const mail::MessageId& id,
-                                           const mail::ZonedTime& now) const;
+    [[nodiscard]] std::string trace_fields(std::string_view trace_id) const;
 
     const EngineSettings& settings_;
     const std::string peer_literal_;
@@ -192,8 +190,7 @@ class SmtpEngine {
     std::unordered_set<std::string> recipient_keys_;  ///< normalised: duplicates fold
     bool resources_refused_ = false;
     bool transaction_open_ = false;
-    mail::MessageId message_id_;
-    mail::ZonedTime received_at_;
+    std::int64_t received_us_ = 0;
     std::optional<DataReader> data_;
 
     // Since the last accepted message.

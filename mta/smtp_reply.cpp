@@ -24,6 +24,7 @@ Reply temporary_reply(base::Errc code, ReplyPhase phase) {
         case ReplyPhase::Recipient:
             return {451, "4.4.3", "Recipient cannot be verified now, try again later"};
         case ReplyPhase::Store:
+        case ReplyPhase::StoreMany:
             return {451, "4.3.0", "Message cannot be stored safely now, try again later"};
     }
     return {451, "4.3.0", "Try again later"};
@@ -33,7 +34,8 @@ Reply not_found_reply(ReplyPhase phase) {
     if (phase == ReplyPhase::Recipient) {
         return {550, "5.1.1", "No such recipient here"};
     }
-    // At the end of data it is something of ours that is missing: the recipients were verified.
+    // An account that was there at RCPT is gone at the end of data: when the client tries again,
+    // RCPT tells it which one.
     return temporary_reply(base::Errc::Unavailable, phase);
 }
 
@@ -44,16 +46,11 @@ Reply refused_reply(ReplyPhase phase) {
         case ReplyPhase::Recipient:
             return {550, "5.7.1", "Relaying denied"};
         case ReplyPhase::Store:
-            return {554, "5.7.1", "Message refused"};
+            return {552, "5.2.2", "Mailbox full"};
+        case ReplyPhase::StoreMany:
+            return {452, "4.2.2", "A recipient's mailbox is full, try one by one"};
     }
     return {554, "5.7.1", "Refused"};
-}
-
-Reply too_large_reply(ReplyPhase phase) {
-    if (phase == ReplyPhase::Store) {
-        return {552, "5.2.2", "Mailbox full"};
-    }
-    return {552, "5.3.4", "Too large"};
 }
 
 void append_line(std::string& out, const Reply& reply, char separator, std::string_view text) {
@@ -81,7 +78,7 @@ Reply reply_for_error(const base::Error& error, ReplyPhase phase) {
         case base::Errc::Refused:
             return refused_reply(phase);
         case base::Errc::TooLarge:
-            return too_large_reply(phase);
+            return {552, "5.3.4", "Message too large"};
         case base::Errc::Invalid:
             return phase == ReplyPhase::Recipient
                        ? Reply{553, "5.1.3", "Recipient address not acceptable"}

@@ -30,7 +30,8 @@ struct Reply {
 enum class ReplyPhase : std::uint8_t {
     Sender,     ///< MAIL: the sender blocklist
     Recipient,  ///< RCPT: the internal view
-    Store,      ///< the end of data: storage servers and catalog
+    Store,      ///< the end of data, one recipient: storage servers and catalog
+    StoreMany,  ///< the same with several: what one of them lacks must not bounce the others' mail
 };
 
 [[nodiscard]] Reply reply_for_error(const base::Error& error, ReplyPhase phase);

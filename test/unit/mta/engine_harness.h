@@ -74,6 +74,7 @@ class EngineHarness final : public EngineObserver {
         {"late@example.org", base::Error{base::Errc::Unavailable, ""}},
     };
     base::Status sender_verdict = base::Done{};
+    ReplyPhase sender_phase = ReplyPhase::Sender;
     Reply store_reply{250, "2.0.0", "stored"};
 
     std::vector<ReceivedMail> stored;
@@ -104,7 +105,7 @@ class EngineHarness final : public EngineObserver {
                     closed_ = true;
                     return;
                 case Action::CheckSender:
-                    engine_.answer_sender(sender_verdict);
+                    engine_.answer_sender(sender_verdict, sender_phase);
                     break;
                 case Action::CheckRecipient: {
                     ++recipient_questions;
@@ -116,8 +117,7 @@ class EngineHarness final : public EngineObserver {
                     break;
                 }
                 case Action::BeginData:
-                    engine_.answer_begin_data(mail::MessageId::make(1'700'000'000'000U, {1, 2}),
-                                              {1'700'000'000, 0});
+                    engine_.answer_begin_data("5e55.1", 1'700'000'000'000'000);
                     break;
                 case Action::Store:
                     stored.push_back(engine_.take_mail());

@@ -56,7 +56,8 @@ BOOST_AUTO_TEST_CASE(lines_are_at_most_512_octets) {
 }
 
 BOOST_AUTO_TEST_CASE(temporary_errors_never_bounce) {
-    for (const ReplyPhase phase : {ReplyPhase::Sender, ReplyPhase::Recipient, ReplyPhase::Store}) {
+    for (const ReplyPhase phase :
+         {ReplyPhase::Sender, ReplyPhase::Recipient, ReplyPhase::Store, ReplyPhase::StoreMany}) {
         for (const Errc code : kAllErrors) {
             const Reply reply = mta::reply_for_error({code, "detail"}, phase);
             BOOST_TEST_CONTEXT("errc " << base::errc_name(code)) {
@@ -75,6 +76,12 @@ BOOST_AUTO_TEST_CASE(troubles_of_our_own_are_temporary_to_the_peer) {
     for (const Errc code : {Errc::Exists, Errc::Corrupt, Errc::Unsupported, Errc::NotFound}) {
         BOOST_TEST(mta::reply_for_error({code, ""}, ReplyPhase::Store).is_temporary());
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_full_mailbox_bounces_only_its_own_mail) {
+    const base::Error full{Errc::Refused, ""};
+    BOOST_TEST(mta::reply_for_error(full, ReplyPhase::Store).code == 552);
+    BOOST_TEST(mta::reply_for_error(full, ReplyPhase::StoreMany).code == 452);
 }
 
 BOOST_AUTO_TEST_CASE(recipients_have_the_codes_of_the_standard) {
