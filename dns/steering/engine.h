@@ -4,26 +4,29 @@
 // tables.
 //
 // Feed it configuration, overrides and probe results; ask it with poll() for a commit. A commit
-// holds the pool's table, and one more for each zone that has overrides of its own. Routine changes
-// are held back `hold_s`; a server that goes up or down, a drain, an override or an edit make a
-// table at the next poll(). No commit is made when nothing that an answer shows has changed.
+// holds the pool's table, and one for each zone that is configured or overridden differently (a
+// domain may use some of the servers only, or have another policy). Health and trim belong to the
+// pool: each server is probed once, whatever the number of zones. Routine changes are held back
+// `hold_s`; a server that goes up or down, a drain, an override or an edit make a table at the next
+// poll(). No commit is made when nothing that an answer shows has changed.
 //
 // All state is a function of what was fed and when: replaying the same calls gives the same
 // commits. There is no clock and no random number inside.
 //
 // Owner: the name server's control thread, one engine per pool. Thread rule: one thread; the
 // commits it hands out are immutable and may be shared with any thread.
-// Units: Now carries both clocks; see there.
+// Units: Now (commit.h) carries both clocks. Limits: kServersMax servers, kOverridesMax overrides.
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "dns/probe/probe_result.h"
+#include "dns/steering/commit.h"
 #include "dns/steering/health.h"
 #include "dns/steering/override.h"
 #include "dns/steering/settings.h"
@@ -32,21 +35,35 @@
 
 namespace dns::steering {
 
-/// A moment on both clocks: steering runs on the monotonic one, overrides expire by the other.
-struct Now {
-    double monotonic_s = 0;    ///< seconds, any epoch, never goes back
-    std::int64_t unix_ms = 0;  ///< milliseconds since 1970
-};
+inline constexpr std::size_t kOverridesMax = 10'000;
 
-/// One server as configured.
+/// One server as configured. List only servers that some zone uses: the others would be missed
+/// by mail that never comes.
 struct ServerConfig {
     ServerId id;
-    std::string name;                              ///< host name
+    std::string name;                              ///< for people
     double weight = 1;                             ///< relative capacity
     std::uint16_t preference = kLevel0Preference;  ///< for Policy::Static
     std::uint8_t tier = 0;
 
     bool operator==(const ServerConfig&) const = default;
+};
+
+/// A server in a zone, with the zone's own configured preference for it.
+struct ZoneServer {
+    ServerId id;
+    std::uint16_t preference = kLevel0Preference;
+
+    auto operator<=>(const ZoneServer&) const = default;
+};
+
+/// A zone that is not like the pool. Unset members are the pool's.
+struct ZoneConfig {
+    std::string zone;  ///< lower case, no final dot
+    std::optional<Policy> policy;
+    std::optional<PolicyForm> form;
+    std::optional<std::uint32_t> ttl_s;
+    std::vector<ZoneServer> servers;  ///< a part of the pool's; empty: all of them
 };
 
 struct PoolConfig {
@@ -55,34 +72,7 @@ struct PoolConfig {
     PolicyForm form = PolicyForm::Paired;
     Settings settings;
     std::vector<ServerConfig> servers;  ///< in any order, ids distinct, at least one
-};
-
-/// Whether a change may wait for the next routine serial (30 s) or must be seen at once: a host
-/// appeared, left or was overridden.
-enum class Urgency : std::uint8_t { Routine, AtOnce };
-
-/// How one server differs between two commits.
-struct ServerDiff {
-    ServerId id;
-    std::string name;
-    std::string text;  ///< "preference 10 -> 20, first share 0.12 -> 0.08"
-};
-
-/// One change of the steering. Immutable.
-struct SteeringCommit {
-    std::uint64_t id = 0;  ///< rises by one per commit
-    Now when;
-    std::string pool;
-    std::string cause;  ///< "load", "mx3 down: 3 probes lost", "override ..."; never empty
-    Urgency urgency = Urgency::Routine;
-    bool canonical_changed = false;  ///< the transferred answer differs from the last commit's
-    std::shared_ptr<const SteeringTable> table;
-    std::map<std::string, std::shared_ptr<const SteeringTable>, std::less<>> zone_tables;
-    std::vector<ServerDiff> diff;
-
-    /// The table for a zone of this pool: its own if it has overrides, else the pool's.
-    [[nodiscard]] const std::shared_ptr<const SteeringTable>& table_for(
-        std::string_view zone) const;
+    std::vector<ZoneConfig> zones;      ///< in any order, names distinct
 };
 
 /// What a name server keeps over its own restart: the trims, by server.
@@ -91,9 +81,24 @@ struct SavedTrim {
     double z = 0;
 };
 
+/// One server as the engine sees it now: for consoles and `explain`.
+struct ServerStatus {
+    ServerId id;
+    std::string name;
+    bool up = true;      ///< what the probes say
+    std::string reason;  ///< why it is down
+    ForcedState forced = ForcedState::None;
+    double weight = 0;           ///< w in the pool's table
+    double trim = 0;             ///< z
+    double ramp = 1;             ///< factor of the slow start
+    std::optional<double> load;  ///< filtered load index, 0..2; empty until known
+    double accepted_rate = 0;    ///< mails per second
+};
+
 class SteeringEngine {
   public:
-    /// Errc::Invalid as for build_table. `first_commit` numbers the first commit.
+    /// Errc::Invalid as for build_table, or if a zone names a server that the pool has not.
+    /// `first_commit` numbers the first commit.
     static base::Result<SteeringEngine> create(PoolConfig config,
                                                Now now,
                                                std::uint64_t first_commit = 1);
@@ -102,8 +107,8 @@ class SteeringEngine {
     /// old configuration stays in force.
     base::Status configure(PoolConfig config, Now now);
 
-    /// Replaces all overrides of the cluster (those of other pools are ignored here). On error
-    /// (one of them is ill-valued) the old ones stay in force.
+    /// Replaces all overrides of the cluster (those of other pools do not matter here). On error
+    /// (Errc::Invalid: one of them is ill-valued, or too many) the old ones stay in force.
     base::Status set_overrides(std::vector<Override> overrides, Now now);
 
     /// A probe's result. One for a server that is not configured is ignored.
@@ -124,14 +129,16 @@ class SteeringEngine {
 
     [[nodiscard]] const PoolConfig& config() const { return config_; }
 
+    [[nodiscard]] std::vector<ServerStatus> status(Now now) const;
+
     [[nodiscard]] std::vector<SavedTrim> save_trims() const;
 
-    /// Before the first probe: takes up saved trims. Unknown servers and values outside the clip
-    /// are ignored.
+    /// Before the first probe: takes up saved trims. Unknown servers are ignored, values outside
+    /// the clip are brought into it.
     void restore_trims(const std::vector<SavedTrim>& trims);
 
-    /// Assumes this mean load until replies say otherwise, instead of learning it from the first
-    /// ones. For simulations and replays.
+    /// Assumes this load of every server until replies say otherwise, instead of learning it from
+    /// the first ones. For simulations and replays.
     void assume_load(double load);
 
   private:
@@ -139,25 +146,45 @@ class SteeringEngine {
         ServerConfig config;
         ServerHealth health;
         ServerTrim trim;
-        EffectiveOverride override_;
-        double table_weight = 0;
+        EffectiveOverride forced;  // what overrides of the pool say
+        double table_weight = 0;   // w of the pool's table in force
+    };
+
+    // One table to be made: the pool's, or that of zones that are alike.
+    struct View {
+        std::string zone;            // one of its zones; empty: the pool's
+        bool has_overrides = false;  // overrides of `zone` hold here
+        Policy policy = Policy::Load;
+        PolicyForm form = PolicyForm::Paired;
+        std::uint32_t ttl_s = 60;
+        std::vector<ZoneServer> servers;  // ascending id
     };
 
     explicit SteeringEngine(PoolConfig config);
 
+    [[nodiscard]] Member* find(ServerId server);
+    [[nodiscard]] const Member* find(ServerId server) const;
+    void arrange_views();
     void resolve(Now now);
+    void add_override_cause(const Override& entry, const char* prefix);
+    void expire_overrides(Now now);
+    void note_override_changes(const std::vector<Override>& before, Now now);
     [[nodiscard]] std::vector<TrimServer> trim_view();
-    [[nodiscard]] TableInput table_input(std::optional<std::string_view> zone, Now now) const;
-    void request_now(std::string cause);
+    [[nodiscard]] TableInput table_input(const View& view, Now now) const;
+    [[nodiscard]] std::shared_ptr<SteeringCommit> make_commit(Now now) const;
+    [[nodiscard]] std::string routine_cause(Now now) const;
 
     PoolConfig config_;
     HealthGate gate_;
     std::vector<Member> members_;  // ascending id
     std::vector<Override> overrides_;
+    std::vector<View> views_;  // [0] is the pool's
+    std::shared_ptr<const ZoneTables> zones_;
     std::vector<std::string> causes_;  // why a table is wanted at once; empty: routine
+    std::optional<std::int64_t> next_expiry_us_;
     std::shared_ptr<const SteeringCommit> last_;
     std::uint64_t next_commit_ = 1;
-    double table_s_ = 0;  // when the last table was made
+    double table_s_ = 0;  // when tables were last made
 };
 
 }  // namespace dns::steering

@@ -5,11 +5,12 @@
 // An override has a kind, a scope, an author, a reason and perhaps an expiry. Kinds that do not
 // contradict each other add up (a pin and a weight, for one); of those that do (the same facet:
 // state, preference, weight, trim) the narrowest scope wins, then the newest, then the higher id.
+// Drain, Down and Up are one facet, Pin one, Weight one, TrimOff and Freeze one.
 //
 // Scopes, widest first: everywhere; a pool; a zone; a server wherever it serves; a server in a
 // pool; a server in a zone. A zone's own overrides shape the table of that zone only.
 //
-// Thread rule: values; pure functions. Times: milliseconds since 1970 (UTC), as operators set them.
+// Thread rule: values; pure functions. Times: microseconds since 1970 (UTC), as operators set them.
 
 #include <cstdint>
 #include <optional>
@@ -51,8 +52,8 @@ struct Override {
     double value = 0;  ///< Pin: 0..65535, whole; Weight: kWeightMin..kWeightMax
     std::string author;
     std::string reason;
-    std::int64_t created_ms = 0;             ///< newest wins among equal scopes
-    std::optional<std::int64_t> expires_ms;  ///< holds while now < expires
+    std::int64_t created_us = 0;             ///< newest wins among equal scopes
+    std::optional<std::int64_t> expires_us;  ///< holds while now < expires
 
     bool operator==(const Override&) const = default;
 };
@@ -71,7 +72,7 @@ struct EffectiveOverride {
 /// Errc::Invalid if the value does not fit the kind.
 [[nodiscard]] base::Status check_override(const Override& entry);
 
-[[nodiscard]] bool has_expired(const Override& entry, std::int64_t now_ms) noexcept;
+[[nodiscard]] bool has_expired(const Override& entry, std::int64_t now_us) noexcept;
 
 /// Resolves the overrides for one server of `pool`, as seen by `zone` (nullopt: the pool itself,
 /// for which zone overrides do not hold). Ill-valued entries are left out.
@@ -79,7 +80,7 @@ struct EffectiveOverride {
                                                   std::string_view pool,
                                                   std::optional<std::string_view> zone,
                                                   ServerId server,
-                                                  std::int64_t now_ms);
+                                                  std::int64_t now_us);
 
 /// "pin mx1.example.org 10 by alice: maintenance": for causes and histories.
 [[nodiscard]] std::string describe_override(const Override& entry, std::string_view server_name);

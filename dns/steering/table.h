@@ -83,7 +83,8 @@ struct TableInput {
     Policy policy = Policy::Load;
     PolicyForm form = PolicyForm::Paired;
     Settings settings;
-    std::vector<ServerInput> servers;  ///< in any order; at most kServersMax, ids distinct
+    std::optional<std::uint32_t> ttl_s;  ///< TTL of the answers, if not the settings'
+    std::vector<ServerInput> servers;    ///< in any order; at most kServersMax, ids distinct
 };
 
 /// A server as the table has it.

@@ -308,7 +308,8 @@ base::Result<SteeringTable> build_table(const TableInput& input) {
     SteeringTable table;
     table.policy = input.policy;
     table.form = input.form;
-    table.ttl_s = static_cast<std::uint32_t>(std::lround(input.settings.ttl_s));
+    table.ttl_s =
+        input.ttl_s.value_or(static_cast<std::uint32_t>(std::lround(input.settings.ttl_s)));
     table.list_max = input.settings.list_max;
     weigh_servers(input, servers, table);
     switch (input.policy) {

@@ -10,6 +10,7 @@
 // Owner: SteeringEngine. Thread rule: one thread. Pure: times come in with the replies.
 // Units: seconds; rates per second; load 0..2 (utilisation 0..1 + refused share 0..1).
 
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -20,13 +21,16 @@ namespace dns::steering {
 
 /// What the trim knows about one server.
 struct ServerTrim {
-    double z = 0;                                 ///< ln of the trim factor
-    std::optional<double> load;                   ///< uf, filtered load index; empty until known
-    double accepted_rate = 0;                     ///< a, accepted mails per second
-    std::optional<double> reply_s;                ///< time of the last reply
+    double z = 0;                      ///< ln of the trim factor
+    std::optional<double> load;        ///< uf, filtered load index; empty until known
+    std::optional<double> first_load;  ///< the first index seen, while `load` is not known
+    double accepted_rate = 0;          ///< a, accepted mails per second
+    std::optional<double> reply_s;     ///< time of the last reply
     std::optional<probe::LoadCounters> counters;  ///< as of the last reply
-    bool restarted = false;              ///< counters began anew while not yet counted as up
-    std::optional<double> ramp_since_s;  ///< start of the slow start, while it ramps
+    bool silent = false;                          ///< replies without any figure of load
+    bool ill = false;        ///< takes no mail though it should: its load is not believed
+    bool restarted = false;  ///< began anew; becomes a ramp when it counts as up
+    std::optional<double> ramp_since_s;  ///< start of the slow start
 };
 
 /// One server as a trim step sees it: its own state and how it stands in the pool.
@@ -35,27 +39,32 @@ struct TrimServer {
     double weight = 1;           ///< c, 0 if drained
     double table_weight = 0;     ///< w of the table in force
     bool up = true;              ///< counts in the means
-    bool fixed = false;          ///< pinned, drained, forced or frozen: z does not move
+    bool fixed = false;          ///< pinned, drained, down or frozen: z does not move
 };
 
-/// Mean load m over the servers that are up and known, weighted by c e^z; empty if none is.
+/// Mean load m over the servers that are up, known and not ill, weighted by c e^z; empty if none
+/// is. One that fails fast looks idle: counted in, it would pull the mean down and with it every
+/// other server's weight, until in a small pool all stand at the clip and it has its share back.
 [[nodiscard]] std::optional<double> mean_load(const std::vector<TrimServer>& servers);
 
-/// Takes the reply of servers[index] at time `now_s` into account and moves its z. The first
-/// reply, and one after a restart, only set the base that later ones are measured from.
-void trim_on_reply(const Settings& settings,
+/// Takes the reply of servers[index], which came at `now_s`, into account and moves its z.
+///
+/// The first reply, one after a restart, and those of a server that is not up only set the base
+/// that later ones are measured from. True if it shows that the server was restarted.
+bool trim_on_reply(const Settings& settings,
                    const std::vector<TrimServer>& servers,
                    std::size_t index,
                    const probe::ProbeResult& reply,
                    double now_s);
 
-/// The server counts as up again at `now_s`: a restarted one takes the mean load and starts slowly.
-void trim_on_up(const Settings& settings,
-                const std::vector<TrimServer>& servers,
-                std::size_t index,
-                double now_s);
+/// servers[index] counts as up from `now_s` on: if it was restarted it takes the mean load of the
+/// others and starts slowly; if it only was unreachable nothing changes.
+void trim_on_up(const std::vector<TrimServer>& servers, std::size_t index, double now_s);
 
-/// The factor of the slow start at `now_s`: 1 when there is none.
+/// Brings z into -ln trim_down_max .. ln trim_up_max; what is not a number becomes 0.
+[[nodiscard]] double clip_trim(const Settings& settings, double z);
+
+/// The factor of the slow start at `now_s`, ramp_floor..1; 1 when there is none.
 [[nodiscard]] double ramp_factor(const Settings& settings, const ServerTrim& trim, double now_s);
 
 }  // namespace dns::steering
