@@ -14,12 +14,13 @@
 #include "base/loop.h"
 #include "ops/cluster_config.h"
 #include "ops/cluster_files.h"
+#include "ops/command.h"
 #include "ops/control.h"
+#include "ops/embedded_schema.h"
 #include "ops/private_postgres.h"
 #include "ops/seed.h"
 #include "ops/supervisor.h"
 #include "ops/system_user.h"
-#include "storage/catalog/migrate.h"
 
 namespace ops {
 
@@ -167,7 +168,7 @@ base::Status ClusterRun::add_daemons() {
         (void)TRY(create_database(PrivatePostgres::owner_role()));
     }
     auto connection = TRY(base::Connection::open(owner_database_, "roundtable up"));
-    (void)TRY(storage::migrate(*connection));
+    (void)TRY(storage::migrate(*connection, embedded_migrations()));
     (void)TRY(seed_directory(*connection, layout_));
     for (const auto& server : layout_.storage_servers) {
         for (const auto& directory : server.directories) {

@@ -1,0 +1,12 @@
+# Writes OUTPUT, a C++ source that holds the text of each of FILES (see ops/embedded_schema.h).
+set(text "#include \"ops/embedded_schema.h\"\n\nnamespace ops {\n\n")
+string(APPEND text "const std::vector<EmbeddedFile>& embedded_schema() {\n")
+string(APPEND text "    static const std::vector<EmbeddedFile> files = {\n")
+list(SORT FILES)
+foreach(file ${FILES})
+    get_filename_component(name ${file} NAME)
+    file(READ ${file} content)
+    string(APPEND text "        {\"${name}\",\n         R\"schema_text(${content})schema_text\"},\n")
+endforeach()
+string(APPEND text "    };\n    return files;\n}\n\n}  // namespace ops\n")
+file(WRITE ${OUTPUT} "${text}")
