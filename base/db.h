@@ -17,7 +17,7 @@
 //                   twice
 //   Cancelled       the pool ended first
 //   Io              anything else the server said
-// A broken connection is closed and opened anew by the next use, after a short back-off.
+// A broken connection is closed and opened anew by the next use (in a DbPool after a back-off).
 //
 // Thread rule: a Connection belongs to one thread at a time and blocks: never on a loop thread.
 // DbPool::run is for fibers; DbPool::submit for any thread.
@@ -142,7 +142,7 @@ struct Statement {
 };
 
 namespace detail {
-struct DbResult;
+struct DbRows;
 struct DbConnection;
 }  // namespace detail
 
@@ -173,9 +173,9 @@ class Row {
   private:
     friend class Rows;
 
-    Row(const detail::DbResult* result, int index) noexcept : result_(result), index_(index) {}
+    Row(const detail::DbRows* result, int index) noexcept : result_(result), index_(index) {}
 
-    const detail::DbResult* result_;
+    const detail::DbRows* result_;
     int index_;
 };
 
@@ -184,7 +184,7 @@ class Rows {
   public:
     Rows() noexcept = default;
 
-    explicit Rows(std::shared_ptr<const detail::DbResult> result) noexcept
+    explicit Rows(std::shared_ptr<const detail::DbRows> result) noexcept
         : result_(std::move(result)) {}
 
     [[nodiscard]] std::size_t size() const noexcept;
@@ -224,7 +224,7 @@ class Rows {
     [[nodiscard]] Iterator end() const noexcept { return {this, size()}; }
 
   private:
-    std::shared_ptr<const detail::DbResult> result_;
+    std::shared_ptr<const detail::DbRows> result_;
 };
 
 struct Notification {
@@ -272,6 +272,10 @@ class Connection {
     [[nodiscard]] Result<std::vector<Notification>> wait_notifications(Duration timeout);
 
     [[nodiscard]] bool is_open() const noexcept;
+    /// False when closed or when the server has hung up in the meantime. No round trip.
+    [[nodiscard]] bool is_alive() const noexcept;
+    /// For poll() beside other things, before wait_notifications(0); -1 when closed.
+    [[nodiscard]] int socket() const noexcept;
     /// Closes; the next use opens anew.
     void close() noexcept;
 
