@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "mta/little_endian.h"
 
 namespace mta {
 
@@ -16,21 +17,6 @@ constexpr std::size_t kBucketsMin = 1024;
 
 static_assert(kRecipientCacheFileMax ==
               kMagic.size() + 8 + kEntrySize * RecipientCache::kEntriesMax + 4);
-
-void put_number(std::string& out, std::uint64_t number, std::size_t octets) {
-    for (std::size_t i = 0; i < octets; ++i) {
-        out += static_cast<char>(static_cast<unsigned char>(number >> (8 * i)));
-    }
-}
-
-std::uint64_t take_number(std::string_view& in, std::size_t octets) {
-    std::uint64_t number = 0;
-    for (std::size_t i = 0; i < octets; ++i) {
-        number |= std::uint64_t{static_cast<unsigned char>(in[i])} << (8 * i);
-    }
-    in.remove_prefix(octets);
-    return number;
-}
 
 }  // namespace
 
