@@ -222,9 +222,11 @@ std::optional<Civil> take_header_date(DateReader& in) {
     return is_date(date) ? std::optional(date) : std::nullopt;
 }
 
-std::optional<Civil> take_imap_date(DateReader& in, std::size_t min_day_digits) {
+std::optional<Civil> take_imap_date(DateReader& in,
+                                    std::size_t min_day_digits,
+                                    std::size_t max_day_digits) {
     Civil date;
-    date.day = in.take_number(min_day_digits, 2);
+    date.day = in.take_number(min_day_digits, max_day_digits);
     if (!in.take('-')) {
         return std::nullopt;
     }
@@ -323,7 +325,7 @@ std::string format_imap_date(const ZonedTime& time) {
 std::optional<ZonedTime> parse_imap_date_time(std::string_view text) {
     DateReader in(text);
     const bool padded = in.take(' ');
-    const auto date = take_imap_date(in, padded ? 1 : 2);
+    const auto date = take_imap_date(in, padded ? 1 : 2, padded ? 1 : 2);
     if (!date || !in.take(' ')) {
         return std::nullopt;
     }
@@ -340,7 +342,7 @@ std::optional<ZonedTime> parse_imap_date_time(std::string_view text) {
 
 std::optional<std::int64_t> parse_imap_date(std::string_view text) {
     DateReader in(text);
-    const auto date = take_imap_date(in, 1);
+    const auto date = take_imap_date(in, 1, 2);
     if (!date || !in.at_end()) {
         return std::nullopt;
     }
