@@ -137,7 +137,7 @@ class Demo:
         copies = [copy for copy in self.track["copies"] if copy["state"] == "active"]
         if len({copy["storage_server"] for copy in copies}) < 2:
             raise RuntimeError(f"fewer than two copies in the catalog: {self.track}")
-        rows = self.cluster.sql("SELECT DISTINCT storage_server FROM report.message_location "
+        rows = self.cluster.sql("SELECT DISTINCT storage_server FROM report.message_copy "
                                 f"WHERE message_id = '{self.message_id}' ORDER BY 1")
         return f"message {self.message_id} is on " + " and ".join(row[0] for row in rows)
 

@@ -40,7 +40,7 @@ def dig_is_answered_over_udp_and_tcp():
         assert "status: NXDOMAIN" in out and "SOA" in out, out
         out = tool("dig", f"@{address}", "-p", port, transport, "elsewhere.invalid").stdout
         assert "status: REFUSED" in out, out
-    cluster.run("domain", "record", "add", cluster.domain, "www", "A", "192.0.2.7")
+    cluster.run("record", "add", cluster.domain, "www", "A", "192.0.2.7")
     wait_until("the new record", lambda: "192.0.2.7" in tool(
         "dig", f"@{address}", "-p", port, "+short", f"www.{cluster.domain}", "A").stdout, 5)
 
@@ -192,8 +192,8 @@ push "<tag-pattern>~A<enter><tag-prefix><copy-message>{cluster.directory}/mutt-c
 
 
 def psql_reports_in_plain_words():
-    for view in ("message_location", "copy_owed", "message_per_day", "priority", "priority_history",
-                 "sender_block", "account", "message"):
+    for view in ("message_copy", "delivery", "copy_owed", "messages_per_day", "priority",
+                 "priority_history", "blocked_sender", "account", "storage", "event"):
         cluster.sql(f"SELECT * FROM report.{view} LIMIT 1")
     rows = cluster.sql("SELECT mail_server, priority_index FROM report.priority ORDER BY 1")
     assert len(rows) == len(cluster.endpoints.mail_servers), rows

@@ -90,7 +90,7 @@ def nothing_acknowledged_is_lost():
 
         # What an agent acknowledged while its commit was in doubt is catalogued by the tracker.
         def catalogued():
-            return int(cluster.sql("SELECT count(*) FROM report.message")[0][0]) >= MESSAGES
+            return int(cluster.sql("SELECT count(DISTINCT message_id) FROM report.delivery")[0][0]) >= MESSAGES
 
         wait_until("every message in the catalog", catalogued, 120)
 
@@ -116,15 +116,15 @@ def nothing_acknowledged_is_lost():
 
         # Each message has two copies, or the missing one is listed as owed with its reason.
         bare = cluster.sql("""
-            SELECT m.message_id FROM report.message m
-            WHERE (SELECT count(*) FROM report.message_location l
-                   WHERE l.message_id = m.message_id AND l.state = 'active') = 0 LIMIT 5""")
+            SELECT message_id FROM report.message_copy GROUP BY message_id
+            HAVING count(*) FILTER (WHERE state = 'active') = 0 LIMIT 5""")
         assert not bare, f"no good copy: {bare}"
         single = cluster.sql("""
-            SELECT count(*) FROM report.message m
-            WHERE (SELECT count(*) FROM report.message_location l
-                   WHERE l.message_id = m.message_id AND l.state = 'active') < 2
-              AND NOT EXISTS (SELECT 1 FROM report.copy_owed o WHERE o.segment_id = m.segment_id)""")
+            SELECT count(*) FROM catalog.message m
+            WHERE (SELECT count(*) FROM report.message_copy l
+                   WHERE l.message_id = m.id AND l.state = 'active') < 2
+              AND NOT EXISTS (SELECT FROM report.copy_owed o WHERE o.segment_id = m.segment_id)""",
+                             user="roundtable")
         assert single == [["0"]], f"{single} messages miss a copy that is not listed as owed"
         owed = cluster.sql("SELECT storage_server, reason, count(*) FROM report.copy_owed "
                            "GROUP BY 1, 2 ORDER BY 1, 2")

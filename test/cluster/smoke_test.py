@@ -20,7 +20,7 @@ def a_message_is_mirrored_and_read_everywhere():
             smtp.sendmail("sender@client.invalid", [cluster.address("alice")], TEXT)
         stored = wait_until("two copies in the catalog", lambda: (lambda rows: rows if len(
             rows) == 2 else None)(cluster.sql(
-                "SELECT storage_server, state FROM report.message_location ORDER BY 1")))
+                "SELECT storage_server, state FROM report.message_copy ORDER BY 1")))
         assert [row[1] for row in stored] == ["active", "active"], stored
         for server in cluster.endpoints.access_servers:
             imap = imaplib.IMAP4(server["address"], server["imap_port"], timeout=30)
