@@ -32,10 +32,10 @@ class Cluster:
     KEEP_CLUSTER is set.
     """
 
-    def __init__(self, domain="example.test", users=("alice", "bob"), layout=None, up_options=()):
+    def __init__(self, domain="example.test", users=("alice", "bob"), stores=None, up_options=()):
         self.domain = domain
         self.users = users
-        self.layout = layout
+        self.stores = stores or {}  # storage server -> another directory than the layout's own
         self.up_options = list(up_options)
         self.password = "correct horse 7"
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roundtable-test-"))
@@ -76,8 +76,9 @@ class Cluster:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def start(self):
-        if self.layout:
-            (self.directory / "cluster.yaml").write_text(self.layout)
+        for name, directory in self.stores.items():
+            (self.directory / "stores").mkdir(exist_ok=True)
+            (self.directory / "stores" / name).symlink_to(directory)
         self.log = (self.directory / "up.log").open("ab")
         self.process = subprocess.Popen(
             [self.directory / "bin" / "roundtable", "--dir", self.directory, "up", "--free-ports",
