@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/db_detail.h"
+#include "base/log.h"
 
 namespace base {
 
@@ -75,7 +76,10 @@ std::string tidy_message(std::string_view message) {
     while (message.ends_with('\n')) {
         message.remove_suffix(1);
     }
-    return std::string(message);
+    std::string line(message);
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+    return line;
 }
 
 // Before a session there is no SQLSTATE, only libpq's text. Unsure is temporary.
@@ -125,7 +129,7 @@ Verdict judge_state(std::string_view state, std::string_view message) {
     if (state == "25006") {
         return {Errc::Unavailable, After::Close};  // this server is no primary (any more)
     }
-    if (is("57P") || is("08") || state.empty()) {
+    if (is("57P") || is("08")) {
         return {Errc::Unavailable, After::Lost};
     }
     if (is("22") || is("23") || is("42") || is("P0") || is("0A") || is("2B") || is("21")) {
@@ -134,11 +138,51 @@ Verdict judge_state(std::string_view state, std::string_view message) {
     return {Errc::Io};
 }
 
+// The class of an exception that came without SQLSTATE.
+std::string_view known_state(const pqxx::sql_error& caught) noexcept {
+    if (!caught.sqlstate().empty()) {
+        return caught.sqlstate();
+    }
+    const auto is = [&caught]<typename T>(const T*) {
+        return dynamic_cast<const T*>(&caught) != nullptr;
+    };
+    if (is(static_cast<const pqxx::integrity_constraint_violation*>(nullptr))) {
+        return "23000";
+    }
+    if (is(static_cast<const pqxx::data_exception*>(nullptr))) {
+        return "22000";
+    }
+    if (is(static_cast<const pqxx::syntax_error*>(nullptr))) {
+        return "42000";
+    }
+    if (is(static_cast<const pqxx::plpgsql_error*>(nullptr))) {
+        return "P0000";
+    }
+    if (is(static_cast<const pqxx::feature_not_supported*>(nullptr))) {
+        return "0A000";
+    }
+    if (is(static_cast<const pqxx::invalid_sql_statement_name*>(nullptr))) {
+        return "26000";
+    }
+    return {};
+}
+
 }  // namespace
 
 namespace detail {
 
 struct DbConnection {
+    // The server's notices would go to stderr as they are.
+    class Notices final : public pqxx::errorhandler {
+      public:
+        using errorhandler::errorhandler;
+
+        bool operator()(const char text[]) noexcept override {
+            log::debug("base", "database-notice", {{"text", tidy_message(text)}});
+            return false;
+        }
+    };
+
     class Receiver final : public pqxx::notification_receiver {
       public:
         Receiver(pqxx::connection& link, const std::string& channel_name, DbConnection& owner)
@@ -161,7 +205,8 @@ struct DbConnection {
     std::unique_ptr<pqxx::connection> link;
     std::set<std::string, std::less<>> prepared;
     std::set<std::string> channels;
-    std::vector<std::unique_ptr<Receiver>> receivers;  // before link is destroyed
+    std::unique_ptr<Notices> notices;                  // goes before link
+    std::vector<std::unique_ptr<Receiver>> receivers;  // go before link
     std::vector<Notification> notifications;
     bool in_transaction = false;
     bool transaction_failed = false;
@@ -171,6 +216,7 @@ struct DbConnection {
     void close() noexcept {
         watch.set_socket(-1);
         receivers.clear();
+        notices.reset();
         link.reset();
         prepared.clear();
     }
@@ -195,6 +241,7 @@ struct DbConnection {
                 return Error{Errc::Unavailable, "connect to database: no connection"};
             }
             watch.set_socket(link->sock());
+            notices = std::make_unique<Notices>(*link);
             for (const std::string& channel : channels) {
                 receivers.push_back(std::make_unique<Receiver>(*link, channel, *this));
             }
@@ -218,12 +265,18 @@ struct DbConnection {
                      "database connection lost: " + tidy_message(message)};
     }
 
-    // The one place that turns what pqxx throws into our words.
+    // The one place that turns what pqxx throws into our words. Some of its classes forget the
+    // SQLSTATE, so those are named.
     Error judge(IfLost if_lost) noexcept {
         try {
             throw;
+        } catch (const pqxx::insufficient_privilege& caught) {
+            return Error{Errc::Refused, tidy_message(caught.what())};
+        } catch (const pqxx::unique_violation& caught) {
+            return Error{Errc::Exists, tidy_message(caught.what())};
         } catch (const pqxx::sql_error& caught) {
-            const Verdict verdict = judge_state(caught.sqlstate(), caught.what());
+            const std::string_view state = known_state(caught);
+            const Verdict verdict = judge_state(state, caught.what());
             if (verdict.after == After::Lost || !is_open()) {
                 return lost(if_lost, caught.what());
             }
