@@ -166,7 +166,7 @@ if __name__ == "__main__":
     if os.geteuid() != 0:
         sys.exit("this test mounts a small file system: run it as root")
     small_store = pathlib.Path(tempfile.mkdtemp(prefix="roundtable-small-"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m,mode=0750", "small", small_store],
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m,mode=0777", "small", small_store],
                    check=True)
     try:
         with Cluster(stores={"store2": small_store}) as started:
