@@ -27,15 +27,16 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/result.h"
 #include "storage/path/health.h"
+#include "storage/path/relative_path.h"
 #include "storage/segment/ids.h"
 
 namespace storage {
-
-inline constexpr std::size_t kRelativePathMax = 200;
 
 /// One storage path: a directory by which this machine reaches the storage server.
 struct StoragePathConfig {
@@ -138,7 +139,7 @@ class StorageServerClient {
                base::Deadline deadline,
                StatusDone on_done);
 
-    /// Forgets the handle; the descriptor is closed behind the requests before it.
+    /// Forgets the handle and closes the file. Call it when the handle's writes are answered.
     void close(FileHandle file);
 
     /// True while writes of the handle may still succeed.
@@ -174,13 +175,15 @@ class StorageServerClient {
     /// Removes a file and makes that durable. NotFound: it was not there.
     void remove(std::string path, base::Deadline deadline, StatusDone on_done);
 
-    /// Tells that a read through this server was bad (a CRC, a short read), for its counters and
-    /// to have the path probed at once.
-    void report_suspicion(std::string_view reason);
+    /// A read through this server was bad (a CRC, a short read): has the paths probed at once.
+    void report_suspicion();
+
+    /// The helper of each path, 0 where none runs: for people and tests.
+    [[nodiscard]] std::vector<pid_t> helper_pids() const;
 
   private:
     struct State;
-    std::unique_ptr<State> state_;
+    std::shared_ptr<State> state_;
 };
 
 }  // namespace storage
