@@ -21,34 +21,6 @@ struct Reader {
     }
 };
 
-// The question's name: plain labels only. A compressed first name can only point into the header.
-bool parse_question_name(Reader& reader, Query& query) noexcept {
-    const std::size_t limit = reader.left() < kNameMax ? reader.left() : kNameMax;
-    const std::byte* const from = reader.at;
-    std::size_t at = 0;
-    unsigned labels = 0;
-    while (at < limit) {
-        const auto length = std::to_integer<std::size_t>(from[at]);
-        query.name[at] = from[at];
-        if (length == 0) {
-            query.name_size = static_cast<std::uint8_t>(at + 1);
-            query.label_count = static_cast<std::uint8_t>(labels);
-            query.label_at[labels] = static_cast<std::uint8_t>(at);
-            reader.at += at + 1;
-            return true;
-        }
-        if (length > kLabelMax || length >= limit - at) {
-            return false;
-        }
-        query.label_at[labels++] = static_cast<std::uint8_t>(at);
-        for (std::size_t i = at + 1; i <= at + length; ++i) {
-            query.name[i] = lower_octet(from[i]);
-        }
-        at += length + 1;
-    }
-    return false;
-}
-
 QueryOutcome judge_type(RrType type) noexcept {
     switch (type) {
         case RrType::Opt:
@@ -149,6 +121,31 @@ QueryOutcome parse_additional(Reader& reader, Query& query, std::uint8_t& versio
 
 }  // namespace
 
+bool read_name(std::span<const std::byte> bytes, WireName& name) noexcept {
+    const std::size_t limit = bytes.size() < kNameMax ? bytes.size() : kNameMax;
+    std::size_t at = 0;
+    unsigned labels = 0;
+    while (at < limit) {
+        const auto length = std::to_integer<std::size_t>(bytes.data()[at]);
+        name.octets.data()[at] = static_cast<std::byte>(length);
+        name.label_at.data()[labels] = static_cast<std::uint8_t>(at);
+        if (length == 0) {
+            name.size = static_cast<std::uint8_t>(at + 1);
+            name.label_count = static_cast<std::uint8_t>(labels);
+            return true;
+        }
+        if (length > kLabelMax || length >= limit - at) {
+            return false;
+        }
+        ++labels;
+        for (std::size_t i = at + 1; i <= at + length; ++i) {
+            name.octets.data()[i] = lower_octet(bytes.data()[i]);
+        }
+        at += length + 1;
+    }
+    return false;
+}
+
 std::string_view outcome_name(QueryOutcome outcome) noexcept {
     static constexpr std::array<std::string_view, kQueryOutcomes> kNames = {"ok",
                                                                             "ignore-short",
@@ -217,9 +214,10 @@ QueryOutcome parse_query(std::span<const std::byte> packet, Query& query) noexce
         return QueryOutcome::FormErrCounts;
     }
     Reader reader{packet.data() + kHeaderSize, packet.data() + packet.size()};
-    if (!parse_question_name(reader, query)) {
+    if (!read_name({reader.at, reader.end}, query.name)) {
         return QueryOutcome::FormErrName;
     }
+    reader.at += query.name.size;
     if (reader.left() < 4) {
         return QueryOutcome::FormErrQuestion;
     }

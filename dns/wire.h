@@ -93,28 +93,40 @@ struct OutcomeAction {
 
 [[nodiscard]] OutcomeAction outcome_action(QueryOutcome outcome) noexcept;
 
+/// A lowercased wire name with the places of its labels. Not initialised: its octets are written
+/// before they are read, and clearing 400 octets for every query is not free.
+struct WireName {
+    std::uint8_t size;         ///< octets, with the root
+    std::uint8_t label_count;  ///< without the root
+    std::array<std::byte, kNameMax + 1> octets;
+    std::array<std::uint8_t, kLabelsMax + 1> label_at;  ///< offset of each label, and of the root
+
+    [[nodiscard]] std::span<const std::byte> wire() const noexcept { return {octets.data(), size}; }
+
+    /// The name without its first `labels` labels.
+    [[nodiscard]] std::span<const std::byte> suffix(std::size_t labels) const noexcept {
+        return wire().subspan(label_at[labels]);
+    }
+};
+
 /// A parsed query. Which fields are set depends on how far the parser came; the flags tell.
-/// Not initialised as a whole, because the name is 255 octets that are written anyway.
 struct Query {
     std::uint16_t id;
     std::uint16_t flags;  ///< the second word of the header, as sent
     RrType type;
     RrClass rr_class;
-    std::uint16_t udp_size;    ///< the OPT's payload size; only if has_opt
-    std::uint8_t name_size;    ///< octets of name, with the root; only if has_question
-    std::uint8_t label_count;  ///< without the root
-    bool has_question;         ///< the question may be copied into the answer
+    std::uint16_t udp_size;  ///< the OPT's payload size; only if has_opt
+    bool has_question;       ///< name, type and class are set; may be copied into the answer
     bool has_opt;
-    bool dnssec_ok;                                     ///< DO, RFC 3225; only if has_opt
-    std::array<std::byte, kNameMax + 1> name;           ///< lowercased
-    std::array<std::uint8_t, kLabelsMax + 1> label_at;  ///< offset of each label in name
+    bool dnssec_ok;  ///< DO, RFC 3225; only if has_opt
+    WireName name;
 
-    [[nodiscard]] std::span<const std::byte> name_wire() const noexcept {
-        return {name.data(), name_size};
-    }
-
-    [[nodiscard]] std::size_t question_size() const noexcept { return name_size + 4U; }
+    [[nodiscard]] std::size_t question_size() const noexcept { return name.size + 4U; }
 };
+
+/// Reads plain labels up to the root from the start of `bytes`. False if they are cut, compressed,
+/// or longer than a name may be; `name` is then undefined.
+[[nodiscard]] bool read_name(std::span<const std::byte> bytes, WireName& name) noexcept;
 
 /// Parses a packet. On any outcome but the Ignore ones, id and flags are set and has_question and
 /// has_opt tell what else is.

@@ -6,7 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "query_builder.h"
+#include "test/unit/dns/query_builder.h"
 
 using dns::parse_query;
 using dns::Query;
@@ -149,12 +149,13 @@ BOOST_AUTO_TEST_CASE(lowercases_the_name_and_finds_its_labels) {
     BOOST_TEST(parse_query(packet.bytes(), query) == QueryOutcome::Ok);
     BOOST_TEST(query.id == 0x1234);
     BOOST_TEST((query.type == RrType::Aaaa));
-    const std::string_view wire(reinterpret_cast<const char*>(query.name.data()), query.name_size);
+    const std::string_view wire(reinterpret_cast<const char*>(query.name.octets.data()),
+                                query.name.size);
     BOOST_TEST(wire == std::string_view("\3www\7example\0", 13));
-    BOOST_TEST(query.label_count == 2);
-    BOOST_TEST(query.label_at[0] == 0);
-    BOOST_TEST(query.label_at[1] == 4);
-    BOOST_TEST(query.label_at[2] == 12);
+    BOOST_TEST(query.name.label_count == 2);
+    BOOST_TEST(query.name.label_at[0] == 0);
+    BOOST_TEST(query.name.label_at[1] == 4);
+    BOOST_TEST(query.name.label_at[2] == 12);
     BOOST_TEST(query.has_opt);
     BOOST_TEST(query.dnssec_ok);
     BOOST_TEST(query.udp_size == 4096);

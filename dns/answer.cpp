@@ -1,0 +1,343 @@
+#include "dns/answer.h"
+
+#include <cstring>
+
+#include "dns/limits.h"
+#include "dns/name.h"
+
+namespace dns {
+namespace {
+
+constexpr std::uint32_t kMinimalTtl = 3600;
+
+constexpr auto code(RrType type) {
+    return static_cast<std::uint16_t>(type);
+}
+
+// One answer: walks from the question's name along aliases to the RRset, or to why there is none.
+class Resolver {
+  public:
+    Resolver(const Snapshot& snapshot,
+             const Query& query,
+             const Client& client,
+             ThreadState& state,
+             Message& message) noexcept
+        : snapshot_(snapshot),
+          query_(query),
+          client_(client),
+          state_(state),
+          message_(message),
+          name_(&query.name) {}
+
+    AnswerKind run() noexcept {
+        NameTable::Found found = snapshot_.names().lookup(*name_);
+        if (found.node == nullptr) {
+            message_.set_rcode(Rcode::Refused);
+            return AnswerKind::OutsideZones;
+        }
+        message_.set_authoritative();
+        zone_index_ = found.zone;
+        zone_ = &snapshot_.names().zone(found.zone);
+        for (unsigned step = 0; step < kChainMax; ++step) {
+            const Step result = resolve(*found.node, found.labels_off);
+            if (result.done) {
+                return result.kind;
+            }
+            // An alias was added, name_ is its target. It is followed within the zone only; for the
+            // rest the resolver asks again.
+            found = snapshot_.names().lookup(*name_);
+            if (found.node == nullptr || found.zone != zone_index_ ||
+                message_.size() > kImageBaseMax) {
+                return AnswerKind::Alias;
+            }
+        }
+        return AnswerKind::Alias;
+    }
+
+  private:
+    struct Step {
+        bool done = true;
+        AnswerKind kind = AnswerKind::Alias;
+    };
+
+    static constexpr Step kFollow{false, AnswerKind::Alias};
+
+    Step resolve(const Node& found, std::size_t labels_off) noexcept {
+        if (found.is(Node::kRefused)) {
+            return refuse_internal();
+        }
+        if (found.is(Node::kDelegation) && (labels_off != 0 || query_.type != RrType::Ds)) {
+            return refer(found);
+        }
+        const Node* node = &found;
+        if (labels_off != 0) {
+            if (found.is(Node::kRedirect)) {
+                return redirect(found, labels_off);
+            }
+            if (found.wildcard == 0) {
+                return negative(Rcode::NxDomain, AnswerKind::NoName);
+            }
+            node = &zone_->nodes()[found.wildcard];
+        } else if (found.is(Node::kApex) && query_.type == RrType::Ds) {
+            return parent_side();
+        }
+        return answer_from(*node);
+    }
+
+    Step answer_from(const Node& node) noexcept {
+        if (query_.type == RrType::Any) {
+            return minimal(node);
+        }
+        if (node.is(Node::kAlias) && query_.type != RrType::Cname) {
+            return follow_alias(node);
+        }
+        const SetRef* const set = zone_->find_set(node, code(query_.type));
+        if (set == nullptr) {
+            return negative(Rcode::NoError, AnswerKind::NoData);
+        }
+        if (set->steered != SteeredKind::None) {
+            return steered(set->steered);
+        }
+        append(zone_->image(set->image_at), Section::Answer, owner_);
+        return {true, AnswerKind::Positive};
+    }
+
+    Step steered(SteeredKind kind) noexcept {
+        const SteeredSet* const set = snapshot_.steering(zone_index_).set_for(kind);
+        if (set == nullptr) {
+            message_.clear_authoritative();
+            message_.set_rcode(Rcode::ServFail);
+            return {true, AnswerKind::Failed};
+        }
+        if (!set->has(kind)) {
+            return negative(Rcode::NoError, AnswerKind::NoData);
+        }
+        const std::size_t place = set->slot() * kSteeredKinds + static_cast<std::size_t>(kind);
+        SteeredSet::Choice choice;
+        choice.turn = state_.turns[place % kTurns]++;
+        if (set->uses_source()) {
+            choice.source = source_hash(snapshot_.key(), client_, zone_->apex().wire());
+        }
+        append(set->pick(kind, choice), Section::Answer, owner_);
+        return {true, AnswerKind::Steered};
+    }
+
+    Step negative(Rcode rcode, AnswerKind kind) noexcept {
+        message_.set_rcode(rcode);
+        append(zone_->negative_soa(), Section::Authority, kQuestionPointer);
+        return {true, kind};
+    }
+
+    Step refuse_internal() noexcept {
+        if (owner_ != kQuestionPointer) {
+            return {true, AnswerKind::Alias};
+        }
+        message_.clear_authoritative();
+        message_.set_rcode(Rcode::Refused);
+        return {true, AnswerKind::InternalName};
+    }
+
+    Step refer(const Node& cut) noexcept {
+        if (owner_ != kQuestionPointer) {
+            return {true, AnswerKind::Alias};
+        }
+        message_.clear_authoritative();
+        append(zone_->image(cut.referral_at), Section::Authority, kQuestionPointer);
+        return {true, AnswerKind::Referral};
+    }
+
+    // The DS of a zone's apex belongs to the zone above; if that is ours too, it answers.
+    Step parent_side() noexcept {
+        const std::uint32_t parent = snapshot_.names().parent_zone(zone_index_);
+        if (parent != NameTable::kNoZone) {
+            const Name& apex = zone_->apex();
+            zone_ = &snapshot_.names().zone(parent);
+            const Node* const node = zone_->find(apex);
+            const SetRef* const set =
+                node == nullptr ? nullptr : zone_->find_set(*node, code(RrType::Ds));
+            if (set != nullptr) {
+                append(zone_->image(set->image_at), Section::Answer, owner_);
+                return {true, AnswerKind::Positive};
+            }
+        }
+        return negative(Rcode::NoError, AnswerKind::NoData);
+    }
+
+    // RFC 8482 4.2 and 4.1: a CNAME as it is, else HINFO "RFC8482" "".
+    Step minimal(const Node& node) noexcept {
+        if (node.sets_count == 0) {
+            return negative(Rcode::NoError, AnswerKind::NoData);
+        }
+        if (node.is(Node::kAlias)) {
+            const SetRef* const set = zone_->find_set(node, code(RrType::Cname));
+            append(zone_->image(set->image_at), Section::Answer, owner_);
+            return {true, AnswerKind::Minimal};
+        }
+        static constexpr char kData[] = "\7RFC8482";  // and the empty string: the final zero
+        std::byte* const at = message_.append_record(Section::Answer, 12 + sizeof kData);
+        if (at == nullptr) {
+            message_.truncate();
+            return {true, AnswerKind::Minimal};
+        }
+        write_fixed(at, code(RrType::Hinfo), kMinimalTtl, sizeof kData);
+        std::memcpy(at + 12, kData, sizeof kData);
+        return {true, AnswerKind::Minimal};
+    }
+
+    Step follow_alias(const Node& node) noexcept {
+        const SetRef* const set = zone_->find_set(node, code(RrType::Cname));
+        const std::size_t at = message_.size();
+        append(zone_->image(set->image_at), Section::Answer, owner_);
+        if (message_.truncated() || !read_name(zone_->name_from(node.target_at), target_)) {
+            return {true, AnswerKind::Alias};
+        }
+        name_ = &target_;
+        owner_ = static_cast<std::uint16_t>(0xc000U | (at + 12));
+        return kFollow;
+    }
+
+    // RFC 6672 3.2: the DNAME itself, and a CNAME made from it.
+    Step redirect(const Node& node, std::size_t labels_off) noexcept {
+        const SetRef* const set = zone_->find_set(node, code(RrType::Dname));
+        const std::uint32_t ttl = load_ttl(zone_->image(set->image_at));
+        WireName replacement;
+        if (!read_name(zone_->name_from(node.target_at), replacement)) {
+            return {true, AnswerKind::Failed};
+        }
+        const std::size_t kept = name_->label_at[labels_off];
+        const std::span<const std::byte> owner = zone_->name(node);
+        std::byte* const dname =
+            message_.append_record(Section::Answer, owner.size() + 10 + replacement.size);
+        if (dname == nullptr) {
+            message_.truncate();
+            return {true, AnswerKind::Alias};
+        }
+        std::memcpy(dname, owner.data(), owner.size());
+        write_after_owner(dname + owner.size(), code(RrType::Dname), ttl, replacement.size);
+        std::memcpy(dname + owner.size() + 10, replacement.octets.data(), replacement.size);
+        if (kept + replacement.size > kNameMax) {
+            message_.set_rcode(Rcode::YxDomain);  // RFC 6672 2.2
+            return {true, AnswerKind::Alias};
+        }
+        return synthesize(kept, replacement, ttl);
+    }
+
+    Step synthesize(std::size_t kept, const WireName& replacement, std::uint32_t ttl) noexcept {
+        const std::size_t size = kept + replacement.size;
+        const std::size_t at = message_.size();
+        std::byte* const cname = message_.append_record(Section::Answer, 12 + size);
+        if (cname == nullptr) {
+            message_.truncate();
+            return {true, AnswerKind::Alias};
+        }
+        write_fixed(cname, code(RrType::Cname), ttl, size);
+        std::memcpy(cname + 12, name_->octets.data(), kept);
+        std::memcpy(cname + 12 + kept, replacement.octets.data(), replacement.size);
+        if (query_.type == RrType::Cname) {
+            return {true, AnswerKind::Positive};
+        }
+        if (!read_name({cname + 12, size}, target_)) {
+            return {true, AnswerKind::Failed};
+        }
+        name_ = &target_;
+        owner_ = static_cast<std::uint16_t>(0xc000U | (at + 12));
+        return kFollow;
+    }
+
+    void append(const ImageView& image, Section section, std::uint16_t owner) noexcept {
+        if (!message_.append(image, section, owner)) {
+            message_.truncate();
+        }
+    }
+
+    void write_fixed(std::byte* at,
+                     std::uint16_t type,
+                     std::uint32_t ttl,
+                     std::size_t length) const noexcept {
+        store_u16(at, owner_);
+        write_after_owner(at + 2, type, ttl, length);
+    }
+
+    static void write_after_owner(std::byte* at,
+                                  std::uint16_t type,
+                                  std::uint32_t ttl,
+                                  std::size_t length) noexcept {
+        store_u16(at, type);
+        store_u16(at + 2, static_cast<std::uint16_t>(RrClass::In));
+        store_u32(at + 4, ttl);
+        store_u16(at + 8, static_cast<std::uint16_t>(length));
+    }
+
+    static std::uint32_t load_ttl(const ImageView& image) noexcept {
+        const std::byte* const at = image.octets().data() + 6;
+        return (std::uint32_t{load_u16(at)} << 16) | load_u16(at + 2);
+    }
+
+    const Snapshot& snapshot_;
+    const Query& query_;
+    const Client& client_;
+    ThreadState& state_;
+    Message& message_;
+    const WireName* name_;                    // where the chain is
+    std::uint16_t owner_ = kQuestionPointer;  // where that name stands in the message
+    std::uint32_t zone_index_ = 0;
+    const ZoneImage* zone_ = nullptr;
+    WireName target_;  // NOLINT(cppcoreguidelines-pro-type-member-init): see WireName
+};
+
+}  // namespace
+
+std::string_view answer_kind_name(AnswerKind kind) noexcept {
+    static constexpr std::array<std::string_view, kAnswerKinds> kNames = {"positive",
+                                                                          "steered",
+                                                                          "nodata",
+                                                                          "nxdomain",
+                                                                          "referral",
+                                                                          "alias",
+                                                                          "minimal",
+                                                                          "outside-zones",
+                                                                          "internal-name",
+                                                                          "failed"};
+    return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::span<const std::byte> source_prefix(const Client& client) noexcept {
+    return std::span(client.address).first(client.family == Family::V4 ? 3 : 6);
+}
+
+SipWords source_hash(const SipKey& key,
+                     const Client& client,
+                     std::span<const std::byte> zone) noexcept {
+    std::array<std::byte, 6 + kNameMax> input;  // NOLINT(*-member-init): written before it is read
+    const std::span<const std::byte> prefix = source_prefix(client);
+    std::memcpy(input.data(), prefix.data(), prefix.size());
+    std::memcpy(input.data() + prefix.size(), zone.data(), zone.size());
+    return siphash_2_4_128(key, {input.data(), prefix.size() + zone.size()});
+}
+
+std::size_t answer(const Snapshot& snapshot,
+                   std::span<const std::byte> packet,
+                   const Client& client,
+                   ThreadState& state,
+                   std::span<std::byte> out) noexcept {
+    Query query;
+    const QueryOutcome outcome = parse_query(packet, query);
+    state.counters.outcomes[static_cast<std::size_t>(outcome)].add();
+    const OutcomeAction action = outcome_action(outcome);
+    if (!action.answered) {
+        return 0;
+    }
+    Message message(query, packet, client.transport, out);
+    if (outcome == QueryOutcome::Ok) {
+        const AnswerKind kind = Resolver(snapshot, query, client, state, message).run();
+        state.counters.answers[static_cast<std::size_t>(kind)].add();
+        if (message.truncated()) {
+            state.counters.truncated.add();
+        }
+    } else {
+        message.set_rcode(action.rcode);
+    }
+    return message.finish();
+}
+
+}  // namespace dns

@@ -1,0 +1,108 @@
+#pragma once
+
+// The answer function: a packet in, a packet out. Pure but for the counters and turns of the
+// thread's own state: no allocation, no lock, no system call, no clock.
+//
+// Serves: exact names, no data, no such name (RFC 2308, RFC 8020), empty non-terminals, wildcards
+// (RFC 4592), CNAME and DNAME within a zone (RFC 6672, RFC 6604), referrals with glue (RFC 9471),
+// additional addresses, ANY (RFC 8482 4.2), steered names (STEERING 5.6), EDNS (RFC 6891),
+// truncation by whole RRsets (RFC 2181 9). Not served: other classes, transfers, updates.
+//
+// Thread rule: answer() from any thread; a ThreadState belongs to one thread, its counters may be
+// read from others.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dns/message.h"
+#include "dns/siphash.h"
+#include "dns/snapshot.h"
+#include "dns/wire.h"
+
+namespace dns {
+
+enum class Family : std::uint8_t { V4, V6 };
+
+/// Who asks. The address in network order; of a v4 one the first 4 octets.
+struct Client {
+    Family family = Family::V4;
+    std::array<std::byte, 16> address{};
+    Transport transport = Transport::Udp;
+};
+
+/// A count that one thread raises and others read. No lock prefix: there is one writer.
+class Counter {
+  public:
+    void add(std::uint64_t count = 1) noexcept {
+        value_.store(value_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+    }
+
+    [[nodiscard]] std::uint64_t value() const noexcept {
+        return value_.load(std::memory_order_relaxed);
+    }
+
+  private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+/// What became of the queries that were well-formed.
+enum class AnswerKind : std::uint8_t {
+    Positive,
+    Steered,
+    NoData,
+    NoName,
+    Referral,
+    Alias,         ///< a chain that ends outside the zone, or was cut off
+    Minimal,       ///< ANY
+    OutsideZones,  ///< REFUSED: not our name
+    InternalName,  ///< REFUSED: a name of the internal view
+    Failed,        ///< SERVFAIL: should not happen
+};
+inline constexpr std::size_t kAnswerKinds = 10;
+
+/// "positive", "steered", ...: the label of its counter.
+[[nodiscard]] std::string_view answer_kind_name(AnswerKind kind) noexcept;
+
+struct AnswerCounters {
+    std::array<Counter, kQueryOutcomes> outcomes;
+    std::array<Counter, kAnswerKinds> answers;
+    Counter truncated;
+};
+
+/// Turns are kept apart by set and kind, so that a client that asks for two kinds in turn does not
+/// skip every second variant.
+inline constexpr std::size_t kTurns = 256;
+
+struct ThreadState {
+    /// Threads start at different places, so that a few answers of each do not all begin with the
+    /// same server.
+    explicit ThreadState(std::uint32_t thread_index) noexcept {
+        turns.fill(thread_index * 0x9e3779b1U >> 16);
+    }
+
+    std::array<std::uint32_t, kTurns> turns;
+    AnswerCounters counters;
+};
+
+/// The octets of a source that are hashed with the zone's name: a /24 or a /48.
+[[nodiscard]] std::span<const std::byte> source_prefix(const Client& client) noexcept;
+
+/// The two words that pick a source's row: SipHash-2-4-128 over prefix, then the zone's lowercased
+/// wire name.
+[[nodiscard]] SipWords source_hash(const SipKey& key,
+                                   const Client& client,
+                                   std::span<const std::byte> zone) noexcept;
+
+/// Answers `packet` into `out` (at least kUdpPlainMax octets; kUdpResponseMax is all that UDP ever
+/// needs, kMessageMax all that TCP does). Gives the size, or 0 if nothing is to be sent. `out` and
+/// `packet` must not overlap.
+[[nodiscard]] std::size_t answer(const Snapshot& snapshot,
+                                 std::span<const std::byte> packet,
+                                 const Client& client,
+                                 ThreadState& state,
+                                 std::span<std::byte> out) noexcept;
+
+}  // namespace dns

@@ -1,0 +1,137 @@
+#include "dns/message.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dns/limits.h"
+
+namespace dns {
+namespace {
+
+std::size_t response_limit(const Query& query, Transport transport, std::size_t room) noexcept {
+    std::size_t limit = kMessageMax;
+    if (transport == Transport::Udp) {
+        limit = query.has_opt
+                    ? std::clamp<std::size_t>(query.udp_size, kUdpPlainMax, kUdpResponseMax)
+                    : kUdpPlainMax;
+    }
+    return std::min(limit, room) - (query.has_opt ? kOptSize : 0);
+}
+
+// The owners of an RRset's records, when the RRset is not that of the question's name but of the
+// end of a chain of aliases.
+void set_owners(std::byte* octets, std::size_t size, std::uint16_t owner) noexcept {
+    std::size_t at = 0;
+    while (at + 12 <= size) {
+        if (load_u16(octets + at) == kQuestionPointer) {
+            store_u16(octets + at, owner);
+        }
+        at += 12U + load_u16(octets + at + 10);
+    }
+}
+
+}  // namespace
+
+Message::Message(const Query& query,
+                 std::span<const std::byte> packet,
+                 Transport transport,
+                 std::span<std::byte> out) noexcept
+    : out_(out.data()),
+      limit_(response_limit(query, transport, out.size())),
+      id_(query.id),
+      flags_(static_cast<std::uint16_t>(kFlagResponse | (query.flags & kFlagOpcode) |
+                                        (query.flags & kFlagRecursionDesired))),
+      has_opt_(query.has_opt),
+      dnssec_ok_(query.has_opt && query.dnssec_ok) {
+    std::memset(out_, 0, kHeaderSize);
+    if (query.has_question) {
+        std::memcpy(out_ + kHeaderSize, packet.data() + kHeaderSize, query.question_size());
+        size_ += query.question_size();
+        question_end_ = size_;
+        out_[5] = std::byte{1};
+    }
+}
+
+bool Message::append(const ImageView& image, Section section, std::uint16_t owner) noexcept {
+    const ImageHeader& header = image.header();
+    const std::size_t room = limit_ - size_;
+    if (header.size > room || size_ > kImageBaseMax) {
+        return false;
+    }
+    std::size_t size = header.size;
+    std::size_t extra_records = 0;
+    for (std::size_t i = 0; i < header.extras; ++i) {
+        const ImageExtra extra = image.extra(i);
+        if (extra.end > room) {
+            if (i < header.extras_required) {
+                return false;
+            }
+            break;
+        }
+        size = extra.end;
+        extra_records += extra.records;
+    }
+    std::byte* const base = out_ + size_;
+    std::memcpy(base, image.octets().data(), size);
+    for (std::size_t i = 0; i < header.relocations; ++i) {
+        const std::uint16_t at = image.relocation(i);
+        if (at >= size) {
+            break;
+        }
+        const std::uint16_t field = load_u16(base + at);
+        const std::size_t target = (field & kFromQuestionEnd) != 0
+                                       ? question_end_ - (field & ~unsigned{kFromQuestionEnd})
+                                       : size_ + field;
+        store_u16(base + at, static_cast<std::uint16_t>(0xc000U | target));
+    }
+    if (owner != kQuestionPointer) {
+        set_owners(base, header.size, owner);
+    }
+    size_ += size;
+    count(section, header.records);
+    count(Section::Additional, extra_records);
+    return true;
+}
+
+std::byte* Message::append_record(Section section, std::size_t size) noexcept {
+    if (size > limit_ - size_) {
+        return nullptr;
+    }
+    std::byte* const at = out_ + size_;
+    size_ += size;
+    count(section, 1);
+    return at;
+}
+
+void Message::truncate() noexcept {
+    size_ = question_end_;
+    std::memset(out_ + 6, 0, 6);
+    flags_ |= kFlagTruncated;
+}
+
+std::size_t Message::finish() noexcept {
+    const auto rcode = static_cast<std::uint16_t>(rcode_);
+    store_u16(out_, id_);
+    store_u16(out_ + 2, static_cast<std::uint16_t>(flags_ | (rcode & 0x0fU)));
+    if (has_opt_) {
+        // RFC 6891 6.1.2; DO comes back as it was sent (RFC 3225 3). Version 0, no options.
+        std::byte* const opt = out_ + size_;
+        opt[0] = std::byte{0};
+        store_u16(opt + 1, static_cast<std::uint16_t>(RrType::Opt));
+        store_u16(opt + 3, kUdpResponseMax);
+        opt[5] = static_cast<std::byte>(rcode >> 4);
+        opt[6] = std::byte{0};
+        store_u16(opt + 7, dnssec_ok_ ? 0x8000 : 0);
+        store_u16(opt + 9, 0);
+        size_ += kOptSize;
+        count(Section::Additional, 1);
+    }
+    return size_;
+}
+
+void Message::count(Section section, std::size_t records) noexcept {
+    std::byte* const at = out_ + static_cast<std::size_t>(section);
+    store_u16(at, static_cast<std::uint16_t>(load_u16(at) + records));
+}
+
+}  // namespace dns

@@ -1,0 +1,69 @@
+#pragma once
+
+// Snapshot: everything that answers are made from, at one moment. Immutable; a change makes a new
+// one that shares what did not change: zones and names when only the steering moved, steered sets
+// when only records did. Threads of the answer path see it through a SnapshotCell.
+//
+// A snapshot is complete: every zone that is steered has its set. create() refuses otherwise, so
+// that an answer never lacks servers because something was published too early.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "dns/name_table.h"
+#include "dns/siphash.h"
+#include "dns/steered_set.h"
+
+namespace dns {
+
+/// The sets of one zone; null where the zone is not steered. Borrowed from the snapshot.
+struct ZoneSteering {
+    const SteeredSet* mail = nullptr;
+    const SteeredSet* access = nullptr;
+
+    [[nodiscard]] const SteeredSet* set_for(SteeredKind kind) const noexcept {
+        return kind == SteeredKind::Mx ? mail : access;
+    }
+};
+
+class Snapshot {
+  public:
+    using SharedSet = std::shared_ptr<const SteeredSet>;
+
+    /// The sets of one zone, owned.
+    struct ZoneSets {
+        SharedSet mail;
+        SharedSet access;
+    };
+
+    struct Source {
+        std::uint64_t id = 0;  ///< rises with every snapshot of this process
+        SipKey key;            ///< the cluster's steering key
+        std::shared_ptr<const NameTable> names;
+        std::vector<ZoneSets> zones;  ///< by the index of the zone in `names`
+    };
+
+    /// Invalid if a steered zone lacks its set.
+    static base::Result<std::unique_ptr<const Snapshot>> create(Source source);
+
+    [[nodiscard]] std::uint64_t id() const noexcept { return source_.id; }
+
+    [[nodiscard]] const SipKey& key() const noexcept { return source_.key; }
+
+    [[nodiscard]] const NameTable& names() const noexcept { return *names_; }
+
+    [[nodiscard]] const ZoneSteering& steering(std::uint32_t zone) const noexcept {
+        return steering_[zone];
+    }
+
+  private:
+    explicit Snapshot(Source source);
+
+    Source source_;
+    const NameTable* names_;
+    std::vector<ZoneSteering> steering_;
+};
+
+}  // namespace dns

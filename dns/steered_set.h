@@ -1,0 +1,103 @@
+#pragma once
+
+// SteeredSet: the answers of one pool of servers, ready-made from one steering table: for each kind
+// of RRset, each variant (row) of the table, and for each variant several record orders.
+//
+// The images do not mention the question's name, so one SteeredSet serves all zones that share the
+// servers. Within a preference the records are rotated from one order to the next: that helps
+// senders that do not randomise (STEERING 5.6). Every variant of an address kind has at least two
+// addresses while two servers are up, and no variant loses a family that the pool has.
+//
+// Built off the answer path; immutable; any thread may read. pick() does not allocate.
+// Errors: Invalid if the table names a server that is not among the hosts.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "dns/name_table.h"
+#include "dns/siphash.h"
+#include "dns/steering/table.h"
+
+namespace dns {
+
+/// A server as a target of records. Addresses in wire form (4 or 16 octets).
+struct SteeredHost {
+    steering::ServerId id;
+    Name name;
+    std::vector<std::string> addresses4;
+    std::vector<std::string> addresses6;
+    std::uint16_t imap_port = 143;
+    std::uint16_t pop_port = 110;
+};
+
+enum class PoolKind : std::uint8_t { Mail, Access };
+
+struct SteeredSource {
+    PoolKind kind = PoolKind::Mail;
+    std::uint32_t ttl = 60;  ///< of every RRset of the set
+    std::uint32_t slot = 0;  ///< tells the pools' turns apart, see ThreadState::turns
+    std::shared_ptr<const steering::SteeringTable> table;
+    std::vector<SteeredHost> hosts;
+};
+
+class SteeredSet {
+  public:
+    /// `names`: where the additional addresses of MX and SRV targets come from.
+    static base::Result<std::shared_ptr<const SteeredSet>> build(const SteeredSource& source,
+                                                                 const NameTable& names);
+
+    /// What picks a variant and an order.
+    struct Choice {
+        SipWords source;         ///< hash of the source
+        std::uint32_t turn = 0;  ///< answers that this thread gave from the set and kind
+    };
+
+    /// The policy looks at the source (and not only at the turn).
+    [[nodiscard]] bool uses_source() const noexcept {
+        return table_->policy != steering::Policy::Rotate;
+    }
+
+    [[nodiscard]] bool has(SteeredKind kind) const noexcept { return !of(kind).images.empty(); }
+
+    /// The image to answer with. Only if has(kind).
+    [[nodiscard]] ImageView pick(SteeredKind kind, const Choice& choice) const noexcept;
+
+    [[nodiscard]] const steering::SteeringTable& table() const noexcept { return *table_; }
+
+    [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
+
+    /// Octets of memory.
+    [[nodiscard]] std::size_t memory() const noexcept;
+
+  private:
+    friend class SteeredSetBuilder;
+    SteeredSet() = default;
+
+    // The images of a row: `starts` variants, each in `rotations` orders.
+    struct RowImages {
+        std::uint32_t first = 0;
+        std::uint32_t starts = 1;
+    };
+
+    struct KindImages {
+        std::uint16_t limit = 0;  ///< records per answer
+        std::uint32_t rotations = 1;
+        std::vector<RowImages> rows;
+        std::vector<std::uint32_t> images;  ///< offsets in the arena
+    };
+
+    [[nodiscard]] const KindImages& of(SteeredKind kind) const noexcept {
+        return kinds_[static_cast<std::size_t>(kind)];
+    }
+
+    std::shared_ptr<const steering::SteeringTable> table_;
+    std::uint32_t slot_ = 0;
+    Arena arena_;
+    std::array<KindImages, kSteeredKinds> kinds_;
+};
+
+}  // namespace dns
