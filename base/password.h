@@ -13,7 +13,7 @@
 
 namespace base {
 
-constexpr std::size_t kPasswordMax = 512;
+constexpr std::size_t kPasswordMax = 500;
 
 /// "$y$..." with a random salt. Errc::Invalid (empty, too long, NUL).
 [[nodiscard]] Result<std::string> hash_password(std::string_view password);

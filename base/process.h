@@ -62,7 +62,7 @@ class Child {
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
 
-    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    [[nodiscard]] pid_t pid() const noexcept;
 
     /// Sends a signal; nothing if it has ended already (never to a reused pid: by pidfd).
     void signal(int number) const noexcept;
@@ -78,15 +78,13 @@ class Child {
 
   private:
     friend Result<Child> spawn_process(const ProcessOptions& options);
+    struct State;
 
-    Child(pid_t pid, Fd pidfd) noexcept;
+    explicit Child(std::unique_ptr<State> state) noexcept;
 
     void abandon() noexcept;
 
-    pid_t pid_ = -1;
-    Fd pidfd_;
-    std::optional<ExitStatus> status_;
-    FdWatch watch_;
+    std::unique_ptr<State> state_;  ///< null: moved from
 };
 
 /// Starts a program; returns when exec has succeeded or failed.
