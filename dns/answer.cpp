@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "dns/limits.h"
-#include "dns/name.h"
+#include "dns/steering/source_hash.h"
 
 namespace dns {
 namespace {
@@ -99,6 +99,9 @@ class Resolver {
             return steered(set->steered);
         }
         append(zone_->image(set->image_at), Section::Answer, owner_);
+        if (query_.type == RrType::Soa) {
+            write_serial();
+        }
         return {true, AnswerKind::Positive};
     }
 
@@ -125,7 +128,16 @@ class Resolver {
     Step negative(Rcode rcode, AnswerKind kind) noexcept {
         message_.set_rcode(rcode);
         append(zone_->negative_soa(), Section::Authority, kQuestionPointer);
+        write_serial();
         return {true, kind};
+    }
+
+    // The serial moves more often than the zone's records do, so it is no part of the image: it is
+    // the first of the five numbers that end the SOA just written (RFC 1035 3.3.13).
+    void write_serial() noexcept {
+        if (!message_.truncated()) {
+            store_u32(message_.last(20), snapshot_.serial(zone_index_));
+        }
     }
 
     Step refuse_internal() noexcept {
@@ -152,6 +164,7 @@ class Resolver {
         if (parent != NameTable::kNoZone) {
             const Name& apex = zone_->apex();
             zone_ = &snapshot_.names().zone(parent);
+            zone_index_ = parent;
             const Node* const node = zone_->find(apex);
             const SetRef* const set =
                 node == nullptr ? nullptr : zone_->find_set(*node, code(RrType::Ds));
@@ -301,18 +314,14 @@ std::string_view answer_kind_name(AnswerKind kind) noexcept {
     return kNames[static_cast<std::size_t>(kind)];
 }
 
-std::span<const std::byte> source_prefix(const Client& client) noexcept {
-    return std::span(client.address).first(client.family == Family::V4 ? 3 : 6);
-}
-
 SipWords source_hash(const SipKey& key,
                      const Client& client,
                      std::span<const std::byte> zone) noexcept {
-    std::array<std::byte, 6 + kNameMax> input;  // NOLINT(*-member-init): written before it is read
-    const std::span<const std::byte> prefix = source_prefix(client);
-    std::memcpy(input.data(), prefix.data(), prefix.size());
-    std::memcpy(input.data() + prefix.size(), zone.data(), zone.size());
-    return siphash_2_4_128(key, {input.data(), prefix.size() + zone.size()});
+    const std::span<const std::byte, 16> address(client.address);
+    const steering::SourcePrefix prefix = client.family == Family::V4
+                                              ? steering::ipv4_source(address.first<4>())
+                                              : steering::ipv6_source(address);
+    return steering::hash_source(key, prefix, zone);
 }
 
 std::size_t answer(const Snapshot& snapshot,

@@ -87,11 +87,7 @@ struct ThreadState {
     AnswerCounters counters;
 };
 
-/// The octets of a source that are hashed with the zone's name: a /24 or a /48.
-[[nodiscard]] std::span<const std::byte> source_prefix(const Client& client) noexcept;
-
-/// The two words that pick a source's row: SipHash-2-4-128 over prefix, then the zone's lowercased
-/// wire name.
+/// The two words that pick the client's row of a zone's table (steering/source_hash.h).
 [[nodiscard]] SipWords source_hash(const SipKey& key,
                                    const Client& client,
                                    std::span<const std::byte> zone) noexcept;

@@ -56,6 +56,9 @@ class Message {
     /// Octets so far: where the next record starts.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
+    /// The last `count` octets of the last record.
+    [[nodiscard]] std::byte* last(std::size_t count) noexcept { return out_ + size_ - count; }
+
     /// Writes header and OPT; gives the size of the response.
     [[nodiscard]] std::size_t finish() noexcept;
 

@@ -10,7 +10,8 @@ Snapshot::Snapshot(Source source) : source_(std::move(source)), names_(source_.n
 }
 
 base::Result<std::unique_ptr<const Snapshot>> Snapshot::create(Source source) {
-    if (source.names == nullptr || source.zones.size() != source.names->zones().size()) {
+    if (source.names == nullptr || source.zones.size() != source.names->zones().size() ||
+        source.serials.size() != source.zones.size()) {
         return base::Error{base::Errc::Invalid, "snapshot without the sets of its zones"};
     }
     for (std::size_t i = 0; i < source.zones.size(); ++i) {

@@ -42,7 +42,8 @@ class Snapshot {
         std::uint64_t id = 0;  ///< rises with every snapshot of this process
         SipKey key;            ///< the cluster's steering key
         std::shared_ptr<const NameTable> names;
-        std::vector<ZoneSets> zones;  ///< by the index of the zone in `names`
+        std::vector<ZoneSets> zones;         ///< by the index of the zone in `names`
+        std::vector<std::uint32_t> serials;  ///< SOA serials, by the same index
     };
 
     /// Invalid if a steered zone lacks its set.
@@ -53,6 +54,10 @@ class Snapshot {
     [[nodiscard]] const SipKey& key() const noexcept { return source_.key; }
 
     [[nodiscard]] const NameTable& names() const noexcept { return *names_; }
+
+    [[nodiscard]] std::uint32_t serial(std::uint32_t zone) const noexcept {
+        return source_.serials.data()[zone];
+    }
 
     [[nodiscard]] const ZoneSteering& steering(std::uint32_t zone) const noexcept {
         return steering_[zone];

@@ -131,10 +131,9 @@ std::string contact_name(const std::string& contact) {
 base::Result<std::string> soa_data(const SoaFields& soa) {
     const Name primary = TRY(Name::from_text(soa.primary));
     const Name contact = TRY(Name::from_text(contact_name(soa.contact)));
-    const std::string text = primary.to_text() + " " + contact.to_text() + " " +
-                             std::to_string(soa.serial) + " " + std::to_string(soa.refresh) + " " +
-                             std::to_string(soa.retry) + " " + std::to_string(soa.expire) + " " +
-                             std::to_string(soa.minimum);
+    const std::string text = primary.to_text() + " " + contact.to_text() + " " + "0" + " " +
+                             std::to_string(soa.refresh) + " " + std::to_string(soa.retry) + " " +
+                             std::to_string(soa.expire) + " " + std::to_string(soa.minimum);
     return record_data(code(RrType::Soa), text, Name());
 }
 

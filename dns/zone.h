@@ -29,11 +29,11 @@ struct RecordRow {
     std::string data;  ///< presentation form; relative names are relative to the zone
 };
 
-/// The fields of the SOA record, RFC 1035 3.3.13. Names in presentation form, absolute.
+/// The fields of the SOA record, RFC 1035 3.3.13, but for the serial, which is the snapshot's.
+/// Names in presentation form, absolute.
 struct SoaFields {
     std::string primary;
     std::string contact;
-    std::uint32_t serial = 1;
     std::uint32_t refresh = 7200;
     std::uint32_t retry = 900;
     std::uint32_t expire = 1209600;

@@ -27,7 +27,8 @@ constexpr unsigned kYxDomain = 6;
 constexpr unsigned kBadVers = 16;
 
 Lines soa(const std::string& zone) {
-    return {zone + ". 60 SOA ns1.hosts.test. hostmaster.hosts.test. 1 7200 900 1209600 60"};
+    return {zone +
+            ". 60 SOA ns1.hosts.test. hostmaster.hosts.test. 2026112201 7200 900 1209600 60"};
 }
 
 Lines sorted(Lines lines) {
@@ -152,7 +153,8 @@ BOOST_AUTO_TEST_CASE(adds_addresses_of_targets_that_it_knows) {
 BOOST_AUTO_TEST_CASE(answers_the_soa_with_its_own_ttl) {
     check(asker.ask("example.test", RrType::Soa),
           kNoError,
-          {"example.test. 3600 SOA ns1.hosts.test. hostmaster.hosts.test. 1 7200 900 1209600 60"});
+          {"example.test. 3600 SOA ns1.hosts.test. hostmaster.hosts.test. 2026112201 7200 900 "
+           "1209600 60"});
 }
 
 BOOST_AUTO_TEST_CASE(says_no_data_with_the_negative_ttl) {

@@ -23,6 +23,7 @@ BOOST_AUTO_TEST_CASE(is_refused_while_a_steered_zone_has_no_set) {
     wanted.names = names_of(source);
     BOOST_TEST(!dns::Snapshot::create(wanted), "no sets at all");
     wanted.zones.resize(1);
+    wanted.serials.resize(1);
     BOOST_TEST(!dns::Snapshot::create(wanted), "no mail set");
     wanted.zones[0].mail =
         dns::SteeredSet::build(dns_test::pool(dns::PoolKind::Mail, {1}).source(), *wanted.names)
@@ -34,6 +35,7 @@ BOOST_AUTO_TEST_CASE(an_unsteered_zone_needs_no_set) {
     dns::Snapshot::Source wanted;
     wanted.names = names_of(dns_test::zone_source("plain.test", {}));
     wanted.zones.resize(1);
+    wanted.serials.resize(1);
     BOOST_TEST(bool(dns::Snapshot::create(wanted)));
 }
 

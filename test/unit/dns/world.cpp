@@ -92,6 +92,7 @@ std::unique_ptr<const dns::Snapshot> snapshot(const std::vector<dns::ZoneSource>
         sets.access = must(dns::SteeredSet::build(access->source(1), *source.names));
     }
     source.zones.assign(zones.size(), sets);
+    source.serials.assign(zones.size(), kSerial);
     return must(dns::Snapshot::create(std::move(source)));
 }
 

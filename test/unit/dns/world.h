@@ -17,6 +17,9 @@
 
 namespace dns_test {
 
+/// Serial of every zone of a snapshot() here.
+inline constexpr std::uint32_t kSerial = 2026112201;
+
 /// A record row from "owner type data".
 [[nodiscard]] dns::RecordRow row(std::string_view line, std::uint32_t ttl = 300);
 
