@@ -1,0 +1,389 @@
+#include "storage/catalog/catalog.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "storage/catalog/json.h"
+
+namespace storage {
+namespace {
+
+using base::Errc;
+using base::Error;
+using base::Result;
+using base::Status;
+using base::Uuid;
+
+// A conflict is resolved by doing it again; three in a row mean that something else is wrong.
+constexpr int kDeliverTries = 3;
+
+constexpr base::Statement kDeliver{
+    "storage_deliver",
+    "SELECT recipient, outcome, reason, mailbox_id, uid_validity, uid, modseq, commit_sequence "
+    "FROM catalog.deliver($1, $2, $3::jsonb, $4::uuid[], $5::boolean[], $6::smallint[], "
+    "$7::uuid[], $8::bigint[], $9::bigint[], $10::bigint[], $11::integer[], $12::bigint[], "
+    "$13::text[], $14::text[], $15::integer[], $16::text[], $17::bigint[], $18::text[], "
+    "$19::smallint[], $20::text[], $21::uuid[], $22::uuid[], $23::bigint[], $24::bigint[])"};
+constexpr base::Statement kJump{"storage_jump", "SELECT catalog.jump($1, $2)"};
+constexpr base::Statement kNoteSegments{"storage_note_segments",
+                                        "SELECT catalog.note_segments($1::jsonb)"};
+constexpr base::Statement kSuspect{"storage_suspect_replica",
+                                   "SELECT catalog.suspect_replica($1::uuid, $2::uuid, $3)"};
+constexpr base::Statement kRaiseEvent{"storage_raise_event",
+                                      "SELECT directory.raise_event($1, $2, $3, $4, NULL)"};
+constexpr base::Statement kLocate{
+    "storage_locate",
+    "SELECT m.id, m.kind, m.segment_id, m.frame_offset, m.frame_length, m.message_size, "
+    "r.stores, r.generations, r.states "
+    "FROM unnest($1::uuid[]) AS wanted(id) "
+    "JOIN catalog.message m ON m.id = wanted.id "
+    "LEFT JOIN LATERAL ("
+    "SELECT array_agg(v.store_id::text ORDER BY x.state, x.storage_server_id) AS stores, "
+    "array_agg(x.generation ORDER BY x.state, x.storage_server_id) AS generations, "
+    "array_agg(x.state ORDER BY x.state, x.storage_server_id) AS states "
+    "FROM catalog.segment_replica x "
+    "JOIN directory.storage_server v ON v.id = x.storage_server_id AND v.state <> 'retired' "
+    "WHERE x.segment_id = m.segment_id AND x.state <> 'lost' "
+    "AND (x.state <> 'behind' OR x.durable_length >= m.frame_offset + m.frame_length)"
+    ") AS r ON true"};
+
+Uuid uuid_of(const mail::MessageId& id) {
+    return Uuid(id.bytes());
+}
+
+std::int64_t signed_of(std::uint64_t number) {
+    return static_cast<std::int64_t>(number);
+}
+
+std::string describe(std::span<const SegmentNote> segments) {
+    JsonText json;
+    json.begin_array();
+    for (const SegmentNote& note : segments) {
+        json.begin_object();
+        json.field("id", note.id.text());
+        json.field("writer", note.writer);
+        json.field("boot_epoch", note.boot_epoch);
+        json.field("generation", note.generation);
+        json.field("first_frame", note.first_frame);
+        json.field("min_copies", note.min_copies);
+        json.field("opened_at", base::format_utc(signed_of(note.opened_us)));
+        json.field("state", segment_state_name(note.state));
+        json.field("length", note.length);
+        if (note.state == SegmentState::Sealed) {
+            json.field("sealed_at", "now");
+        }
+        json.key("replicas");
+        json.begin_array();
+        for (const ReplicaNote& replica : note.replicas) {
+            json.begin_object();
+            json.field("store", replica.store.text());
+            json.field("generation", replica.generation);
+            json.field("state", replica_state_name(replica.state));
+            json.field("durable_length", replica.durable_length);
+            json.field("reason", replica.reason);
+            json.end_object();
+        }
+        json.end_array();
+        json.key("owed");
+        json.begin_array();
+        for (const OwedNote& owed : note.owed) {
+            json.begin_object();
+            json.field("store", owed.store.text());
+            json.field("reason", owed.reason);
+            json.end_object();
+        }
+        json.end_array();
+        json.end_object();
+    }
+    json.end_array();
+    return json.text();
+}
+
+std::string joined(const std::vector<std::string>& keywords) {
+    return fmt::format("{}", fmt::join(keywords, " "));
+}
+
+// The arrays of the messages, in the order of the statement's parameters.
+void add_messages(const DeliveryBatch& batch, base::Params& params) {
+    std::vector<Uuid> ids;
+    std::vector<bool> acknowledged;
+    std::vector<std::int64_t> kinds;
+    std::vector<Uuid> segments;
+    std::vector<std::int64_t> offsets;
+    std::vector<std::int64_t> lengths;
+    std::vector<std::int64_t> sizes;
+    std::vector<std::int64_t> summaries;
+    std::vector<std::int64_t> received;
+    std::vector<std::string> servers;
+    std::vector<std::string> senders;
+    for (const Delivery& delivery : batch.deliveries) {
+        ids.push_back(uuid_of(delivery.id));
+        acknowledged.push_back(delivery.acknowledged == Acknowledged::Yes);
+        kinds.push_back(static_cast<std::int64_t>(delivery.kind));
+        segments.push_back(delivery.location.segment.uuid());
+        offsets.push_back(signed_of(delivery.location.offset));
+        lengths.push_back(delivery.location.length);
+        sizes.push_back(signed_of(delivery.message_size));
+        summaries.push_back(delivery.summary_size);
+        received.push_back(delivery.received_us);
+        servers.push_back(delivery.server);
+        senders.push_back(delivery.sender);
+    }
+    params.emplace_back(std::move(ids));
+    params.emplace_back(std::move(acknowledged));
+    params.emplace_back(std::move(kinds));
+    params.emplace_back(std::move(segments));
+    params.emplace_back(std::move(offsets));
+    params.emplace_back(std::move(lengths));
+    params.emplace_back(std::move(sizes));
+    params.emplace_back(std::move(summaries));
+    params.emplace_back(std::move(received));
+    params.emplace_back(std::move(servers));
+    params.emplace_back(std::move(senders));
+}
+
+void add_recipients(const DeliveryBatch& batch, base::Params& params) {
+    std::vector<std::int64_t> message;
+    std::vector<std::string> addresses;
+    std::vector<std::int64_t> accounts;
+    std::vector<std::string> mailboxes;
+    std::vector<std::int64_t> flags;
+    std::vector<std::string> keywords;
+    for (std::size_t n = 0; n < batch.deliveries.size(); ++n) {
+        for (const mail::Recipient& recipient : batch.deliveries[n].recipients) {
+            message.push_back(static_cast<std::int64_t>(n) + 1);
+            addresses.push_back(recipient.address);
+            accounts.push_back(recipient.account_id);
+            mailboxes.push_back(recipient.mailbox);
+            flags.push_back(mail::flag_bits(recipient.flags));
+            keywords.push_back(joined(recipient.keywords));
+        }
+    }
+    params.emplace_back(std::move(message));
+    params.emplace_back(std::move(addresses));
+    params.emplace_back(std::move(accounts));
+    params.emplace_back(std::move(mailboxes));
+    params.emplace_back(std::move(flags));
+    params.emplace_back(std::move(keywords));
+}
+
+void add_marks(const DeliveryBatch& batch, base::Params& params) {
+    std::vector<Uuid> aborted;
+    for (const mail::MessageId& id : batch.aborted) {
+        aborted.push_back(uuid_of(id));
+    }
+    std::vector<CoveredStretch> covered = batch.covered;
+    // One order of segments in all calls, and stretches of one segment from front to back.
+    std::sort(covered.begin(), covered.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.segment, a.from) < std::pair(b.segment, b.from);
+    });
+    std::vector<Uuid> segments;
+    std::vector<std::int64_t> from;
+    std::vector<std::int64_t> to;
+    for (const CoveredStretch& stretch : covered) {
+        segments.push_back(stretch.segment.uuid());
+        from.push_back(signed_of(stretch.from));
+        to.push_back(signed_of(stretch.to));
+    }
+    params.emplace_back(std::move(aborted));
+    params.emplace_back(std::move(segments));
+    params.emplace_back(std::move(from));
+    params.emplace_back(std::move(to));
+}
+
+base::Params params_of(const DeliveryBatch& batch) {
+    base::Params params;
+    params.reserve(24);
+    params.emplace_back(batch.committer);
+    params.emplace_back(batch.seen);
+    if (batch.segments.empty()) {
+        params.emplace_back(nullptr);
+    } else {
+        params.emplace_back(describe(batch.segments));
+    }
+    add_messages(batch, params);
+    add_recipients(batch, params);
+    add_marks(batch, params);
+    return params;
+}
+
+DeliveryOutcome outcome_of(std::string_view text) {
+    if (text == "delivered") {
+        return DeliveryOutcome::Delivered;
+    }
+    if (text == "refused") {
+        return DeliveryOutcome::Refused;
+    }
+    if (text == "dead_letter") {
+        return DeliveryOutcome::DeadLetter;
+    }
+    return text == "aborted" ? DeliveryOutcome::Aborted : DeliveryOutcome::Already;
+}
+
+Result<DeliveryReport> report_of(const DeliveryBatch& batch, const base::Rows& rows) {
+    std::size_t expected = 0;
+    for (const Delivery& delivery : batch.deliveries) {
+        expected += delivery.recipients.size();
+    }
+    if (rows.size() != expected) {
+        return Error{Errc::Io,
+                     fmt::format("deliver answered {} of {} recipients", rows.size(), expected)};
+    }
+    DeliveryReport report;
+    std::size_t next = 0;
+    for (const Delivery& delivery : batch.deliveries) {
+        std::vector<DeliveredTo>& placed = report.deliveries.emplace_back();
+        for (std::size_t n = 0; n < delivery.recipients.size(); ++n) {
+            const base::Row row = rows[next++];
+            placed.push_back({outcome_of(row.text(1)),
+                              row.string(2),
+                              MailboxId{row.int64(3)},
+                              static_cast<std::uint32_t>(row.int64(4)),
+                              static_cast<std::uint32_t>(row.int64(5)),
+                              static_cast<std::uint64_t>(row.int64(6))});
+            report.commit_sequence = row.int64(7);
+        }
+    }
+    return report;
+}
+
+ReplicaState replica_state_of(std::string_view text) {
+    if (text == "active") {
+        return ReplicaState::Active;
+    }
+    if (text == "behind") {
+        return ReplicaState::Behind;
+    }
+    return text == "suspect" ? ReplicaState::Suspect : ReplicaState::Lost;
+}
+
+Result<MessagePlace> place_of(const base::Row& row) {
+    MessagePlace place;
+    place.id = mail::MessageId::from_bytes(row.uuid(0).bytes());
+    place.kind = TRY(mail::kind_from_number(static_cast<int>(row.int64(1))));
+    place.location = {SegmentId(row.uuid(2)),
+                      static_cast<std::uint64_t>(row.int64(3)),
+                      static_cast<std::uint32_t>(row.int64(4))};
+    place.message_size = static_cast<std::uint64_t>(row.int64(5));
+    if (row.is_null(6)) {
+        return place;
+    }
+    const std::vector<std::string> stores = row.string_array(6);
+    const std::vector<std::int64_t> generations = row.int64_array(7);
+    const std::vector<std::string> states = row.string_array(8);
+    for (std::size_t n = 0; n < stores.size(); ++n) {
+        place.replicas.push_back({TRY(StorageServerId::parse(stores[n])),
+                                  static_cast<std::uint32_t>(generations[n]),
+                                  replica_state_of(states[n])});
+    }
+    return place;
+}
+
+}  // namespace
+
+std::string_view segment_state_name(SegmentState state) noexcept {
+    switch (state) {
+        case SegmentState::Open:
+            return "open";
+        case SegmentState::Sealed:
+            return "sealed";
+        case SegmentState::Retired:
+            return "retired";
+    }
+    return "open";
+}
+
+std::string_view replica_state_name(ReplicaState state) noexcept {
+    switch (state) {
+        case ReplicaState::Active:
+            return "active";
+        case ReplicaState::Behind:
+            return "behind";
+        case ReplicaState::Suspect:
+            return "suspect";
+        case ReplicaState::Lost:
+            return "lost";
+    }
+    return "suspect";
+}
+
+SegmentNote note_of(const SegmentHeader& header, std::uint64_t first_frame) {
+    SegmentNote note;
+    note.id = header.segment;
+    note.writer = header.writer;
+    note.boot_epoch = header.boot_epoch;
+    note.generation = header.generation;
+    note.first_frame = first_frame;
+    note.min_copies = header.min_copies;
+    note.opened_us = header.created_us;
+    for (const StorageServerId& store : header.replicas) {
+        note.replicas.push_back({store, header.generation, ReplicaState::Active, 0, {}});
+    }
+    return note;
+}
+
+Result<DeliveryReport> deliver(base::Connection& connection, const DeliveryBatch& batch) {
+    base::Params params = params_of(batch);
+    bool jumped = false;
+    for (int tries = 1;; ++tries) {
+        Result<base::Rows> rows = connection.query(kDeliver, params);
+        if (rows) {
+            DeliveryReport report = TRY(report_of(batch, rows.value()));
+            report.jumped = jumped;
+            return report;
+        }
+        const Error& error = rows.error();
+        if (tries >= kDeliverTries) {
+            return std::move(rows).take_error();
+        }
+        if (error.detail.find("RT003") != std::string::npos) {
+            (void)TRY(connection.query(kJump, {batch.committer, batch.seen}));
+            jumped = true;
+        } else if (error.code != Errc::Busy) {
+            return std::move(rows).take_error();
+        }
+    }
+}
+
+Status note_segments(base::Connection& connection, std::span<const SegmentNote> segments) {
+    if (!segments.empty()) {
+        (void)TRY(connection.query(kNoteSegments, {describe(segments)}));
+    }
+    return base::Done{};
+}
+
+Status suspect_replica(base::Connection& connection,
+                       const SegmentId& segment,
+                       const StorageServerId& store,
+                       std::string_view reason) {
+    (void)TRY(connection.query(kSuspect, {segment.uuid(), store.uuid(), reason}));
+    return base::Done{};
+}
+
+Status raise_event(base::Connection& connection, const Event& event) {
+    const char* severity = event.severity == Severity::Alarm     ? "alarm"
+                           : event.severity == Severity::Warning ? "warning"
+                                                                 : "info";
+    (void)TRY(connection.query(kRaiseEvent, {severity, event.kind, event.server, event.subject}));
+    return base::Done{};
+}
+
+Result<std::vector<MessagePlace>> locate(base::Connection& connection,
+                                         std::span<const mail::MessageId> ids) {
+    std::vector<Uuid> wanted;
+    wanted.reserve(ids.size());
+    for (const mail::MessageId& id : ids) {
+        wanted.push_back(uuid_of(id));
+    }
+    const base::Rows rows = TRY(connection.query(kLocate, {std::move(wanted)}));
+    std::vector<MessagePlace> places;
+    places.reserve(rows.size());
+    for (const base::Row row : rows) {
+        places.push_back(TRY(place_of(row)));
+    }
+    return places;
+}
+
+}  // namespace storage
