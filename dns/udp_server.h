@@ -1,0 +1,65 @@
+#pragma once
+
+// UdpServer: the public UDP service. Each thread has a socket of its own for every endpoint
+// (SO_REUSEPORT: the kernel spreads the sources), and a plain loop: take up to 32 datagrams, answer
+// them from one snapshot, send the answers, announce a quiescent state; wait only when nothing
+// came. No event library, no allocation, no lock.
+//
+// A full send buffer drops answers and counts them: the client asks again. Answers to a wildcard
+// socket leave from the address that was asked (IP_PKTINFO). Responses are never fragmented: they
+// are at most 1232 octets, and path MTU messages of strangers are ignored (RFC 9715 3.1).
+//
+// Owner: the daemon; it must be destroyed before the holder. Thread rule: create and destroy from
+// one thread; counters() from any. Errors of create(): Exists (address in use), Refused, Io.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/result.h"
+#include "dns/answer.h"
+#include "dns/snapshot_holder.h"
+
+namespace dns {
+
+/// Counters of the sockets; those of the answers are in the ThreadState.
+struct UdpCounters {
+    Counter received;
+    Counter sent;
+    Counter dropped_send;    ///< the socket took no more
+    Counter dropped_source;  ///< port 0 cannot be answered
+};
+
+class UdpServer {
+  public:
+    struct Options {
+        std::vector<base::Endpoint> endpoints;  ///< port 0: one that is free, the same for all
+        unsigned threads = 1;
+    };
+
+    /// Binds all sockets, then starts the threads.
+    static base::Result<std::unique_ptr<UdpServer>> create(const SnapshotHolder& holder,
+                                                           Options options);
+
+    /// Stops the threads.
+    ~UdpServer();
+    UdpServer(const UdpServer&) = delete;
+    UdpServer& operator=(const UdpServer&) = delete;
+
+    /// Where it listens, with the real ports, in the order given.
+    [[nodiscard]] const std::vector<base::Endpoint>& bound() const noexcept;
+
+    /// One per thread.
+    [[nodiscard]] std::vector<const AnswerCounters*> answer_counters() const;
+    [[nodiscard]] std::vector<const UdpCounters*> counters() const;
+
+  private:
+    struct State;
+
+    explicit UdpServer(std::unique_ptr<State> state);
+
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace dns
