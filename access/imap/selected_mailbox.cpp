@@ -107,9 +107,23 @@ std::optional<std::uint32_t> SelectedMailbox::find(std::uint32_t uid) const {
     return static_cast<std::uint32_t>(found - uids_.begin());
 }
 
-std::vector<std::uint32_t> SelectedMailbox::by_numbers(const mail::SequenceSet& set) const {
+base::Result<std::vector<std::uint32_t>> SelectedMailbox::resolve(const mail::SequenceSet& set,
+                                                                  Numbers numbers) const {
+    if (set.is_saved_result()) {
+        return base::Error{base::Errc::Invalid, "$ is not offered"};
+    }
+    if (numbers == Numbers::Uid) {
+        return by_uids(set.resolve(largest_uid()));
+    }
+    std::vector<std::uint32_t> indexes = by_numbers(set.resolve(told_));
+    if (indexes.empty() && !set.has_star()) {
+        return base::Error{base::Errc::Invalid, "no message has this number"};
+    }
+    return indexes;
+}
+
+std::vector<std::uint32_t> SelectedMailbox::by_numbers(const mail::UidSet& numbers) const {
     std::vector<std::uint32_t> indexes;
-    const mail::UidSet numbers = set.resolve(told_);
     for (const mail::UidRange& range : numbers.ranges()) {
         for (std::uint32_t n = range.first; n <= std::min(range.last, told_); ++n) {
             indexes.push_back(n - 1);
@@ -118,14 +132,8 @@ std::vector<std::uint32_t> SelectedMailbox::by_numbers(const mail::SequenceSet& 
     return indexes;
 }
 
-bool SelectedMailbox::has_numbers(const mail::SequenceSet& set) const {
-    const mail::UidSet numbers = set.resolve(told_);
-    return !numbers.empty() && numbers.ranges().back().last <= told_;
-}
-
-std::vector<std::uint32_t> SelectedMailbox::by_uids(const mail::SequenceSet& set) const {
+std::vector<std::uint32_t> SelectedMailbox::by_uids(const mail::UidSet& wanted) const {
     std::vector<std::uint32_t> indexes;
-    const mail::UidSet wanted = set.resolve(largest_uid());
     const auto end = uids_.begin() + told_;
     auto at = uids_.begin();
     for (const mail::UidRange& range : wanted.ranges()) {
@@ -199,14 +207,14 @@ void SelectedMailbox::add(const MailboxMessage& message, const std::vector<std::
     set_keywords(static_cast<std::uint32_t>(uids_.size() - 1), keywords);
 }
 
-void SelectedMailbox::update(std::uint32_t index,
-                             const MailboxMessage& message,
-                             const std::vector<std::string>& words) {
-    if (flags(index) == message.flags && same_keywords(keywords(index), sorted(words))) {
+void SelectedMailbox::correct_flags(std::uint32_t index,
+                                    mail::Flags system,
+                                    const std::vector<std::string>& words) {
+    if (flags(index) == system && same_keywords(keywords(index), sorted(words))) {
         return;
     }
-    bits_[index] = static_cast<std::uint8_t>((bits_[index] & ~mail::kFlagsAll) |
-                                             mail::flag_bits(message.flags));
+    bits_[index] =
+        static_cast<std::uint8_t>((bits_[index] & ~mail::kFlagsAll) | mail::flag_bits(system));
     set_keywords(index, words);
     if (index < told_) {
         mark_changed(index);
@@ -220,7 +228,7 @@ void SelectedMailbox::absorb(const MailboxChanges& changes) {
         const std::vector<std::string>& words = changes.keywords[message.keywords];
         const auto found = std::lower_bound(uids_.begin(), uids_.end(), message.uid);
         if (found != uids_.end() && *found == message.uid) {
-            update(static_cast<std::uint32_t>(found - uids_.begin()), message, words);
+            correct_flags(static_cast<std::uint32_t>(found - uids_.begin()), message.flags, words);
         } else {
             add(message, words);
         }

@@ -20,10 +20,14 @@
 #include <vector>
 
 #include "access/mail_store.h"
+#include "base/result.h"
 #include "mail/flags.h"
 #include "mail/uid_set.h"
 
 namespace accessd {
+
+/// Whether the numbers of a command are sequence numbers or UIDs.
+enum class Numbers : std::uint8_t { Sequence, Uid };
 
 class SelectedMailbox {
   public:
@@ -65,11 +69,11 @@ class SelectedMailbox {
     /// Index of a UID among the messages told.
     [[nodiscard]] std::optional<std::uint32_t> find(std::uint32_t uid) const;
 
-    /// Indexes that a set means, ascending; numbers that do not exist are left out.
-    [[nodiscard]] std::vector<std::uint32_t> by_numbers(const mail::SequenceSet& set) const;
-    [[nodiscard]] std::vector<std::uint32_t> by_uids(const mail::SequenceSet& set) const;
-    /// True if every number of the set exists.
-    [[nodiscard]] bool has_numbers(const mail::SequenceSet& set) const;
+    /// Indexes that a set means, ascending. What does not exist is left out; but sequence numbers
+    /// of which none exists are an error of the client (Invalid), except for "*" and in an empty
+    /// mailbox, where "1:*" is common. Invalid: a saved result, which is not offered.
+    [[nodiscard]] base::Result<std::vector<std::uint32_t>> resolve(const mail::SequenceSet& set,
+                                                                   Numbers numbers) const;
     [[nodiscard]] mail::UidSet uids_of(const std::vector<std::uint32_t>& indexes) const;
 
     /// Takes in what the catalog says. Differences from what the client knows wait for report().
@@ -78,8 +82,15 @@ class SelectedMailbox {
     /// The client knows this change already, because it asked for it: what absorb() then brings is
     /// told only if it differs (RFC 3501 6.4.6, .SILENT).
     void assume_flags(std::uint32_t index, FlagChange change, const mail::FlagList& flags);
+    /// What the flags really are; report() tells if that is news.
+    void correct_flags(std::uint32_t index,
+                       mail::Flags flags,
+                       const std::vector<std::string>& keywords);
     /// report() will tell the flags of this message, changed or not.
     void mark_changed(std::uint32_t index);
+
+    /// These are gone from the mailbox; report() tells.
+    void bury(const mail::UidSet& expunged);
 
     enum class Expunges : std::uint8_t { Hold, Tell };
     enum class Uids : std::uint8_t { Omit, Include };
@@ -99,10 +110,8 @@ class SelectedMailbox {
 
   private:
     void add(const MailboxMessage& message, const std::vector<std::string>& keywords);
-    void update(std::uint32_t index,
-                const MailboxMessage& message,
-                const std::vector<std::string>& keywords);
-    void bury(const mail::UidSet& expunged);
+    [[nodiscard]] std::vector<std::uint32_t> by_numbers(const mail::UidSet& numbers) const;
+    [[nodiscard]] std::vector<std::uint32_t> by_uids(const mail::UidSet& uids) const;
     void tell_expunged(std::string& out);
     [[nodiscard]] std::uint32_t keyword_set(const std::vector<std::string>& keywords);
     void set_keywords(std::uint32_t index, const std::vector<std::string>& keywords);

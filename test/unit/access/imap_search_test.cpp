@@ -153,7 +153,7 @@ const std::vector<Row> kSummaryRows = {
     {"SUBJECT \"quarterly report\"", "yes"},
     {"SUBJECT none", "no"},
     {"SUBJECT \"\"", "yes"},
-    {"FROM J\xC3\x9CRGEN", "yes"},
+    {"FROM \"J\xC3\x9CRGEN\"", "yes"},
     {"FROM example.org", "yes"},
     {"TO {3}\r\nBOB", "yes"},
     {"CC bob", "no"},
@@ -174,8 +174,8 @@ const std::vector<Row> kMessageRows = {
     {"HEADER X-Other \"\"", "no"},
     {"NOT HEADER X-Note three", "yes"},
     {"BODY bremen", "yes"},
-    {"BODY GR\xC3\x9C\xC3\x9F"
-     "E",
+    {"BODY \"GR\xC3\x9C\xC3\x9F"
+     "E\"",
      "yes"},
     {"BODY report", "no"},
     {"TEXT report", "yes"},
@@ -183,7 +183,7 @@ const std::vector<Row> kMessageRows = {
     {"BODY \"inner matter\"", "yes"},
     {"BODY inside", "yes"},
     {"BODY nowhere", "no"},
-    {"FROM J\xC3\x9CRGEN", "yes"},
+    {"FROM \"J\xC3\x9CRGEN\"", "yes"},
 };
 
 const std::vector<std::string> kBad = {
