@@ -3,6 +3,8 @@
 // Character classes and case of ASCII, without locale. An octet above 127 is in no class and has no
 // case. Thread rule: pure functions.
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -42,9 +44,26 @@ namespace mail {
     return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
 }
 
+/// One bit for each octet: is it in the set?
+using OctetSet = std::array<bool, 256>;
+
+/// `letters` as a set, together with all letters and digits.
+[[nodiscard]] constexpr OctetSet alnum_and(std::string_view letters) noexcept {
+    OctetSet set{};
+    for (std::size_t i = 0; i < set.size(); ++i) {
+        set[i] = is_alnum(static_cast<char>(i));
+    }
+    for (const char c : letters) {
+        set[static_cast<unsigned char>(c)] = true;
+    }
+    return set;
+}
+
+inline constexpr OctetSet kAtext = alnum_and("!#$%&'*+-/=?^_`{|}~");
+
 /// atext of RFC 5322 3.2.3: what an atom is made of.
 [[nodiscard]] constexpr bool is_atext(char c) noexcept {
-    return is_alnum(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+    return kAtext[static_cast<unsigned char>(c)];
 }
 
 [[nodiscard]] std::string to_lower(std::string_view text);

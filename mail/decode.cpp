@@ -197,7 +197,7 @@ std::string decode_extended_value(std::string_view value) {
 /// ASCII alone on both sides: no copy is made.
 bool contains_ascii(std::string_view text, std::string_view needle) {
     const auto same = [](char in_text, char in_needle) { return lower(in_text) == in_needle; };
-    return !std::ranges::search(text, needle, same).empty();
+    return std::search(text.begin(), text.end(), needle.begin(), needle.end(), same) != text.end();
 }
 
 }  // namespace

@@ -296,7 +296,8 @@ void append_mailbox(std::string& out, const HeaderAddress& address) {
     if (!address.route.empty()) {
         out.append(address.route).append(":");
     }
-    if (!address.mailbox.empty()) {
+    // A domain alone would read back as a route.
+    if (!address.mailbox.empty() || !address.domain.empty()) {
         append_phrase(out, address.mailbox);
     }
     if (!address.domain.empty()) {

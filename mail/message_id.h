@@ -76,6 +76,7 @@ class MessageId {
 
 }  // namespace mail
 
+/// Ids can be keys of unordered containers.
 template <>
 struct std::hash<mail::MessageId> {
     std::size_t operator()(const mail::MessageId& id) const noexcept;

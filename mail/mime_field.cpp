@@ -10,9 +10,10 @@ namespace mail {
 namespace {
 
 /// token of RFC 2045 5.1. 8-bit octets are taken too: they are found in file names without quotes.
+constexpr OctetSet kToken = alnum_and("!#$%&'*+-.^_`{|}~");
+
 bool is_token_octet(char c) {
-    return !is_control(c) && c != ' ' &&
-           std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
+    return kToken[static_cast<unsigned char>(c)] || is_8bit(c);
 }
 
 /// Reads a structured field value from left to right, skipping white space and comments.

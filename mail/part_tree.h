@@ -14,6 +14,7 @@
 
 namespace mail {
 
+/// What a part is to the structure. The numbers are stored.
 enum class PartType : std::uint8_t {
     Other = 0,      ///< a leaf that is not text
     Text = 1,       ///< text/*
@@ -21,6 +22,7 @@ enum class PartType : std::uint8_t {
     Message = 3,    ///< message/rfc822: its one child is the message within
 };
 
+/// How a body is encoded (RFC 2045 6.1). The numbers are stored.
 enum class TransferEncoding : std::uint8_t {
     Identity = 0,  ///< 7bit, 8bit, binary or nothing
     QuotedPrintable = 1,
