@@ -296,7 +296,8 @@ std::string format_envelope(const Header& header) {
     out.push_back(' ');
     append_text_field(out, header, "Subject");
     const std::string from = format_addresses(header, "From");
-    for (const std::string_view name : {"From", "Sender", "Reply-To", "To", "Cc", "Bcc"}) {
+    out.append(" ").append(from);
+    for (const std::string_view name : {"Sender", "Reply-To", "To", "Cc", "Bcc"}) {
         const bool defaults_to_from = name == "Sender" || name == "Reply-To";
         const std::string list = format_addresses(header, name);
         out.append(" ").append(defaults_to_from && list == kNil ? from : list);
