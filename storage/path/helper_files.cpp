@@ -300,7 +300,8 @@ base::Result<RootFiles::Page> RootFiles::list(const std::string& folder,
     if (!folder.empty()) {
         TRY(check_path(folder));
     }
-    const base::Fd root = TRY(open_root());
+    // "There is no such file" counts only from the right file system.
+    const base::Fd root = TRY(open_verified_root());
     base::Fd target = TRY(open_folder(root.get(), folder.empty() ? "." : folder));
     const int target_number = target.get();
     const Directory directory(::fdopendir(target_number));
@@ -344,7 +345,8 @@ base::Result<RootFiles::Page> RootFiles::list(const std::string& folder,
 
 base::Result<Entry> RootFiles::stat(const std::string& path) {
     TRY(check_path(path));
-    const base::Fd root = TRY(open_root());
+    // "There is no such file" counts only from the right file system.
+    const base::Fd root = TRY(open_verified_root());
 
     struct stat info {};
 

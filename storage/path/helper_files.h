@@ -4,10 +4,10 @@
 // call blocks for as long as the mount pleases: this class lives in the helper and nowhere else.
 //
 // The root is opened afresh for each operation, so that a mount that comes or goes is noticed, and
-// create() checks the identity file through the same descriptor under which it then creates: an
-// unmounted mount point never takes mail. Files that are being written are kept open under the
-// handle that the daemon chose; a write or fsync that failed closes and forgets the handle, so that
-// a failed fsync is never retried on that file.
+// all but read() check the identity file through the same descriptor under which they then work: an
+// unmounted mount point never takes mail, and never says that there is none. Files that are being
+// written are kept open under the handle that the daemon chose; a write or fsync that failed closes
+// and forgets the handle, so that a failed fsync is never retried on that file.
 //
 // Thread rule: any thread; calls may run side by side. Errors: errno_error's, Refused (identity),
 // Invalid (path), Unavailable (no such handle).

@@ -1,6 +1,7 @@
 #include "storage/path/storage_server_client.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -20,6 +21,13 @@ using helper::RequestType;
 namespace {
 
 constexpr std::uint32_t kReadMax = 64U << 20U;
+
+// Handles are never used twice in a process: a client that replaces another, after a change of the
+// directory, must not take the other's handles for its own.
+FileHandle next_handle() noexcept {
+    static std::atomic<std::uint64_t> last{0};
+    return FileHandle{last.fetch_add(1, std::memory_order_relaxed) + 1};
+}
 
 // A read of up to 64 MiB, in chunks of one slot.
 struct ReadJob {
@@ -134,7 +142,6 @@ struct StorageServerClient::State : std::enable_shared_from_this<State> {
     PathOptions options;
     std::vector<std::unique_ptr<PathClient>> paths;
     std::map<FileHandle, OpenFile> files;
-    std::uint64_t next_handle = 1;
     StoreState last_state = StoreState::Out;
     std::function<void()> on_change;
 
@@ -433,7 +440,7 @@ void StorageServerClient::create(std::string path,
         return;
     }
     PathClient& through = **chosen;
-    const FileHandle handle{state.next_handle++};
+    const FileHandle handle = next_handle();
     Request request;
     request.type = RequestType::Create;
     request.path = std::move(path);

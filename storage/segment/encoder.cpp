@@ -124,6 +124,10 @@ base::Result<Bytes> encode_header(const SegmentHeader& header) {
     return bytes;
 }
 
+std::uint64_t sealed_size(std::uint64_t data_size, std::size_t frames) noexcept {
+    return data_size + seal_size(frames);
+}
+
 base::Result<Bytes> encode_seal(const SegmentHeader& header, const Seal& seal) {
     if (seal.index.size() > kFramesMax || seal.data_size % kAlignment != 0 ||
         seal.file_size != seal.data_size + seal_size(seal.index.size()) ||

@@ -69,6 +69,9 @@ class SegmentEncoder {
     bool sealed_ = false;
 };
 
+/// Size of the sealed file behind that much data, with so many frames in the index.
+[[nodiscard]] std::uint64_t sealed_size(std::uint64_t data_size, std::size_t frames) noexcept;
+
 /// The bytes of a seal behind `data_size` bytes with that digest and index: for a successor that
 /// seals what it read. Deterministic: the same segment gives the same seal.
 [[nodiscard]] base::Result<Bytes> encode_seal(const SegmentHeader& header, const Seal& seal);

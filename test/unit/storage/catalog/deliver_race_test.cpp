@@ -13,7 +13,7 @@ using test_support::DeliverFixture;
 namespace {
 
 constexpr int kCommitters = 6;
-constexpr int kBatches = 40;
+constexpr int kBatches = 20;
 constexpr int kMessages = 4;
 constexpr int kAccounts = 8;
 
@@ -145,11 +145,11 @@ BOOST_AUTO_TEST_CASE(many_deliverers_of_the_same_messages_deliver_each_once) {
 BOOST_AUTO_TEST_CASE(an_account_may_be_deleted_while_mail_arrives) {
     std::atomic<int> failures = 0;
     deliver(batch({}));
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 8; ++round) {
         const std::int64_t account = add_account("short" + std::to_string(round));
         std::thread deliverer([&] {
             const auto connection = open("postgres");
-            for (int n = 0; n < 10; ++n) {
+            for (int n = 0; n < 6; ++n) {
                 auto late = message(0, {to(account, "short@example.test")});
                 late.acknowledged = storage::Acknowledged::Yes;
                 storage::DeliveryBatch work;
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(an_account_may_be_deleted_while_mail_arrives) {
         deliverer.join();
     }
     BOOST_TEST(failures == 0);
-    BOOST_TEST(value("SELECT count(*) FROM catalog.delivery") == "200");
+    BOOST_TEST(value("SELECT count(*) FROM catalog.delivery") == "48");
     BOOST_TEST(value("SELECT count(*) FROM catalog.mailbox_message m WHERE NOT EXISTS "
                      "(SELECT FROM catalog.mailbox b WHERE b.id = m.mailbox_id)") == "0");
 }
