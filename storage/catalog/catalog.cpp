@@ -35,19 +35,18 @@ constexpr base::Statement kRaiseEvent{"storage_raise_event",
                                       "SELECT directory.raise_event($1, $2, $3, $4, NULL)"};
 constexpr base::Statement kLocate{
     "storage_locate",
-    "SELECT m.id, m.kind, m.segment_id, m.frame_offset, m.frame_length, m.message_size, "
-    "r.stores, r.generations, r.states "
+    "SELECT m.id, m.segment_id, m.frame_offset, m.frame_length, "
+    "r.stores, r.generations, r.states, r.lengths "
     "FROM unnest($1::uuid[]) AS wanted(id) "
     "JOIN catalog.message m ON m.id = wanted.id "
     "LEFT JOIN LATERAL ("
     "SELECT array_agg(v.store_id::text ORDER BY x.state, x.storage_server_id) AS stores, "
     "array_agg(x.generation ORDER BY x.state, x.storage_server_id) AS generations, "
-    "array_agg(x.state ORDER BY x.state, x.storage_server_id) AS states "
+    "array_agg(x.state ORDER BY x.state, x.storage_server_id) AS states, "
+    "array_agg(x.durable_length ORDER BY x.state, x.storage_server_id) AS lengths "
     "FROM catalog.segment_replica x "
     "JOIN directory.storage_server v ON v.id = x.storage_server_id AND v.state <> 'retired' "
-    "WHERE x.segment_id = m.segment_id AND x.state <> 'lost' "
-    "AND (x.state <> 'behind' OR x.durable_length >= m.frame_offset + m.frame_length)"
-    ") AS r ON true"};
+    "WHERE x.segment_id = m.segment_id AND x.state <> 'lost') AS r ON true"};
 
 Uuid uuid_of(const mail::MessageId& id) {
     return Uuid(id.bytes());
@@ -262,21 +261,21 @@ ReplicaState replica_state_of(std::string_view text) {
 Result<MessagePlace> place_of(const base::Row& row) {
     MessagePlace place;
     place.id = mail::MessageId::from_bytes(row.uuid(0).bytes());
-    place.kind = TRY(mail::kind_from_number(static_cast<int>(row.int64(1))));
-    place.location = {SegmentId(row.uuid(2)),
-                      static_cast<std::uint64_t>(row.int64(3)),
-                      static_cast<std::uint32_t>(row.int64(4))};
-    place.message_size = static_cast<std::uint64_t>(row.int64(5));
-    if (row.is_null(6)) {
+    place.location = {SegmentId(row.uuid(1)),
+                      static_cast<std::uint64_t>(row.int64(2)),
+                      static_cast<std::uint32_t>(row.int64(3))};
+    if (row.is_null(4)) {
         return place;
     }
-    const std::vector<std::string> stores = row.string_array(6);
-    const std::vector<std::int64_t> generations = row.int64_array(7);
-    const std::vector<std::string> states = row.string_array(8);
+    const std::vector<std::string> stores = row.string_array(4);
+    const std::vector<std::int64_t> generations = row.int64_array(5);
+    const std::vector<std::string> states = row.string_array(6);
+    const std::vector<std::int64_t> lengths = row.int64_array(7);
     for (std::size_t n = 0; n < stores.size(); ++n) {
         place.replicas.push_back({TRY(StorageServerId::parse(stores[n])),
                                   static_cast<std::uint32_t>(generations[n]),
-                                  replica_state_of(states[n])});
+                                  replica_state_of(states[n]),
+                                  static_cast<std::uint64_t>(lengths[n])});
     }
     return place;
 }

@@ -143,19 +143,25 @@ struct Event {
 
 [[nodiscard]] base::Status raise_event(base::Connection& connection, const Event& event);
 
-/// A copy that may hold a message.
+/// A copy of a segment that is not known to be lost.
 struct ReplicaPlace {
     StorageServerId store;
     std::uint32_t generation = 1;
     ReplicaState state = ReplicaState::Active;
+    std::uint64_t durable_length = 0;  ///< of Behind: it ends there
+
+    /// False if the copy is known to end before `frame` does.
+    [[nodiscard]] bool may_hold(const FrameLocation& frame) const noexcept {
+        return state != ReplicaState::Behind || durable_length >= frame.offset + frame.length;
+    }
+
+    friend bool operator==(const ReplicaPlace&, const ReplicaPlace&) = default;
 };
 
-/// Where a message is. Replicas: the good ones first; those known to end before it are left out.
+/// Where a message is. Replicas: the good ones first.
 struct MessagePlace {
     mail::MessageId id;
-    mail::Kind kind = mail::Kind::Email;
     FrameLocation location;
-    std::uint64_t message_size = 0;
     std::vector<ReplicaPlace> replicas;
 };
 

@@ -48,28 +48,28 @@
 #include "mail/kind.h"
 #include "mail/message_id.h"
 #include "mail/summary.h"
+#include "storage/catalog/catalog.h"
 #include "storage/catalog/ids.h"
 #include "storage/mirror/mirror_writer.h"
 #include "storage/segment/ids.h"
+#include "storage/tracking/layout.h"
 
 namespace storage {
 
-/// Which table of the directory has this server's row.
-enum class ServerRole : std::uint8_t { Mail, Access };
-
 struct AgentOptions {
-    ServerRole role = ServerRole::Mail;
-    std::string server;          ///< its name in the directory
-    std::string database;        ///< conninfo
+    ServerRole role = ServerRole::Mail;  ///< Mail or Access
+    std::string server;                  ///< its name in the directory
+    std::string database;                ///< conninfo
     std::string state_dir;       ///< local, its own; the lock and the cached layout are kept there
-    std::string helper_program;  ///< absolute path of roundtable-path-helper
+    std::string helper_program;  ///< path of roundtable-path-helper; empty: beside this program
     std::chrono::milliseconds catalog_deadline{5'000};  ///< after that: ToBeCatalogued
     std::chrono::milliseconds abort_deadline{5'000};
     std::chrono::milliseconds layout_poll{5'000};  ///< directory.version, beside notices
     std::size_t deliver_batch_max = 256;           ///< messages in one delivery statement
     std::size_t deliver_queue_max = 8'192;         ///< messages that wait to be catalogued
     std::size_t query_connections = 2;             ///< for locate()
-    std::size_t reads_max = 512;                   ///< reads at once
+    std::size_t reads_max = 512;                   ///< calls that read, at once
+    std::size_t places_max = 200'000;              ///< places of messages that are kept
     std::uint64_t summary_cache_bytes = 64ULL << 20U;
     std::uint64_t message_cache_bytes = 64ULL << 20U;
 };
@@ -145,12 +145,19 @@ class TrackingAgent {
     [[nodiscard]] base::Result<MessagePtr> read_message(const mail::MessageId& id,
                                                         base::Deadline deadline);
 
+    /// Looks up where messages are, so that they can be read while the catalog is away; what it
+    /// does not know is passed over. For a mailbox that was just opened. As far as the cache goes
+    /// (AgentOptions::places_max).
+    base::Status locate_ahead(std::span<const mail::MessageId> ids, base::Deadline deadline);
+
     [[nodiscard]] AgentHealth health() const;
 
   private:
     struct State;
 
     explicit TrackingAgent(std::unique_ptr<State> state);
+
+    [[nodiscard]] base::Result<Receipt> record(Delivery delivery, Stored stored);
 
     std::unique_ptr<State> state_;
 };
