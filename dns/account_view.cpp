@@ -79,13 +79,18 @@ AccountView::AccountView(Domains domains) : domains_(std::move(domains)) {
     }
 }
 
-const DomainAccounts* AccountView::find(std::span<const std::byte> name) const noexcept {
+std::shared_ptr<const DomainAccounts> AccountView::share(
+    std::span<const std::byte> name) const noexcept {
     const auto at = std::lower_bound(
         domains_.begin(), domains_.end(), name, [](const auto& domain, const auto& wanted) {
             return wire_less(domain->name.wire(), wanted);
         });
     const bool found = at != domains_.end() && std::ranges::equal((*at)->name.wire(), name);
-    return found ? at->get() : nullptr;
+    return found ? *at : nullptr;
+}
+
+const DomainAccounts* AccountView::find(std::span<const std::byte> name) const noexcept {
+    return share(name).get();
 }
 
 }  // namespace dns

@@ -69,6 +69,10 @@ class AccountView {
     /// Null if the domain is not ours. `name`: lowercased wire form.
     [[nodiscard]] const DomainAccounts* find(std::span<const std::byte> name) const noexcept;
 
+    /// The same, to be kept in another view.
+    [[nodiscard]] std::shared_ptr<const DomainAccounts> share(
+        std::span<const std::byte> name) const noexcept;
+
     [[nodiscard]] const Domains& domains() const noexcept { return domains_; }
 
     [[nodiscard]] std::size_t addresses() const noexcept { return addresses_; }

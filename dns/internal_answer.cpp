@@ -127,6 +127,10 @@ void resolve(const AccountView* view,
     }
     const DomainAccounts* const domain = view->find(query.name.suffix(*label + 1));
     if (domain == nullptr) {
+        if (asked.certainty == Certainty::Unsure) {
+            deny(asked, counters, message);  // it may be a new domain
+            return;
+        }
         counters.refused_name.add();
         refuse(message);
         return;

@@ -8,7 +8,8 @@
 //       SERVFAIL: not known as existing, and the view is not sure (no database for a while, or
 //                 nothing loaded yet): the asker must take it as temporary. Nobody's mail bounces
 //                 because of our own fault.
-//   anything else: REFUSED (the domain is not ours, or no name of this view)
+//   anything else: REFUSED (no name of this view, or, while the view is sure, a domain that is not
+//   ours)
 //
 // Answers have TTL 0 and denials no SOA: nothing between asker and view may keep them.
 //

@@ -94,7 +94,11 @@ BOOST_AUTO_TEST_CASE(an_unsure_view_denies_nobody) {
     loaded = false;
     asked.certainty = Certainty::Sure;
     BOOST_TEST(ask(name_of("alice", "mail.test")).rcode == kServFail);
-    BOOST_TEST(counters.unsure.value() == 2U);
+    loaded = true;
+    asked.certainty = Certainty::Unsure;
+    BOOST_TEST(ask(name_of("alice", "new.test")).rcode == kServFail);
+    BOOST_TEST(ask("www.mail.test").rcode == kRefused);
+    BOOST_TEST(counters.unsure.value() == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(refuses_other_domains_and_other_names) {

@@ -1,0 +1,107 @@
+#pragma once
+
+// Directory: what operators configured, as the name server needs it: servers, domains with their
+// records and exchanges, overrides, the steering key. Read from PostgreSQL (directory_reader.h) or
+// from the file kept for when that is away (directory_file.h); never edited here.
+//
+// Thread rule: values; a loaded Directory is shared as std::shared_ptr<const Directory>. Names of
+// hosts and domains are lower case without a final dot.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "dns/steering/override.h"
+#include "dns/steering/table.h"
+
+namespace dns {
+
+/// A host that answers may name, with the addresses it has.
+struct HostAddresses {
+    std::string host_name;
+    std::optional<base::IpAddress> address4;
+    std::optional<base::IpAddress> address6;
+
+    bool operator==(const HostAddresses&) const = default;
+};
+
+enum class ServerState : std::uint8_t { InService, Retired };
+
+/// A mail server or an access server.
+struct DirectoryServer {
+    steering::ServerId id;
+    std::string name;  ///< in the cluster: one label
+    HostAddresses host;
+    std::uint16_t port = 0;       ///< SMTP or IMAP
+    std::uint16_t pop_port = 0;   ///< access servers
+    std::uint16_t load_port = 0;  ///< 0: answers no load probes
+    double capacity = 1;
+    ServerState state = ServerState::InService;
+
+    bool operator==(const DirectoryServer&) const = default;
+};
+
+/// A record as an operator wrote it.
+struct DirectoryRecord {
+    std::string owner;  ///< relative to the domain, or "@"
+    std::string type;
+    std::optional<std::uint32_t> ttl;
+    std::string data;
+
+    bool operator==(const DirectoryRecord&) const = default;
+};
+
+/// A mail server of a domain.
+struct MailExchange {
+    steering::ServerId server;
+    std::uint16_t preference = 10;
+
+    bool operator==(const MailExchange&) const = default;
+};
+
+struct DirectoryDomain {
+    std::int64_t id = 0;
+    std::string name;
+    std::optional<std::string> primary_name_server;
+    std::optional<std::string> contact;
+    std::uint32_t refresh = 7200;
+    std::uint32_t retry = 900;
+    std::uint32_t expire = 1209600;
+    std::uint32_t minimum = 60;
+    std::uint32_t ttl = 3600;
+    std::uint32_t mx_ttl = 60;
+    steering::Policy policy = steering::Policy::Load;
+    std::uint32_t serial = 1;
+    std::vector<DirectoryRecord> records;
+    std::vector<MailExchange> mail;          ///< ascending server id
+    std::vector<steering::ServerId> access;  ///< ascending
+
+    bool operator==(const DirectoryDomain&) const = default;
+};
+
+enum class PoolName : std::uint8_t { Mail, Access };
+
+/// An override in force or to come; the scope's pool is its `pool`.
+struct DirectoryOverride {
+    PoolName pool = PoolName::Mail;
+    steering::Override entry;
+
+    bool operator==(const DirectoryOverride&) const = default;
+};
+
+struct Directory {
+    std::int64_t version = 0;  ///< directory.version that it was read at
+    std::array<std::byte, 16> steering_key{};
+    std::vector<DirectoryServer> mail_servers;    ///< ascending id
+    std::vector<DirectoryServer> access_servers;  ///< ascending id
+    std::vector<HostAddresses> name_servers;      ///< the first is the primary unless stated
+    std::vector<DirectoryDomain> domains;         ///< ascending name
+    std::vector<DirectoryOverride> overrides;
+
+    bool operator==(const Directory&) const = default;
+};
+
+}  // namespace dns

@@ -1,0 +1,357 @@
+#include "dns/directory/directory_file.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/hash.h"
+#include "dns/directory/byte_format.h"
+
+namespace dns {
+namespace {
+
+constexpr std::string_view kMagic = "RTDNSNP1";
+
+enum class FileKind : std::uint8_t { Directory = 1, Accounts = 2, Trims = 3 };
+
+std::string framed(FileKind kind, const std::string& body) {
+    ByteWriter out;
+    out.raw(kMagic);
+    out.u8(static_cast<std::uint8_t>(kind));
+    out.u32(base::crc32c(base::as_bytes(body)));
+    out.u64(body.size());
+    out.raw(body);
+    return out.take();
+}
+
+base::Result<std::string_view> body_of(FileKind kind, std::string_view bytes) {
+    ByteReader reader(bytes);
+    if (reader.raw(kMagic.size()) != kMagic) {
+        return base::Error{base::Errc::Corrupt, "not a snapshot file of this version"};
+    }
+    const std::uint8_t found = reader.u8();
+    const std::uint32_t crc = reader.u32();
+    const std::uint64_t size = reader.u64();
+    const std::string_view body = reader.raw(size);
+    if (!reader.at_end() || found != static_cast<std::uint8_t>(kind) ||
+        base::crc32c(base::as_bytes(body)) != crc) {
+        return base::Error{base::Errc::Corrupt, "snapshot file does not match its checksum"};
+    }
+    return body;
+}
+
+base::Error malformed() {
+    return {base::Errc::Corrupt, "snapshot file has a malformed body"};
+}
+
+void put(ByteWriter& out, const std::optional<std::string>& text) {
+    out.u8(text ? 1 : 0);
+    out.text(text.value_or(""));
+}
+
+std::optional<std::string> take_optional(ByteReader& in) {
+    const bool present = in.u8() != 0;
+    std::string text = in.text();
+    return present ? std::optional(std::move(text)) : std::nullopt;
+}
+
+void put(ByteWriter& out, const HostAddresses& host) {
+    out.text(host.host_name);
+    out.text(host.address4 ? host.address4->to_text() : "");
+    out.text(host.address6 ? host.address6->to_text() : "");
+}
+
+std::optional<base::IpAddress> take_address(ByteReader& in) {
+    const std::string text = in.text();
+    if (text.empty()) {
+        return std::nullopt;
+    }
+    const auto address = base::IpAddress::parse(text);
+    if (!address) {
+        in.fail();
+        return std::nullopt;
+    }
+    return address.value();
+}
+
+HostAddresses take_host(ByteReader& in) {
+    HostAddresses host;
+    host.host_name = in.text();
+    host.address4 = take_address(in);
+    host.address6 = take_address(in);
+    return host;
+}
+
+void put(ByteWriter& out, const DirectoryServer& server) {
+    out.u64(server.id.value);
+    out.text(server.name);
+    put(out, server.host);
+    out.u16(server.port);
+    out.u16(server.pop_port);
+    out.u16(server.load_port);
+    out.real(server.capacity);
+    out.u8(static_cast<std::uint8_t>(server.state));
+}
+
+DirectoryServer take_server(ByteReader& in) {
+    DirectoryServer server;
+    server.id.value = in.u64();
+    server.name = in.text();
+    server.host = take_host(in);
+    server.port = in.u16();
+    server.pop_port = in.u16();
+    server.load_port = in.u16();
+    server.capacity = in.real();
+    server.state = in.u8() == 0 ? ServerState::InService : ServerState::Retired;
+    return server;
+}
+
+void put(ByteWriter& out, const DirectoryRecord& record) {
+    out.text(record.owner);
+    out.text(record.type);
+    out.u8(record.ttl ? 1 : 0);
+    out.u32(record.ttl.value_or(0));
+    out.text(record.data);
+}
+
+DirectoryRecord take_record(ByteReader& in) {
+    DirectoryRecord record;
+    record.owner = in.text();
+    record.type = in.text();
+    const bool has_ttl = in.u8() != 0;
+    const std::uint32_t ttl = in.u32();
+    record.ttl = has_ttl ? std::optional(ttl) : std::nullopt;
+    record.data = in.text();
+    return record;
+}
+
+void put(ByteWriter& out, const DirectoryDomain& domain) {
+    out.i64(domain.id);
+    out.text(domain.name);
+    put(out, domain.primary_name_server);
+    put(out, domain.contact);
+    for (const std::uint32_t number : {domain.refresh,
+                                       domain.retry,
+                                       domain.expire,
+                                       domain.minimum,
+                                       domain.ttl,
+                                       domain.mx_ttl,
+                                       domain.serial}) {
+        out.u32(number);
+    }
+    out.u8(static_cast<std::uint8_t>(domain.policy));
+    out.u32(static_cast<std::uint32_t>(domain.records.size()));
+    for (const DirectoryRecord& record : domain.records) {
+        put(out, record);
+    }
+    out.u32(static_cast<std::uint32_t>(domain.mail.size()));
+    for (const MailExchange& exchange : domain.mail) {
+        out.u64(exchange.server.value);
+        out.u16(exchange.preference);
+    }
+    out.u32(static_cast<std::uint32_t>(domain.access.size()));
+    for (const steering::ServerId server : domain.access) {
+        out.u64(server.value);
+    }
+}
+
+DirectoryDomain take_domain(ByteReader& in) {
+    DirectoryDomain domain;
+    domain.id = in.i64();
+    domain.name = in.text();
+    domain.primary_name_server = take_optional(in);
+    domain.contact = take_optional(in);
+    for (std::uint32_t* number : {&domain.refresh,
+                                  &domain.retry,
+                                  &domain.expire,
+                                  &domain.minimum,
+                                  &domain.ttl,
+                                  &domain.mx_ttl,
+                                  &domain.serial}) {
+        *number = in.u32();
+    }
+    const std::uint8_t policy = in.u8();
+    if (policy > static_cast<std::uint8_t>(steering::Policy::Static)) {
+        in.fail();
+    }
+    domain.policy = static_cast<steering::Policy>(policy);
+    for (std::uint32_t left = in.count(17); left > 0; --left) {
+        domain.records.push_back(take_record(in));
+    }
+    for (std::uint32_t left = in.count(10); left > 0; --left) {
+        const std::uint64_t id = in.u64();
+        domain.mail.push_back({{id}, in.u16()});
+    }
+    for (std::uint32_t left = in.count(8); left > 0; --left) {
+        domain.access.push_back({in.u64()});
+    }
+    return domain;
+}
+
+void put(ByteWriter& out, const DirectoryOverride& override_) {
+    const steering::Override& entry = override_.entry;
+    out.u8(static_cast<std::uint8_t>(override_.pool));
+    out.u64(entry.id);
+    out.u8(static_cast<std::uint8_t>(entry.kind));
+    put(out, entry.scope.zone);
+    out.u8(entry.scope.server ? 1 : 0);
+    out.u64(entry.scope.server.value_or(steering::ServerId{}).value);
+    out.real(entry.value);
+    out.text(entry.author);
+    out.text(entry.reason);
+    out.i64(entry.created_us);
+    out.u8(entry.expires_us ? 1 : 0);
+    out.i64(entry.expires_us.value_or(0));
+}
+
+DirectoryOverride take_override(ByteReader& in) {
+    DirectoryOverride override_;
+    override_.pool = in.u8() == 0 ? PoolName::Mail : PoolName::Access;
+    steering::Override& entry = override_.entry;
+    entry.id = in.u64();
+    const std::uint8_t kind = in.u8();
+    if (kind > static_cast<std::uint8_t>(steering::OverrideKind::Freeze)) {
+        in.fail();
+    }
+    entry.kind = static_cast<steering::OverrideKind>(kind);
+    entry.scope.pool = override_.pool == PoolName::Mail ? "mail" : "access";
+    entry.scope.zone = take_optional(in);
+    const bool has_server = in.u8() != 0;
+    const std::uint64_t server = in.u64();
+    if (has_server) {
+        entry.scope.server = steering::ServerId{server};
+    }
+    entry.value = in.real();
+    entry.author = in.text();
+    entry.reason = in.text();
+    entry.created_us = in.i64();
+    const bool expires = in.u8() != 0;
+    const std::int64_t at = in.i64();
+    entry.expires_us = expires ? std::optional(at) : std::nullopt;
+    return override_;
+}
+
+template <typename T>
+void put_list(ByteWriter& out, const std::vector<T>& list) {
+    out.u32(static_cast<std::uint32_t>(list.size()));
+    for (const T& item : list) {
+        put(out, item);
+    }
+}
+
+template <typename T, typename Take>
+void take_list(ByteReader& in, std::vector<T>& list, Take take) {
+    for (std::uint32_t left = in.count(8); left > 0; --left) {
+        list.push_back(take(in));
+    }
+}
+
+void put_trims(ByteWriter& out, const std::vector<steering::SavedTrim>& trims) {
+    out.u32(static_cast<std::uint32_t>(trims.size()));
+    for (const steering::SavedTrim& trim : trims) {
+        out.u64(trim.id.value);
+        out.real(trim.z);
+    }
+}
+
+std::vector<steering::SavedTrim> take_trims(ByteReader& in) {
+    std::vector<steering::SavedTrim> trims;
+    for (std::uint32_t left = in.count(16); left > 0; --left) {
+        const std::uint64_t id = in.u64();
+        trims.push_back({{id}, in.real()});
+    }
+    return trims;
+}
+
+}  // namespace
+
+std::string encode_directory(const Directory& directory) {
+    ByteWriter out;
+    out.i64(directory.version);
+    out.raw(base::as_text(directory.steering_key));
+    put_list(out, directory.mail_servers);
+    put_list(out, directory.access_servers);
+    put_list(out, directory.name_servers);
+    put_list(out, directory.domains);
+    put_list(out, directory.overrides);
+    return framed(FileKind::Directory, out.take());
+}
+
+base::Result<Directory> decode_directory(std::string_view bytes) {
+    ByteReader in(TRY(body_of(FileKind::Directory, bytes)));
+    Directory directory;
+    directory.version = in.i64();
+    const std::string_view key = in.raw(directory.steering_key.size());
+    std::memcpy(directory.steering_key.data(), key.data(), key.size());
+    take_list(in, directory.mail_servers, take_server);
+    take_list(in, directory.access_servers, take_server);
+    take_list(in, directory.name_servers, take_host);
+    take_list(in, directory.domains, take_domain);
+    take_list(in, directory.overrides, take_override);
+    if (!in.at_end()) {
+        return malformed();
+    }
+    return directory;
+}
+
+std::string encode_accounts(const AccountView& view) {
+    ByteWriter out;
+    out.u32(static_cast<std::uint32_t>(view.domains().size()));
+    for (const auto& domain : view.domains()) {
+        out.text(base::as_text(domain->name.wire()));
+        out.u64(domain->fingerprint);
+        out.u32(static_cast<std::uint32_t>(domain->entries.size()));
+        for (const AccountEntry& entry : domain->entries) {
+            out.raw(base::as_text(entry.digest()));
+            out.u64(entry.account());
+            out.u8(static_cast<std::uint8_t>(entry.state()));
+        }
+    }
+    return framed(FileKind::Accounts, out.take());
+}
+
+base::Result<AccountView> decode_accounts(std::string_view bytes) {
+    constexpr std::size_t kEntrySize = kAccountDigest + 9;
+    ByteReader in(TRY(body_of(FileKind::Accounts, bytes)));
+    AccountView::Domains domains;
+    for (std::uint32_t left = in.count(17); left > 0; --left) {
+        auto domain = std::make_shared<DomainAccounts>();
+        domain->name = TRY(Name::from_wire(base::as_bytes(in.text())));
+        domain->fingerprint = in.u64();
+        const std::uint32_t entries = in.count(kEntrySize);
+        domain->entries.reserve(entries);
+        for (std::uint32_t i = 0; i < entries; ++i) {
+            AccountDigest digest{};
+            const std::string_view raw = in.raw(digest.size());
+            std::memcpy(digest.data(), raw.data(), raw.size());
+            const std::uint64_t account = in.u64();
+            domain->entries.emplace_back(
+                digest, account, in.u8() == 0 ? AccountState::Active : AccountState::Disabled);
+        }
+        domain->finish();
+        domains.push_back(std::move(domain));
+    }
+    if (!in.at_end()) {
+        return malformed();
+    }
+    return AccountView(std::move(domains));
+}
+
+std::string encode_trims(const SavedTrims& trims) {
+    ByteWriter out;
+    put_trims(out, trims.mail);
+    put_trims(out, trims.access);
+    return framed(FileKind::Trims, out.take());
+}
+
+base::Result<SavedTrims> decode_trims(std::string_view bytes) {
+    ByteReader in(TRY(body_of(FileKind::Trims, bytes)));
+    SavedTrims trims;
+    trims.mail = take_trims(in);
+    trims.access = take_trims(in);
+    if (!in.at_end()) {
+        return malformed();
+    }
+    return trims;
+}
+
+}  // namespace dns

@@ -1,0 +1,43 @@
+#pragma once
+
+// The files from which a name server starts when PostgreSQL is away: the directory, the addresses,
+// and the trims of the steering. Versioned, checksummed, replaced whole (base::write_file_atomic).
+//
+//   snapshot/directory   what is configured, with the last good records of a domain whose present
+//                        ones are refused
+//   snapshot/accounts    digests of the addresses, by domain
+//   snapshot/trims       what steering has learnt of the servers
+//
+// Frame of each: magic "RTDNSNP1", kind (u8), CRC32C of the body (u32), size of the body (u64), the
+// body. Numbers little-endian; texts and lists with a u32 length before them. A body is the fields
+// of its struct in the order of directory.h; a format that changes takes another magic. A file that
+// does not check out is Corrupt and not used.
+//
+// Thread rule: encode and decode are pure; save and load block.
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "dns/account_view.h"
+#include "dns/directory/directory.h"
+#include "dns/steering/engine.h"
+
+namespace dns {
+
+[[nodiscard]] std::string encode_directory(const Directory& directory);
+[[nodiscard]] base::Result<Directory> decode_directory(std::string_view bytes);
+
+[[nodiscard]] std::string encode_accounts(const AccountView& view);
+[[nodiscard]] base::Result<AccountView> decode_accounts(std::string_view bytes);
+
+/// The trims of both pools.
+struct SavedTrims {
+    std::vector<steering::SavedTrim> mail;
+    std::vector<steering::SavedTrim> access;
+};
+
+[[nodiscard]] std::string encode_trims(const SavedTrims& trims);
+[[nodiscard]] base::Result<SavedTrims> decode_trims(std::string_view bytes);
+
+}  // namespace dns

@@ -1,0 +1,336 @@
+#include "dns/directory/directory_reader.h"
+
+#include <algorithm>
+#include <map>
+
+namespace dns {
+namespace {
+
+// Addresses read with one statement, at least one domain's.
+constexpr std::int64_t kAddressesPerRead = 100'000;
+
+constexpr std::string_view kSnapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+constexpr base::Statement kVersion{"dns_version", "SELECT version FROM directory.version"};
+
+constexpr base::Statement kCluster{"dns_cluster", "SELECT steering_key FROM directory.cluster"};
+
+constexpr base::Statement kMailServers{
+    "dns_mail_servers",
+    "SELECT id, name, host_name, host(address), host(address6), smtp_port, 0, load_port, capacity, "
+    "retired_at IS NOT NULL FROM directory.mail_server ORDER BY id"};
+
+constexpr base::Statement kAccessServers{
+    "dns_access_servers",
+    "SELECT id, name, host_name, host(address), host(address6), imap_port, pop3_port, load_port, "
+    "capacity, retired_at IS NOT NULL FROM directory.access_server ORDER BY id"};
+
+constexpr base::Statement kNameServers{
+    "dns_name_servers", "SELECT host_name, host(address) FROM directory.name_server ORDER BY id"};
+
+constexpr base::Statement kDomains{
+    "dns_domains",
+    "SELECT id, name, primary_name_server, contact, refresh, retry, expire, minimum, ttl, mx_ttl, "
+    "policy, serial FROM directory.domain ORDER BY name COLLATE \"C\""};
+
+constexpr base::Statement kRecords{
+    "dns_records",
+    "SELECT domain_id, owner, type, ttl, rdata FROM directory.record ORDER BY domain_id, id"};
+
+constexpr base::Statement kMailExchanges{
+    "dns_mail_exchanges",
+    "SELECT domain_id, mail_server_id, preference FROM directory.mail_exchange "
+    "ORDER BY domain_id, mail_server_id"};
+
+constexpr base::Statement kAccessExchanges{
+    "dns_access_exchanges",
+    "SELECT domain_id, access_server_id FROM directory.access_exchange "
+    "ORDER BY domain_id, access_server_id"};
+
+constexpr base::Statement kOverrides{
+    "dns_overrides",
+    "SELECT o.id, o.pool, o.action, d.name, "
+    "CASE o.pool WHEN 'mail' THEN m.id ELSE a.id END, o.server, o.value, o.author, o.reason, "
+    "(extract(epoch FROM o.created_at) * 1000000)::bigint, "
+    "(extract(epoch FROM o.expires_at) * 1000000)::bigint "
+    "FROM directory.mx_override o "
+    "LEFT JOIN directory.domain d ON d.id = o.domain_id "
+    "LEFT JOIN directory.mail_server m ON m.name = o.server "
+    "LEFT JOIN directory.access_server a ON a.name = o.server "
+    "WHERE o.removed_at IS NULL AND (o.expires_at IS NULL OR o.expires_at > now()) ORDER BY o.id"};
+
+// hash_record_extended is quick and no secret: this finds changes, it proves nothing.
+constexpr base::Statement kFingerprints{
+    "dns_account_fingerprints",
+    "SELECT d.id, d.name, count(a.account_id), "
+    "coalesce(bit_xor(hash_record_extended(ROW(a.local_part, a.account_id, c.state), 0)), 0) "
+    "FROM directory.domain d LEFT JOIN directory.address a ON a.domain_id = d.id "
+    "LEFT JOIN directory.account c ON c.id = a.account_id GROUP BY d.id, d.name"};
+
+constexpr base::Statement kAddresses{
+    "dns_addresses",
+    "SELECT a.domain_id, a.digest, a.account_id, c.state = 'disabled' FROM directory.address a "
+    "JOIN directory.account c ON c.id = a.account_id WHERE a.domain_id = ANY($1::bigint[])"};
+
+base::Error malformed(std::string what) {
+    return {base::Errc::Invalid, "directory: " + std::move(what)};
+}
+
+base::Result<std::optional<base::IpAddress>> address_of(const base::Row& row, int column) {
+    if (row.is_null(column)) {
+        return std::optional<base::IpAddress>();
+    }
+    return std::optional(TRY(base::IpAddress::parse(row.text(column))));
+}
+
+base::Result<std::vector<DirectoryServer>> read_servers(base::Tx& tx,
+                                                        const base::Statement& statement) {
+    const base::Rows rows = TRY(tx.query(statement));
+    std::vector<DirectoryServer> servers;
+    for (const base::Row row : rows) {
+        DirectoryServer server;
+        server.id.value = static_cast<std::uint64_t>(row.int64(0));
+        server.name = row.string(1);
+        server.host.host_name = row.string(2);
+        server.host.address4 = TRY(address_of(row, 3));
+        server.host.address6 = TRY(address_of(row, 4));
+        server.port = static_cast<std::uint16_t>(row.int64(5));
+        server.pop_port = static_cast<std::uint16_t>(row.int64(6));
+        server.load_port = static_cast<std::uint16_t>(row.int64(7));
+        server.capacity = row.real(8);
+        server.state = row.boolean(9) ? ServerState::Retired : ServerState::InService;
+        servers.push_back(std::move(server));
+    }
+    return servers;
+}
+
+base::Result<std::vector<HostAddresses>> read_name_servers(base::Tx& tx) {
+    const base::Rows rows = TRY(tx.query(kNameServers));
+    std::vector<HostAddresses> hosts;
+    for (const base::Row row : rows) {
+        HostAddresses host;
+        host.host_name = row.string(0);
+        const base::IpAddress address = TRY(base::IpAddress::parse(row.text(1)));
+        (address.family() == base::IpFamily::V4 ? host.address4 : host.address6) = address;
+        hosts.push_back(std::move(host));
+    }
+    return hosts;
+}
+
+base::Result<DirectoryDomain> domain_of(const base::Row& row) {
+    DirectoryDomain domain;
+    domain.id = row.int64(0);
+    domain.name = row.string(1);
+    domain.primary_name_server = row.optional_string(2);
+    domain.contact = row.optional_string(3);
+    int column = 4;
+    for (std::uint32_t* number : {&domain.refresh,
+                                  &domain.retry,
+                                  &domain.expire,
+                                  &domain.minimum,
+                                  &domain.ttl,
+                                  &domain.mx_ttl}) {
+        *number = static_cast<std::uint32_t>(row.int64(column++));
+    }
+    const auto policy = steering::parse_policy(row.text(10));
+    if (!policy) {
+        return malformed("policy of domain " + domain.name);
+    }
+    domain.policy = *policy;
+    domain.serial = static_cast<std::uint32_t>(row.int64(11));
+    return domain;
+}
+
+using DomainsById = std::map<std::int64_t, DirectoryDomain*>;
+
+base::Status read_domain_rows(base::Tx& tx, const DomainsById& domains) {
+    const base::Rows records = TRY(tx.query(kRecords));
+    for (const base::Row row : records) {
+        DirectoryRecord record{row.string(1), row.string(2), std::nullopt, row.string(4)};
+        if (!row.is_null(3)) {
+            record.ttl = static_cast<std::uint32_t>(row.int64(3));
+        }
+        domains.at(row.int64(0))->records.push_back(std::move(record));
+    }
+    const base::Rows mail = TRY(tx.query(kMailExchanges));
+    for (const base::Row row : mail) {
+        domains.at(row.int64(0))
+            ->mail.push_back({{static_cast<std::uint64_t>(row.int64(1))},
+                              static_cast<std::uint16_t>(row.int64(2))});
+    }
+    const base::Rows access = TRY(tx.query(kAccessExchanges));
+    for (const base::Row row : access) {
+        domains.at(row.int64(0))->access.push_back({static_cast<std::uint64_t>(row.int64(1))});
+    }
+    return base::Done{};
+}
+
+base::Result<std::vector<DirectoryDomain>> read_domains(base::Tx& tx) {
+    const base::Rows rows = TRY(tx.query(kDomains));
+    std::vector<DirectoryDomain> domains;
+    for (const base::Row row : rows) {
+        domains.push_back(TRY(domain_of(row)));
+    }
+    DomainsById by_id;
+    for (DirectoryDomain& domain : domains) {
+        by_id[domain.id] = &domain;
+    }
+    TRY(read_domain_rows(tx, by_id));
+    return domains;
+}
+
+std::optional<steering::OverrideKind> kind_of(std::string_view action) {
+    using steering::OverrideKind;
+    static constexpr std::pair<std::string_view, OverrideKind> kActions[] = {
+        {"pin", OverrideKind::Pin},
+        {"weight", OverrideKind::Weight},
+        {"drain", OverrideKind::Drain},
+        {"down", OverrideKind::Down},
+        {"up", OverrideKind::Up},
+        {"trim_off", OverrideKind::TrimOff},
+        {"freeze", OverrideKind::Freeze},
+    };
+    for (const auto& [name, kind] : kActions) {
+        if (name == action) {
+            return kind;
+        }
+    }
+    return std::nullopt;
+}
+
+base::Result<std::vector<DirectoryOverride>> read_overrides(base::Tx& tx) {
+    const base::Rows rows = TRY(tx.query(kOverrides));
+    std::vector<DirectoryOverride> overrides;
+    for (const base::Row row : rows) {
+        if (row.is_null(4) && !row.is_null(5)) {
+            continue;  // its server was removed
+        }
+        DirectoryOverride override_;
+        override_.pool = row.text(1) == "mail" ? PoolName::Mail : PoolName::Access;
+        steering::Override& entry = override_.entry;
+        entry.id = static_cast<std::uint64_t>(row.int64(0));
+        const auto kind = kind_of(row.text(2));
+        if (!kind) {
+            return malformed("action of override " + std::to_string(entry.id));
+        }
+        entry.kind = *kind;
+        entry.scope.pool = row.string(1);
+        entry.scope.zone = row.optional_string(3);
+        if (!row.is_null(4)) {
+            entry.scope.server = steering::ServerId{static_cast<std::uint64_t>(row.int64(4))};
+        }
+        entry.value = row.is_null(6) ? 0 : row.real(6);
+        entry.author = row.string(7);
+        entry.reason = row.string(8);
+        entry.created_us = row.int64(9);
+        entry.expires_us = row.optional_int64(10);
+        overrides.push_back(std::move(override_));
+    }
+    return overrides;
+}
+
+// A domain whose addresses have to be read.
+struct ChangedDomain {
+    std::int64_t id = 0;
+    std::int64_t addresses = 0;
+    std::shared_ptr<DomainAccounts> accounts;
+};
+
+base::Status read_addresses(base::Tx& tx, std::span<const ChangedDomain> changed) {
+    std::vector<std::int64_t> ids;
+    std::map<std::int64_t, DomainAccounts*> by_id;
+    for (const ChangedDomain& domain : changed) {
+        ids.push_back(domain.id);
+        by_id[domain.id] = domain.accounts.get();
+        domain.accounts->entries.reserve(static_cast<std::size_t>(domain.addresses));
+    }
+    const base::Rows rows = TRY(tx.query(kAddresses, {ids}));
+    for (const base::Row row : rows) {
+        const base::Bytes bytes = row.bytes(1);
+        AccountDigest digest{};
+        if (bytes.size() != digest.size() || row.int64(2) < 0) {
+            return malformed("digest or account of an address");
+        }
+        std::ranges::copy(bytes, digest.begin());
+        by_id.at(row.int64(0))
+            ->entries.emplace_back(digest,
+                                   static_cast<std::uint64_t>(row.int64(2)),
+                                   row.boolean(3) ? AccountState::Disabled : AccountState::Active);
+    }
+    for (const ChangedDomain& domain : changed) {
+        domain.accounts->finish();
+    }
+    return base::Done{};
+}
+
+}  // namespace
+
+base::Result<std::int64_t> read_directory_version(base::Connection& connection) {
+    const base::Rows rows = TRY(connection.query(kVersion));
+    if (rows.size() != 1) {
+        return malformed("version");
+    }
+    return rows[0].int64(0);
+}
+
+base::Result<Directory> read_directory(base::Connection& connection) {
+    base::Tx tx = TRY(connection.begin());
+    TRY(tx.query(kSnapshot));
+    Directory directory;
+    const base::Rows version = TRY(tx.query(kVersion));
+    const base::Rows cluster = TRY(tx.query(kCluster));
+    if (version.size() != 1 || cluster.size() != 1) {
+        return malformed("version or cluster");
+    }
+    directory.version = version[0].int64(0);
+    const base::Bytes key = cluster[0].bytes(0);
+    if (key.size() != directory.steering_key.size()) {
+        return malformed("steering key");
+    }
+    std::ranges::copy(key, directory.steering_key.begin());
+    directory.mail_servers = TRY(read_servers(tx, kMailServers));
+    directory.access_servers = TRY(read_servers(tx, kAccessServers));
+    directory.name_servers = TRY(read_name_servers(tx));
+    directory.domains = TRY(read_domains(tx));
+    directory.overrides = TRY(read_overrides(tx));
+    TRY(tx.commit());
+    return directory;
+}
+
+base::Result<AccountView> read_accounts(base::Connection& connection, const AccountView* known) {
+    base::Tx tx = TRY(connection.begin());
+    TRY(tx.query(kSnapshot));
+    const base::Rows rows = TRY(tx.query(kFingerprints));
+    AccountView::Domains domains;
+    std::vector<ChangedDomain> changed;
+    for (const base::Row row : rows) {
+        const Name name = TRY(Name::from_text(row.text(1)));
+        const std::int64_t count = row.int64(2);
+        const auto fingerprint = static_cast<std::uint64_t>(row.int64(3)) * 0x9e3779b97f4a7c15U +
+                                 static_cast<std::uint64_t>(count) + 1;
+        auto old = known == nullptr ? nullptr : known->share(name.wire());
+        if (old != nullptr && old->fingerprint == fingerprint) {
+            domains.push_back(std::move(old));
+            continue;
+        }
+        auto accounts = std::make_shared<DomainAccounts>();
+        accounts->name = name;
+        accounts->fingerprint = fingerprint;
+        domains.push_back(accounts);
+        changed.push_back({row.int64(0), count, std::move(accounts)});
+    }
+    std::span<const ChangedDomain> rest = changed;
+    while (!rest.empty()) {
+        std::size_t take = 0;
+        std::int64_t addresses = 0;
+        while (take < rest.size() && (take == 0 || addresses < kAddressesPerRead)) {
+            addresses += rest[take++].addresses;
+        }
+        TRY(read_addresses(tx, rest.first(take)));
+        rest = rest.subspan(take);
+    }
+    TRY(tx.commit());
+    return AccountView(std::move(domains));
+}
+
+}  // namespace dns

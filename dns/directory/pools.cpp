@@ -1,0 +1,135 @@
+#include "dns/directory/pools.h"
+
+#include <map>
+#include <set>
+
+#include "base/hash.h"
+
+namespace dns {
+namespace {
+
+using steering::ServerId;
+using ServersById = std::map<ServerId, const DirectoryServer*>;
+
+std::vector<std::string> wire(const std::optional<base::IpAddress>& address) {
+    if (!address) {
+        return {};
+    }
+    return {std::string(base::as_text(address->bytes()))};
+}
+
+// Servers of a domain that are in service; all of them if none is.
+std::vector<steering::ZoneServer> members(const std::vector<steering::ZoneServer>& configured,
+                                          const ServersById& servers) {
+    std::vector<steering::ZoneServer> in_service;
+    std::vector<steering::ZoneServer> known;
+    for (const steering::ZoneServer& server : configured) {
+        const auto found = servers.find(server.id);
+        if (found == servers.end()) {
+            continue;
+        }
+        known.push_back(server);
+        if (found->second->state == ServerState::InService) {
+            in_service.push_back(server);
+        }
+    }
+    return in_service.empty() ? known : in_service;
+}
+
+std::vector<steering::ZoneServer> configured(const DirectoryDomain& domain, PoolName pool) {
+    std::vector<steering::ZoneServer> servers;
+    if (pool == PoolName::Mail) {
+        for (const MailExchange& exchange : domain.mail) {
+            servers.push_back({exchange.server, exchange.preference});
+        }
+    } else {
+        for (const ServerId id : domain.access) {
+            servers.push_back({id, steering::kLevel0Preference});
+        }
+    }
+    return servers;
+}
+
+std::optional<probe::ProbeTarget> target_of(const DirectoryServer& server, PoolName pool) {
+    const auto& address = server.host.address4 ? server.host.address4 : server.host.address6;
+    if (!address) {
+        return std::nullopt;
+    }
+    if (server.load_port != 0) {
+        return probe::ProbeTarget{server.id,
+                                  probe::ProbeKind::LoadReport,
+                                  base::Endpoint(*address, server.load_port),
+                                  server.name};
+    }
+    if (pool == PoolName::Mail) {
+        return probe::ProbeTarget{
+            server.id, probe::ProbeKind::SmtpBanner, base::Endpoint(*address, server.port), {}};
+    }
+    return std::nullopt;  // an access server that reports no load counts as up
+}
+
+std::optional<SteeredHost> host_of(const DirectoryServer& server) {
+    auto name = Name::from_text(server.host.host_name);
+    if (!name) {
+        return std::nullopt;
+    }
+    SteeredHost host;
+    host.id = server.id;
+    host.name = std::move(name).take_value();
+    host.addresses4 = wire(server.host.address4);
+    host.addresses6 = wire(server.host.address6);
+    host.imap_port = server.port;
+    host.pop_port = server.pop_port;
+    return host;
+}
+
+}  // namespace
+
+std::string_view pool_name(PoolName pool) noexcept {
+    return pool == PoolName::Mail ? "mail" : "access";
+}
+
+PoolPlan plan_pool(const Directory& directory, PoolName pool) {
+    PoolPlan plan;
+    plan.kind = pool == PoolName::Mail ? PoolKind::Mail : PoolKind::Access;
+    plan.config.name = pool_name(pool);
+    const auto& servers =
+        pool == PoolName::Mail ? directory.mail_servers : directory.access_servers;
+    ServersById by_id;
+    for (const DirectoryServer& server : servers) {
+        by_id[server.id] = &server;
+    }
+    std::set<ServerId> used;
+    for (const DirectoryDomain& domain : directory.domains) {
+        steering::ZoneConfig zone;
+        zone.zone = domain.name;
+        zone.policy = domain.policy;
+        zone.ttl_s = domain.mx_ttl;
+        zone.servers = members(configured(domain, pool), by_id);
+        if (zone.servers.empty()) {
+            continue;
+        }
+        for (const steering::ZoneServer& server : zone.servers) {
+            used.insert(server.id);
+        }
+        plan.config.zones.push_back(std::move(zone));
+    }
+    for (const ServerId id : used) {
+        const DirectoryServer& server = *by_id.at(id);
+        plan.config.servers.push_back({id, server.name, server.capacity});
+        if (auto target = target_of(server, pool)) {
+            plan.targets.push_back(std::move(*target));
+        }
+        if (auto host = host_of(server)) {
+            plan.hosts.push_back(std::move(*host));
+        }
+    }
+    for (const DirectoryOverride& override_ : directory.overrides) {
+        if (override_.pool == pool) {
+            plan.overrides.push_back(override_.entry);
+        }
+    }
+    return plan;
+}
+
+}  // namespace dns

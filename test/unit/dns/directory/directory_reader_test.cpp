@@ -1,0 +1,122 @@
+#include "dns/directory/directory_reader.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "test/unit/dns/directory/directory_database.h"
+
+using dns_test::DirectoryDatabase;
+
+namespace {
+
+struct Reading {
+    Reading() : connection(database.open("roundtable_dnsd")) { database.fill(); }
+
+    dns::Directory read() { return dns::read_directory(*connection).take_value(); }
+
+    DirectoryDatabase database;
+    std::unique_ptr<base::Connection> connection;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(dns_directory_reader, Reading)
+
+BOOST_AUTO_TEST_CASE(reads_servers_domains_and_key_with_the_daemon_s_own_rights) {
+    const dns::Directory directory = read();
+    BOOST_TEST(directory.version == dns::read_directory_version(*connection).value());
+    BOOST_TEST((directory.steering_key != std::array<std::byte, 16>{}));
+    BOOST_REQUIRE(directory.mail_servers.size() == 3U);
+    const auto& mail = directory.mail_servers[1];
+    BOOST_TEST(mail.name == "mail2");
+    BOOST_TEST(mail.host.host_name == "mail2.hosts.test");
+    BOOST_TEST(mail.host.address4.value().to_text() == "192.0.2.2");
+    BOOST_TEST(!mail.host.address6.has_value());
+    BOOST_TEST(mail.port == 25);
+    BOOST_TEST(mail.load_port == 4002);
+    BOOST_TEST(mail.capacity == 2.0);
+    BOOST_REQUIRE(directory.access_servers.size() == 2U);
+    BOOST_TEST(directory.access_servers[0].pop_port == 110);
+    BOOST_TEST(directory.access_servers[0].load_port == 0);
+    BOOST_TEST(directory.access_servers[0].host.address6.value().to_text() == "2001:db8::11");
+    BOOST_REQUIRE(directory.name_servers.size() == 1U);
+    BOOST_REQUIRE(directory.domains.size() == 2U);
+    const auto& domain = directory.domains[1];
+    BOOST_TEST(domain.name == "mail.test");
+    BOOST_TEST(domain.contact.value() == "admin@mail.test");
+    BOOST_TEST((domain.policy == dns::steering::Policy::Roundtable));
+    BOOST_TEST(domain.mx_ttl == 60U);
+    BOOST_REQUIRE(domain.records.size() == 1U);
+    BOOST_TEST(domain.records[0].ttl.value() == 120U);
+    BOOST_REQUIRE(domain.mail.size() == 3U);
+    BOOST_TEST(domain.mail[2].preference == 30);
+    BOOST_TEST(domain.access.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(the_version_rises_with_a_change) {
+    const auto before = dns::read_directory_version(*connection).value();
+    database.sql("UPDATE directory.domain SET ttl = 7 WHERE name = 'mail.test'");
+    BOOST_TEST(dns::read_directory_version(*connection).value() > before);
+    BOOST_TEST(read().domains[1].ttl == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(reads_overrides_that_hold) {
+    database.sql(
+        "INSERT INTO directory.mx_override (pool, action, server, domain_id, value, author, "
+        "reason, expires_at) SELECT 'mail', 'pin', 'mail2', d.id, 5, 'alice', 'test', "
+        "now() + interval '1 hour' FROM directory.domain d WHERE d.name = 'mail.test'");
+    database.sql(
+        "INSERT INTO directory.mx_override (pool, action, server, author, reason) "
+        "VALUES ('access', 'drain', 'access1', 'bob', 'disk')");
+    database.sql(
+        "INSERT INTO directory.mx_override (pool, action, author, reason, removed_at, "
+        "removed_by) VALUES ('mail', 'freeze', 'bob', 'x', now(), 'bob')");
+    const dns::Directory directory = read();
+    BOOST_REQUIRE(directory.overrides.size() == 2U);
+    const auto& pin = directory.overrides[0].entry;
+    BOOST_TEST((pin.kind == dns::steering::OverrideKind::Pin));
+    BOOST_TEST(pin.scope.pool.value() == "mail");
+    BOOST_TEST(pin.scope.zone.value() == "mail.test");
+    BOOST_TEST(pin.scope.server.value().value == directory.mail_servers[1].id.value);
+    BOOST_TEST(pin.value == 5.0);
+    BOOST_TEST(pin.author == "alice");
+    BOOST_TEST(pin.expires_us.value() - pin.created_us > 3'500'000'000);
+    BOOST_TEST((directory.overrides[1].pool == dns::PoolName::Access));
+    BOOST_TEST(directory.overrides[1].entry.scope.server.value().value ==
+               directory.access_servers[0].id.value);
+}
+
+BOOST_AUTO_TEST_CASE(reads_addresses_as_digests) {
+    database.add_account("alice");
+    database.add_account("bob");
+    database.sql("UPDATE directory.account SET state = 'disabled' WHERE login = 'bob@mail.test'");
+    const auto view = dns::read_accounts(*connection, nullptr).take_value();
+    BOOST_TEST(view.addresses() == 2U);
+    BOOST_TEST(view.domains().size() == 2U);
+    const auto* domain = view.find(dns::Name::from_text("mail.test").take_value().wire());
+    BOOST_REQUIRE(domain != nullptr);
+    const auto* alice = domain->find(dns::account_digest("alice"));
+    BOOST_REQUIRE(alice != nullptr);
+    BOOST_TEST((alice->state() == dns::AccountState::Active));
+    BOOST_TEST((domain->find(dns::account_digest("bob"))->state() == dns::AccountState::Disabled));
+    BOOST_TEST(std::to_string(alice->account()) ==
+               database.sql("SELECT directory.account_of('alice@mail.test')")[0].string(0));
+}
+
+BOOST_AUTO_TEST_CASE(reads_again_only_the_domains_that_changed) {
+    database.add_account("alice");
+    const auto first = dns::read_accounts(*connection, nullptr).take_value();
+    const auto hosts = dns::Name::from_text("hosts.test").take_value();
+    const auto mail = dns::Name::from_text("mail.test").take_value();
+    const auto same = dns::read_accounts(*connection, &first).take_value();
+    BOOST_TEST(same.find(mail.wire()) == first.find(mail.wire()));
+    database.sql("UPDATE directory.account SET state = 'disabled'");
+    const auto disabled = dns::read_accounts(*connection, &same).take_value();
+    BOOST_TEST(disabled.find(mail.wire()) != first.find(mail.wire()));
+    BOOST_TEST(disabled.find(hosts.wire()) == first.find(hosts.wire()));
+    database.sql("DELETE FROM directory.account");
+    const auto empty = dns::read_accounts(*connection, &disabled).take_value();
+    BOOST_TEST(empty.addresses() == 0U);
+    BOOST_TEST(empty.find(mail.wire()) != nullptr);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
