@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "storage/catalog/json.h"
+#include "storage/catalog/rows.h"
 
 namespace storage {
 namespace {
@@ -248,35 +249,13 @@ Result<DeliveryReport> report_of(const DeliveryBatch& batch, const base::Rows& r
     return report;
 }
 
-ReplicaState replica_state_of(std::string_view text) {
-    if (text == "active") {
-        return ReplicaState::Active;
-    }
-    if (text == "behind") {
-        return ReplicaState::Behind;
-    }
-    return text == "suspect" ? ReplicaState::Suspect : ReplicaState::Lost;
-}
-
 Result<MessagePlace> place_of(const base::Row& row) {
     MessagePlace place;
     place.id = mail::MessageId::from_bytes(row.uuid(0).bytes());
     place.location = {SegmentId(row.uuid(1)),
                       static_cast<std::uint64_t>(row.int64(2)),
                       static_cast<std::uint32_t>(row.int64(3))};
-    if (row.is_null(4)) {
-        return place;
-    }
-    const std::vector<std::string> stores = row.string_array(4);
-    const std::vector<std::int64_t> generations = row.int64_array(5);
-    const std::vector<std::string> states = row.string_array(6);
-    const std::vector<std::int64_t> lengths = row.int64_array(7);
-    for (std::size_t n = 0; n < stores.size(); ++n) {
-        place.replicas.push_back({TRY(StorageServerId::parse(stores[n])),
-                                  static_cast<std::uint32_t>(generations[n]),
-                                  replica_state_of(states[n]),
-                                  static_cast<std::uint64_t>(lengths[n])});
-    }
+    place.replicas = TRY(replica_places(row, 4));
     return place;
 }
 

@@ -1,0 +1,131 @@
+#include "storage/catalog/claims.h"
+
+#include <utility>
+
+#include "storage/catalog/rows.h"
+
+namespace storage {
+namespace {
+
+using base::Result;
+using base::Status;
+
+constexpr base::Statement kClaim{
+    "storage_claim_segments",
+    "WITH due AS ("
+    "SELECT id FROM catalog.segment "
+    "WHERE (state = 'open' OR catalogued_to < length) "
+    "AND (claimed_until IS NULL OR claimed_until < now()) "
+    "AND (read_at IS NULL OR read_at < now() - make_interval(secs => $3::double precision / 1000)) "
+    "ORDER BY read_at NULLS FIRST LIMIT $4 FOR UPDATE SKIP LOCKED), "
+    "claimed AS ("
+    "UPDATE catalog.segment s SET claimed_by = $1, claimed_until = now() + make_interval(secs => "
+    "$2) "
+    "FROM due WHERE s.id = due.id "
+    "RETURNING s.id, s.writer, s.state, s.generation, s.length, s.first_frame, s.catalogued_to) "
+    "SELECT c.id, c.writer, c.state, c.generation, c.length, c.first_frame, c.catalogued_to, "
+    "EXISTS (SELECT FROM directory.mail_server m WHERE m.name = c.writer "
+    "AND m.retired_at IS NOT NULL), "
+    "array_agg(v.store_id::text ORDER BY r.state, v.id) FILTER (WHERE v.id IS NOT NULL), "
+    "array_agg(r.generation ORDER BY r.state, v.id) FILTER (WHERE v.id IS NOT NULL), "
+    "array_agg(r.state ORDER BY r.state, v.id) FILTER (WHERE v.id IS NOT NULL), "
+    "array_agg(r.durable_length ORDER BY r.state, v.id) FILTER (WHERE v.id IS NOT NULL) "
+    "FROM claimed c LEFT JOIN catalog.segment_replica r ON r.segment_id = c.id "
+    "LEFT JOIN directory.storage_server v ON v.id = r.storage_server_id AND v.state <> 'retired' "
+    "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"};
+constexpr base::Statement kRelease{
+    "storage_release_segment",
+    "UPDATE catalog.segment SET claimed_by = NULL, claimed_until = NULL, read_at = now() "
+    "WHERE id = $1::uuid AND claimed_by = $2"};
+constexpr base::Statement kUnknown{
+    "storage_unknown_segments",
+    "SELECT x.id FROM unnest($1::uuid[]) AS x(id) "
+    "WHERE NOT EXISTS (SELECT FROM catalog.segment s WHERE s.id = x.id)"};
+constexpr base::Statement kSettleOwed{
+    "storage_settle_owed",
+    "DELETE FROM catalog.copy_owed o USING directory.storage_server v "
+    "WHERE o.segment_id = $1::uuid AND o.storage_server_id = v.id AND v.store_id = ANY "
+    "($2::uuid[])"};
+constexpr base::Statement kState{
+    "storage_catch_up_state",
+    "SELECT (SELECT count(*) FROM catalog.copy_owed), "
+    "count(*) FILTER (WHERE state = 'open'), count(*) FILTER (WHERE state <> 'open') "
+    "FROM catalog.segment WHERE state = 'open' OR catalogued_to < length"};
+constexpr base::Statement kPartitions{"storage_ensure_partitions",
+                                      "SELECT catalog.ensure_partitions()"};
+
+Result<ClaimedSegment> claimed_of(const base::Row& row) {
+    ClaimedSegment claimed;
+    claimed.id = SegmentId(row.uuid(0));
+    claimed.writer = row.string(1);
+    claimed.state = row.text(2) == "open"     ? SegmentState::Open
+                    : row.text(2) == "sealed" ? SegmentState::Sealed
+                                              : SegmentState::Retired;
+    claimed.generation = static_cast<std::uint32_t>(row.int64(3));
+    claimed.length = static_cast<std::uint64_t>(row.int64(4));
+    claimed.first_frame = static_cast<std::uint64_t>(row.int64(5));
+    claimed.catalogued_to = static_cast<std::uint64_t>(row.int64(6));
+    claimed.writer_retired = row.boolean(7);
+    claimed.replicas = TRY(replica_places(row, 8));
+    return claimed;
+}
+
+}  // namespace
+
+Result<std::vector<ClaimedSegment>> claim_segments(base::Connection& connection,
+                                                   const ClaimRequest& request) {
+    const base::Rows rows = TRY(connection.query(
+        kClaim, {request.tracker, request.lease.count(), request.pause.count(), request.most}));
+    std::vector<ClaimedSegment> claimed;
+    for (const base::Row row : rows) {
+        claimed.push_back(TRY(claimed_of(row)));
+    }
+    return claimed;
+}
+
+Status release_segment(base::Connection& connection,
+                       const SegmentId& segment,
+                       std::string_view tracker) {
+    (void)TRY(connection.query(kRelease, {segment.uuid(), tracker}));
+    return base::Done{};
+}
+
+Result<std::vector<SegmentId>> unknown_segments(base::Connection& connection,
+                                                std::span<const SegmentId> segments) {
+    std::vector<base::Uuid> ids;
+    ids.reserve(segments.size());
+    for (const SegmentId& segment : segments) {
+        ids.push_back(segment.uuid());
+    }
+    const base::Rows rows = TRY(connection.query(kUnknown, {std::move(ids)}));
+    std::vector<SegmentId> unknown;
+    for (const base::Row row : rows) {
+        unknown.push_back(SegmentId(row.uuid(0)));
+    }
+    return unknown;
+}
+
+Status settle_owed(base::Connection& connection,
+                   const SegmentId& segment,
+                   std::span<const StorageServerId> stores) {
+    std::vector<base::Uuid> ids;
+    for (const StorageServerId& store : stores) {
+        ids.push_back(store.uuid());
+    }
+    (void)TRY(connection.query(kSettleOwed, {segment.uuid(), std::move(ids)}));
+    return base::Done{};
+}
+
+Result<CatchUpState> catch_up_state(base::Connection& connection) {
+    const base::Rows rows = TRY(connection.query(kState));
+    return CatchUpState{static_cast<std::uint64_t>(rows[0].int64(0)),
+                        static_cast<std::uint64_t>(rows[0].int64(1)),
+                        static_cast<std::uint64_t>(rows[0].int64(2))};
+}
+
+Result<std::int64_t> ensure_partitions(base::Connection& connection) {
+    const base::Rows rows = TRY(connection.query(kPartitions));
+    return rows[0].int64(0);
+}
+
+}  // namespace storage

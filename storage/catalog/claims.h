@@ -1,0 +1,73 @@
+#pragma once
+
+// Claims: how any number of trackers share the work on segments. A claim is a row lock for a moment
+// (FOR UPDATE SKIP LOCKED) that leaves a lease behind; a tracker that dies loses it by time.
+//
+// Thread rule: functions of a base::Connection; they block: on database workers only. Errors: those
+// of base/db.h.
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/db.h"
+#include "base/result.h"
+#include "storage/catalog/catalog.h"
+#include "storage/segment/ids.h"
+
+namespace storage {
+
+/// A segment that may hold frames that are not catalogued: open, or catalogued short of its length.
+struct ClaimedSegment {
+    SegmentId id;
+    std::string writer;
+    SegmentState state = SegmentState::Open;
+    std::uint32_t generation = 1;
+    std::uint64_t length = 0;  ///< of a sealed one; else not to be trusted
+    std::uint64_t first_frame = 0;
+    std::uint64_t catalogued_to = 0;
+    bool writer_retired = false;  ///< an operator said that it is gone for good
+    std::vector<ReplicaPlace> replicas;
+};
+
+struct ClaimRequest {
+    std::string tracker;
+    std::size_t most = 8;
+    std::chrono::seconds lease{60};
+    std::chrono::milliseconds pause{2'000};  ///< not those that were read so lately
+};
+
+/// The longest unread first.
+[[nodiscard]] base::Result<std::vector<ClaimedSegment>> claim_segments(base::Connection& connection,
+                                                                       const ClaimRequest& request);
+
+/// Done with it for now.
+[[nodiscard]] base::Status release_segment(base::Connection& connection,
+                                           const SegmentId& segment,
+                                           std::string_view tracker);
+
+/// Those of `segments` that the catalog does not know.
+[[nodiscard]] base::Result<std::vector<SegmentId>> unknown_segments(
+    base::Connection& connection, std::span<const SegmentId> segments);
+
+/// A copy that came to be there after all.
+[[nodiscard]] base::Status settle_owed(base::Connection& connection,
+                                       const SegmentId& segment,
+                                       std::span<const StorageServerId> stores);
+
+/// Numbers for metrics and for people.
+struct CatchUpState {
+    std::uint64_t copies_owed = 0;
+    std::uint64_t segments_open = 0;
+    std::uint64_t segments_behind = 0;  ///< sealed, catalogued short of their length
+};
+
+[[nodiscard]] base::Result<CatchUpState> catch_up_state(base::Connection& connection);
+
+/// Makes the partitions of the months to come. Returns how many were made.
+[[nodiscard]] base::Result<std::int64_t> ensure_partitions(base::Connection& connection);
+
+}  // namespace storage
