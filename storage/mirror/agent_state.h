@@ -9,16 +9,22 @@
 // found by listing the storage roots. Text, one line an event, "open <uuid>" or "done <uuid>"; a
 // torn last line is ignored.
 //
-// Thread rule: open() blocks: at start-up. The other calls come from one thread at a time.
-// Errors: Busy (another process has the lock), Io and the like of errno_error.
+// Thread rule: any thread. open() blocks: at start-up. The record_ calls do not wait: a worker of
+// its own writes the journal, in the order of the calls. Errors: Busy (another process has the
+// lock), Corrupt (the boot epoch is unreadable: never guessed), Io and the like of errno_error.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/fd.h"
 #include "base/file.h"
+#include "base/guarded.h"
 #include "base/result.h"
+#include "base/worker_pool.h"
 #include "storage/segment/ids.h"
 
 namespace storage {
@@ -36,21 +42,34 @@ class AgentState {
 
     [[nodiscard]] std::uint64_t boot_epoch() const noexcept { return boot_epoch_; }
 
-    /// Segments of predecessors (and our own given-up ones) that have no seal as far as we know.
-    [[nodiscard]] const std::vector<SegmentId>& unsealed() const noexcept { return unsealed_; }
+    /// Segments without a seal as far as we know: of predecessors, and our own that were given up.
+    [[nodiscard]] std::vector<SegmentId> unsealed() const;
 
-    /// Appends to the journal: written to the local disk's cache, which survives kill -9; what a
-    /// power loss takes is found by listing. Blocks no longer than a small append to a local file.
-    [[nodiscard]] base::Status record_open(const SegmentId& segment);
-    [[nodiscard]] base::Status record_done(const SegmentId& segment);
+    /// A segment is opened. `on_durable` runs on the worker when the journal has it, or could not.
+    void record_open(const SegmentId& segment, std::function<void(base::Status)> on_durable);
+    /// It was given up without a seal, or was found by listing: it joins unsealed().
+    void record_unsealed(const SegmentId& segment);
+    /// It has its seal, or never existed: it leaves unsealed().
+    void record_done(const SegmentId& segment);
+
+    /// Waits (a fiber, or a thread that is no loop) until what was recorded is in the file.
+    void flush(base::Deadline deadline);
 
   private:
-    AgentState(base::LockFile lock, base::Fd journal, std::uint64_t boot_epoch);
+    struct Private {};
 
+  public:
+    /// For open() alone.
+    AgentState(Private, base::LockFile lock, base::Fd journal, std::uint64_t boot_epoch);
+
+  private:
     base::LockFile lock_;
     base::Fd journal_;
     std::uint64_t boot_epoch_ = 0;
-    std::vector<SegmentId> unsealed_;
+    // Shared by the writer, which adds, and recovery, which takes away.
+    base::Guarded<std::vector<SegmentId>> unsealed_;
+    // Last, so that its thread ends first.
+    base::WorkerPool worker_;
 };
 
 }  // namespace storage

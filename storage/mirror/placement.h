@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "storage/segment/format.h"
 #include "storage/segment/ids.h"
 
 namespace storage {
