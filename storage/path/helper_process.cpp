@@ -68,7 +68,7 @@ base::Result<HelperProcess> HelperProcess::start(const std::string& program,
     options.arguments = {root, identity};
     options.descriptors = {
         {null.get(), 1}, {null.get(), 2}, {theirs.get(), kSocketFd}, {memory.get(), kSharedFd}};
-    options.directory = "/";
+    options.directory = std::string("/");
     options.own_group = true;
     base::Child child = TRY(base::spawn_process(options));
     void* mapped =

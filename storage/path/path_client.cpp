@@ -229,6 +229,7 @@ void PathClient::State::probe() {
 }
 
 void PathClient::State::on_probe_answer(const Reply& reply) {
+    reap();  // an abandoned helper whose kill took its time
     const bool is_ours = reply.ok || reply.second > 0;
     health.free_bytes = reply.value;
     health.total_bytes = reply.second;

@@ -3,6 +3,7 @@
 // A fiber on a loop of its own, and real helpers, for tests of storage.
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -39,6 +40,28 @@ inline bool eventually(const std::function<bool()>& condition,
 /// The program that was built beside this test.
 inline std::string helper_program() {
     return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "roundtable-path-helper";
+}
+
+/// State letters of a process's threads, as in proc(5); empty if there is none.
+inline std::string thread_states(pid_t pid) {
+    std::string states;
+    std::error_code gone;
+    for (const auto& task :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
+        const std::string stat = file_text(task.path().string() + "/stat");
+        const std::size_t end = stat.rfind(')');
+        if (end != std::string::npos) {
+            states.push_back(stat[end + 2]);
+        }
+    }
+    return states;
+}
+
+/// Stops a process and waits until each of its threads stands.
+inline void stop_process(pid_t pid) {
+    BOOST_REQUIRE(::kill(pid, SIGSTOP) == 0);
+    BOOST_REQUIRE(
+        eventually([&] { return thread_states(pid).find_first_not_of('T') == std::string::npos; }));
 }
 
 /// Times short enough for tests.

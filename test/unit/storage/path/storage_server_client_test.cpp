@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_killed_helper_costs_its_requests_and_its_files_only) {
         const auto file = create(store.client, "a", "head");
         BOOST_REQUIRE(file);
         const pid_t before = store.helper();
-        BOOST_REQUIRE(::kill(before, SIGSTOP) == 0);
+        stop_process(before);
         base::Completion<base::Done> written;
         store.client.write(file.value(),
                            4,
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_hung_helper_is_abandoned_and_replaced) {
         Store store(loop);
         BOOST_REQUIRE(create(store.client, "a", "0123456789"));
         const pid_t before = store.helper();
-        BOOST_REQUIRE(::kill(before, SIGSTOP) == 0);
+        stop_process(before);
         const base::Instant start = base::monotonic_now();
         BOOST_CHECK(code_of(read(store.client, "a", 0, 4, in(150))) == base::Errc::Timeout);
         const base::Duration waited = base::monotonic_now() - start;
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(a_helper_that_was_only_slow_stays) {
         Store store(loop, options);
         BOOST_REQUIRE(create(store.client, "a", "0123456789"));
         const pid_t before = store.helper();
-        BOOST_REQUIRE(::kill(before, SIGSTOP) == 0);
+        stop_process(before);
         BOOST_CHECK(code_of(read(store.client, "a", 0, 4, in(60))) == base::Errc::Timeout);
         BOOST_CHECK(store.client.health().state == StoreState::Suspect);
         BOOST_REQUIRE(::kill(before, SIGCONT) == 0);
@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_file_created_too_late_is_closed_again) {
             }
             return count;
         };
-        BOOST_REQUIRE(::kill(helper, SIGSTOP) == 0);
+        stop_process(helper);
         BOOST_CHECK(code_of(create(store.client, "late", "x", in(60))) == base::Errc::Timeout);
         BOOST_REQUIRE(::kill(helper, SIGCONT) == 0);
         BOOST_REQUIRE(eventually([&] { return std::filesystem::exists(store.dir / "late"); }));
@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(reads_and_new_files_go_to_the_next_path) {
 
         // The first path hangs: a read is answered by the second within its deadline.
         const pid_t first = client.helper_pids()[0];
-        BOOST_REQUIRE(::kill(first, SIGSTOP) == 0);
+        stop_process(first);
         BOOST_TEST(read(client, "a", 0, 4, in(400)).value() == "0123");
         BOOST_TEST(client.health().is_healthy());
         BOOST_TEST(client.health().path == "p2");
@@ -306,7 +306,7 @@ BOOST_AUTO_TEST_CASE(the_queue_is_bounded) {
         options.requests_max = 50;
         Store store(loop, options);
         BOOST_REQUIRE(create(store.client, "a", "0123"));
-        BOOST_REQUIRE(::kill(store.helper(), SIGSTOP) == 0);
+        stop_process(store.helper());
         int busy = 0;
         int other = 0;
         for (int i = 0; i < 100; ++i) {
