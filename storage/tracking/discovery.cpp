@@ -1,0 +1,181 @@
+#include "storage/tracking/discovery.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/fiber.h"
+#include "base/log.h"
+#include "storage/catalog/catalog.h"
+#include "storage/catalog/claims.h"
+#include "storage/segment/name.h"
+#include "storage/tracking/segment_scan.h"
+
+namespace storage {
+namespace {
+
+using base::Deadline;
+using base::Errc;
+using base::Error;
+using base::Result;
+using base::Status;
+
+constexpr auto kListDeadline = std::chrono::seconds(10);
+constexpr auto kHeaderDeadline = std::chrono::seconds(10);
+constexpr auto kStatementDeadline = std::chrono::seconds(20);
+constexpr std::size_t kAskMax = 1'000;
+constexpr std::size_t kKnownMax = 100'000;
+constexpr std::int64_t kDayUs = 86'400'000'000;
+
+// "20261122", as segment_day() names the folder of a segment opened then.
+std::string day_of(std::int64_t epoch_us) {
+    return segment_day(SegmentId(base::Uuid::lower_bound_at(epoch_us)));
+}
+
+Result<Listing> list(StorageServerSet& servers,
+                     const StorageServerId& id,
+                     const std::string& folder,
+                     const std::string& after) {
+    StorageServerClient* server = servers.find(id);
+    if (server == nullptr) {
+        return Error{Errc::Unavailable, "storage server not configured"};
+    }
+    base::Completion<Listing> done;
+    server->list(folder,
+                 after,
+                 StorageServerClient::ListDetail::Names,
+                 Deadline::after(kListDeadline),
+                 [done](Result<Listing> listing) { done.fulfil(std::move(listing)); });
+    return done.await(Deadline::after(kListDeadline + std::chrono::seconds(1)));
+}
+
+// Every name in a folder.
+Result<std::vector<std::string>> list_all(StorageServerSet& servers,
+                                          const StorageServerId& id,
+                                          const std::string& folder) {
+    std::vector<std::string> names;
+    std::string after;
+    while (names.size() < Discovery::kFilesMax) {
+        Listing page = TRY(list(servers, id, folder, after));
+        for (FileInfo& entry : page.entries) {
+            names.push_back(std::move(entry.name));
+        }
+        if (page.complete || names.empty()) {
+            break;
+        }
+        after = names.back();
+    }
+    return names;
+}
+
+}  // namespace
+
+struct Discovery::Names {
+    std::map<SegmentId, SegmentCopy> copies;
+};
+
+Result<std::size_t> Discovery::run_once(DiscoveryDepth depth) {
+    std::vector<StorageServerId> ids;
+    for (const StorageServerClient* server : servers_.all()) {
+        if (server->health().is_healthy()) {
+            ids.push_back(server->config().id);
+        }
+    }
+    Names names;
+    for (const StorageServerId& id : ids) {
+        const Status listed = list_server(id, depth, names);
+        if (!listed && listed.error().code == Errc::Cancelled) {
+            return listed.error();
+        }
+        if (!listed) {
+            base::log::info(
+                "storage", "root_not_listed", {{"store", id.text()}, {"error", listed.error()}});
+        }
+    }
+    return tell(names);
+}
+
+Status Discovery::list_server(const StorageServerId& server, DiscoveryDepth depth, Names& names) {
+    if (depth == DiscoveryDepth::Recent) {
+        const std::int64_t now = base::wall_us();
+        TRY(list_day(server, day_of(now - kDayUs), names));
+        return list_day(server, day_of(now), names);
+    }
+    Result<std::vector<std::string>> days = list_all(servers_, server, std::string(kSegmentFolder));
+    if (!days && days.error().code == Errc::NotFound) {
+        return base::Done{};  // nothing was ever written there
+    }
+    for (const std::string& day : TRY(std::move(days))) {
+        if (is_segment_day(day)) {
+            TRY(list_day(server, day, names));
+        }
+    }
+    return base::Done{};
+}
+
+Status Discovery::list_day(const StorageServerId& server, const std::string& day, Names& names) {
+    Result<std::vector<std::string>> files =
+        list_all(servers_, server, std::string(kSegmentFolder) + "/" + day);
+    if (!files && files.error().code == Errc::NotFound) {
+        return base::Done{};
+    }
+    for (const std::string& file : TRY(std::move(files))) {
+        const Result<SegmentName> name = parse_segment_name(file);
+        if (name && !known_.contains(name.value().segment) && names.copies.size() < kFilesMax) {
+            names.copies.try_emplace(name.value().segment,
+                                     SegmentCopy{server, name.value().generation});
+        }
+    }
+    return base::Done{};
+}
+
+Result<std::size_t> Discovery::tell(const Names& names) {
+    std::vector<SegmentId> ids;
+    for (const auto& [id, copy] : names.copies) {
+        ids.push_back(id);
+    }
+    std::size_t told = 0;
+    for (std::size_t from = 0; from < ids.size(); from += kAskMax) {
+        const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(from);
+        const auto end =
+            ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), from + kAskMax));
+        const auto part = std::make_shared<const std::vector<SegmentId>>(begin, end);
+        const std::vector<SegmentId> unknown = TRY(pool_.run(
+            [part](base::Connection& connection) { return unknown_segments(connection, *part); },
+            Deadline::after(kStatementDeadline)));
+        std::vector<SegmentNote> notes;
+        for (const SegmentId& id : unknown) {
+            const Result<DecodedHeader> header =
+                read_header(servers_, id, names.copies.at(id), Deadline::after(kHeaderDeadline));
+            if (header) {
+                notes.push_back(note_of(header.value().header, header.value().size));
+            } else if (header.error().code == Errc::Cancelled) {
+                return header.error();
+            }
+            // A torn header: its writer died before anything was acknowledged in it.
+        }
+        const auto shared = std::make_shared<const std::vector<SegmentNote>>(std::move(notes));
+        TRY(pool_.run(
+            [shared](base::Connection& connection) { return note_segments(connection, *shared); },
+            Deadline::after(kStatementDeadline)));
+        for (const SegmentNote& note : *shared) {
+            base::log::info("storage",
+                            "segment_discovered",
+                            {{"segment", note.id.text()}, {"writer", note.writer}});
+        }
+        told += shared->size();
+        if (known_.size() > kKnownMax) {
+            known_.clear();
+        }
+        for (const SegmentId& id : *part) {
+            if (std::find(unknown.begin(), unknown.end(), id) == unknown.end()) {
+                known_.insert(id);
+            }
+        }
+    }
+    return told;
+}
+
+}  // namespace storage

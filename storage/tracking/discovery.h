@@ -1,0 +1,56 @@
+#pragma once
+
+// Discovery: finds segments that the catalog does not know (they were opened while it was away) by
+// listing the storage roots, and tells the catalog of them, so that they are caught up.
+//
+// Thread rule: loop thread, from a fiber. Limits: kFilesMax names of one listing are held.
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "base/clock.h"
+#include "base/db.h"
+#include "base/result.h"
+#include "storage/mirror/recovery.h"
+#include "storage/path/storage_server_set.h"
+
+namespace storage {
+
+/// How much of the roots is listed.
+enum class DiscoveryDepth : std::uint8_t {
+    Recent,  ///< folders of yesterday and today (UTC): where new segments are
+    All,
+};
+
+/// See the top of this file.
+class Discovery {
+  public:
+    static constexpr std::size_t kFilesMax = 1'000'000;
+
+    /// Both outlive it.
+    Discovery(StorageServerSet& servers, base::DbPool& pool) noexcept
+        : servers_(servers), pool_(pool) {}
+
+    /// Returns how many were new to the catalog. Storage servers that do not answer are passed
+    /// over: ask again. Errors: those of the database; Cancelled.
+    [[nodiscard]] base::Result<std::size_t> run_once(DiscoveryDepth depth);
+
+  private:
+    /// Files by segment, one copy each: the first that was met.
+    struct Names;
+
+    [[nodiscard]] base::Status list_server(const StorageServerId& server,
+                                           DiscoveryDepth depth,
+                                           Names& names);
+    [[nodiscard]] base::Status list_day(const StorageServerId& server,
+                                        const std::string& day,
+                                        Names& names);
+    [[nodiscard]] base::Result<std::size_t> tell(const Names& names);
+
+    StorageServerSet& servers_;
+    base::DbPool& pool_;
+    std::set<SegmentId> known_;  // of recent days: not asked for again
+};
+
+}  // namespace storage

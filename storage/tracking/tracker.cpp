@@ -1,0 +1,213 @@
+#include "storage/tracking/tracker.h"
+
+#include <atomic>
+#include <functional>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/db.h"
+#include "base/fiber.h"
+#include "base/file.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/worker_pool.h"
+#include "storage/tracking/discovery.h"
+#include "storage/tracking/helper_program.h"
+#include "storage/tracking/layout_follower.h"
+
+namespace storage {
+namespace {
+
+using base::Deadline;
+using base::Errc;
+using base::Result;
+using base::Status;
+
+constexpr auto kStartupConnect = std::chrono::seconds(5);
+constexpr auto kStatementDeadline = std::chrono::seconds(30);
+
+PathOptions read_only(std::string helper_program) {
+    PathOptions paths;
+    paths.helper_program = std::move(helper_program);
+    paths.probe = ProbeKind::Read;
+    return paths;
+}
+
+CatchUpOptions catch_up_options(const TrackerOptions& options) {
+    CatchUpOptions catch_up;
+    catch_up.tracker = options.name;
+    catch_up.grace = options.grace;
+    catch_up.pause = options.catch_up_pause;
+    return catch_up;
+}
+
+}  // namespace
+
+struct Tracker::State {
+    State(base::Loop& a_loop, TrackerOptions an_options, std::string helper_program)
+        : loop(a_loop),
+          options(std::move(an_options)),
+          servers(loop, read_only(std::move(helper_program))),
+          pool(options.database, "tracker " + options.name, {options.connections, 64, {}}),
+          catch_up(servers, pool, catch_up_options(options)),
+          discovery(servers, pool),
+          workers("tracker", 1, 64),
+          round_ns(base::monotonic_now().time_since_epoch().count()) {}
+
+    base::Loop& loop;
+    const TrackerOptions options;
+    StorageServerSet servers;
+    base::DbPool pool;
+    CatchUp catch_up;
+    Discovery discovery;
+    base::WorkerPool workers;
+    std::unique_ptr<LayoutFollower> follower;
+    std::atomic<bool> stopping{false};
+    std::atomic<std::int64_t> round_ns;
+    base::Guarded<CatchUpState> numbers;  // shown by the admin port's thread
+
+    void apply(const Layout& layout);
+    // Runs `step` every `pause` until the tracker or the loop stops.
+    void repeat(const char* name, std::chrono::milliseconds pause, std::function<Status()> step);
+    Status catch_up_round();
+    Status look_at_numbers();
+    Status make_partitions();
+};
+
+void Tracker::State::apply(const Layout& layout) {
+    std::vector<StorageServerConfig> configs;
+    for (const LayoutServer& server : layout.servers) {
+        configs.push_back(server.config);
+    }
+    servers.apply(std::move(configs));
+    catch_up.set_agents(layout.agents);
+}
+
+void Tracker::State::repeat(const char* name,
+                            std::chrono::milliseconds pause,
+                            std::function<Status()> step) {
+    const auto body = [this, name, pause, step = std::move(step)] {
+        while (!stopping) {
+            const Status done = step();
+            if (!done) {
+                base::log::info(
+                    "storage", "tracker_step_failed", {{"step", name}, {"error", done.error()}});
+            }
+            if (!base::sleep_until(Deadline::after(pause))) {
+                return;
+            }
+        }
+    };
+    const Result<base::FiberId> spawned = base::spawn(loop, name, body);
+    if (!spawned) {
+        base::log::error(
+            "storage", "fiber_not_started", {{"name", name}, {"error", spawned.error()}});
+    }
+}
+
+// Until nothing is due any more.
+Status Tracker::State::catch_up_round() {
+    while (!stopping) {
+        if (TRY(catch_up.run_once()) == 0) {
+            break;
+        }
+    }
+    round_ns = base::monotonic_now().time_since_epoch().count();
+    return look_at_numbers();
+}
+
+Status Tracker::State::look_at_numbers() {
+    static base::Gauge& owed = base::gauge("roundtable_copies_owed",
+                                           "Copies of segments that are owed to storage servers");
+    static base::Gauge& open =
+        base::gauge("roundtable_segments_open", "Segments without a seal in the catalog");
+    static base::Gauge& behind =
+        base::gauge("roundtable_segments_behind", "Segments with frames that are not catalogued");
+    const CatchUpState state =
+        TRY(pool.run([](base::Connection& connection) { return catch_up_state(connection); },
+                     Deadline::after(kStatementDeadline)));
+    owed.set(static_cast<double>(state.copies_owed));
+    open.set(static_cast<double>(state.segments_open));
+    behind.set(static_cast<double>(state.segments_behind));
+    const std::uint64_t before =
+        numbers.with([&](CatchUpState& shown) { return std::exchange(shown, state).copies_owed; });
+    if (before != state.copies_owed) {
+        base::log::warning("storage", "copies_owed", {{"copies", state.copies_owed}});
+    }
+    return base::Done{};
+}
+
+Status Tracker::State::make_partitions() {
+    const std::int64_t made =
+        TRY(pool.run([](base::Connection& connection) { return ensure_partitions(connection); },
+                     Deadline::after(kStatementDeadline)));
+    if (made > 0) {
+        base::log::info("storage", "partitions_made", {{"partitions", made}});
+    }
+    return base::Done{};
+}
+
+Tracker::Tracker(std::unique_ptr<State> state) : state_(std::move(state)) {
+}
+
+Tracker::~Tracker() = default;
+
+Result<std::unique_ptr<Tracker>> Tracker::create(base::Loop& loop, TrackerOptions options) {
+    std::string helper = TRY(find_helper_program(options.helper_program));
+    TRY(base::ensure_dir(options.state_dir));
+    LayoutSource source{options.database, ServerRole::Tracker, options.name, options.state_dir};
+    const StartLayout start = TRY(start_layout(source, Deadline::after(kStartupConnect)));
+    auto state = std::make_unique<State>(loop, std::move(options), std::move(helper));
+    State* raw = state.get();  // outlives what it owns
+    LayoutFollowerOptions follow;
+    follow.poll = raw->options.layout_poll;
+    raw->follower = std::make_unique<LayoutFollower>(
+        loop, raw->pool, raw->workers, std::move(source), follow, start);
+    raw->follower->set_on_change([raw](const Layout& layout) { raw->apply(layout); });
+    return std::unique_ptr<Tracker>(new Tracker(std::move(state)));
+}
+
+void Tracker::start() {
+    State& state = *state_;
+    state.apply(state.follower->layout());
+    state.follower->start();
+    state.repeat(
+        "catch up", state.options.catch_up_pause, [&state] { return state.catch_up_round(); });
+    state.repeat("discover", state.options.recent_pause, [&state]() -> Status {
+        (void)TRY(state.discovery.run_once(DiscoveryDepth::Recent));
+        return base::Done{};
+    });
+    state.repeat("discover all", state.options.full_pause, [&state]() -> Status {
+        // The first probes take a moment; without them nothing would be listed for an hour.
+        TRY(base::sleep_until(Deadline::after(state.options.recent_pause)));
+        (void)TRY(state.discovery.run_once(DiscoveryDepth::All));
+        return base::Done{};
+    });
+    state.repeat("housekeeping", state.options.housekeeping_pause, [&state] {
+        return state.make_partitions();
+    });
+}
+
+void Tracker::stop() {
+    state_->stopping = true;
+}
+
+TrackerHealth Tracker::health() const {
+    TrackerHealth health;
+    health.database_available = state_->pool.is_available();
+    health.since_round_ms =
+        (base::monotonic_now().time_since_epoch().count() - state_->round_ns) / 1'000'000;
+    state_->numbers.with([&](const CatchUpState& numbers) {
+        health.copies_owed = numbers.copies_owed;
+        health.segments_open = numbers.segments_open;
+        health.segments_behind = numbers.segments_behind;
+    });
+    return health;
+}
+
+const CatchUpCounters& Tracker::counters() const {
+    return state_->catch_up.counters();
+}
+
+}  // namespace storage
