@@ -33,11 +33,15 @@ std::optional<Line> LineReader::next(std::string_view& input) {
     }
     const std::size_t end = input.find_first_of("\r\n");
     const std::string_view text = input.substr(0, end);
-    if (!std::all_of(text.begin(), text.end(), is_plain)) {
-        return start_skipping(LineFault::Character, text.size(), input);
+    // The fault that stands first counts, so that splitting the input changes nothing.
+    const std::size_t room = kLineMax - 2 - partial_.size();
+    const auto odd = std::find_if_not(text.begin(), text.end(), is_plain);
+    const auto odd_at = static_cast<std::size_t>(odd - text.begin());
+    if (odd != text.end() && odd_at <= room) {
+        return start_skipping(LineFault::Character, odd_at + 1, input);
     }
-    if (partial_.size() + text.size() + 2 > kLineMax) {
-        return start_skipping(LineFault::TooLong, text.size(), input);
+    if (text.size() > room) {
+        return start_skipping(LineFault::TooLong, room + 1, input);
     }
     if (end == std::string_view::npos || (input[end] == '\r' && end + 1 == input.size())) {
         return keep(input);

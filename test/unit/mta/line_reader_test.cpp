@@ -55,6 +55,9 @@ const std::vector<Case> kCases = {
     {"a\xc3\xa9\r\nc\r\n", {{"", LineFault::Character}, {"c"}}},
     {std::string(998, 'x') + "\r\nc\r\n", {{std::string(998, 'x')}, {"c"}}},
     {std::string(999, 'x') + "\r\nc\r\n", {{"", LineFault::TooLong}, {"c"}}},
+    {std::string(998, 'x') + "\xc3\r\nc\r\n", {{"", LineFault::Character}, {"c"}}},
+    {std::string(999, 'x') + "\xc3\r\nc\r\n", {{"", LineFault::TooLong}, {"c"}}},
+    {std::string(999, 'x') + "\nc\r\n", {{"", LineFault::TooLong}}},
     {std::string(100'000, 'x') + "\r\nc\r\n", {{"", LineFault::TooLong}, {"c"}}},
 };
 

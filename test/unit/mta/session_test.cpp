@@ -1,39 +1,20 @@
 #include "mta/session.h"
 
 #include <chrono>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
 
-#include "base/log.h"
+#include "test/unit/mta/session_world.h"
 
 namespace {
 
 using base::Errc;
 using namespace std::chrono_literals;
 
-// Everything a session needs, with scripted answers.
-struct World {
-    World() {
-        base::log::set_level(base::log::Level::Error);
-        parts.engine.host_name = "mx1.example.org";
-        parts.times.greeting = base::Duration::zero();
-    }
-
-    static base::DnsReply view(std::string_view name) {
-        base::DnsReply reply;
-        const auto bob = mail::parse_mailbox("bob@example.org").value();
-        if (name == mail::verification_name(bob).value()) {
-            reply.texts.emplace_back("v=1 account=7 state=active");
-        } else {
-            reply.rcode = base::DnsRcode::NxDomain;
-        }
-        return reply;
-    }
-
+struct World : mta::test::SessionWorld {
     // Each text is what one packet brings.
     std::string run(const std::vector<std::string_view>& packets,
                     base::MemoryStream::AtEnd at_end = base::MemoryStream::AtEnd::Closed) {
@@ -49,35 +30,7 @@ struct World {
     }
 
     base::FiberEvent stop;
-    mta::RecipientVerifier recipients{
-        [](std::string_view name, base::Deadline) -> base::Result<base::DnsReply> {
-            return view(name);
-        },
-        std::nullopt,
-        {}};
-    mta::SenderPolicy senders{"/nonexistent"};
-    mta::ByteBudget budget{10'000'000};
-    mta::LoadMeter load{1, base::Instant(1s)};
-    base::Status room = base::Done{};
-    base::Result<storage::Receipt> outcome = [] {
-        storage::Receipt receipt;
-        receipt.id = mail::MessageId::make(1'700'000'000'000U, {1, 2});
-        receipt.copies = 2;
-        return receipt;
-    }();
-    std::vector<storage::Submission> stored;
     mta::SessionEnd end = mta::SessionEnd::ByClient;
-    mta::SessionParts parts{{},
-                            {},
-                            recipients,
-                            senders,
-                            budget,
-                            load,
-                            [this](storage::Submission submission, base::Deadline) {
-                                stored.push_back(std::move(submission));
-                                return outcome;
-                            },
-                            [this](std::uint64_t) { return room; }};
 };
 
 const std::vector<std::string_view> kDialogue = {

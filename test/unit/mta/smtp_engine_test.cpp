@@ -1,6 +1,5 @@
 #include "mta/smtp_engine.h"
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -505,16 +504,6 @@ BOOST_AUTO_TEST_CASE(a_client_that_gives_up_on_451_was_refused_by_us) {
                "250 451 451");
     (void)h.say("RSET\r\n");
     BOOST_TEST((h.ends == std::vector{TransactionEnd::Resources}));
-}
-
-BOOST_AUTO_TEST_CASE(each_refusal_has_a_name_of_its_own) {
-    std::vector<std::string_view> seen;
-    for (std::size_t i = 0; i < mta::kRefusalCount; ++i) {
-        const std::string_view name = mta::refusal_name(static_cast<Refusal>(i));
-        BOOST_TEST(!name.empty());
-        BOOST_TEST((std::find(seen.begin(), seen.end(), name) == seen.end()));
-        seen.push_back(name);
-    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
