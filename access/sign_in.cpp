@@ -5,6 +5,7 @@
 
 #include "access/imap_chars.h"
 #include "access/limits.h"
+#include "access/session_table.h"
 #include "base/fiber.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -49,12 +50,6 @@ struct DigestHash {
         return value;
     }
 };
-
-/// Who failures are counted against: an IPv4 address, or the /64 that one IPv6 site has at least.
-std::string source_key(const base::IpAddress& source) {
-    const std::size_t bytes = source.family() == base::IpFamily::V4 ? 4 : 8;
-    return std::string(base::as_text(source.bytes().first(bytes)));
-}
 
 std::string lower(std::string_view text) {
     std::string out(text);

@@ -275,8 +275,8 @@ base::Result<accessd::MailboxView> MemoryStore::open(MailboxId mailbox, accessd:
     Box& box = *TRY(find(mailbox));
     accessd::MailboxView view;
     view.info = box.info;
-    view.recent_from = box.recent_from;
     if (mode == accessd::OpenMode::Select) {
+        view.recent_from = box.recent_from;
         box.recent_from = box.info.uid_next;
     }
     for (const auto& [uid, entry] : box.messages) {

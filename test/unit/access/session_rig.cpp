@@ -25,7 +25,7 @@ SessionRig::SessionRig() {
     base::log::set_level(base::log::Level::Error);
     settings.name = "access1";
     settings.append_bytes_max = 10'000;
-    verifier.answer = store.add_account(kLogin, kHash);
+    verifier.answer = store.add_account("ann@example.org", kHash);
 }
 
 std::string SessionRig::talk(std::string_view input, std::size_t piece) {

@@ -4,6 +4,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "access/context.h"
 #include "base/stream.h"
@@ -51,8 +53,21 @@ struct SessionRig {
     std::string selected(std::string_view input, std::size_t piece = 4096);
 };
 
-/// The login and password of the rig's account.
-inline constexpr const char* kLogin = "ann@example.org";
-inline constexpr const char* kPassword = "secret";
+/// A rig with the messages 1 to `count` in INBOX.
+struct Filled : SessionRig {
+    explicit Filled(int count) {
+        for (int i = 1; i <= count; ++i) {
+            store.deliver("INBOX", "Subject: m" + std::to_string(i) + "\r\n\r\nb\r\n");
+        }
+    }
+};
+
+inline bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+inline mail::FlagList flags(mail::Flags system, std::vector<std::string> keywords = {}) {
+    return {system, std::move(keywords), false};
+}
 
 }  // namespace access_test
