@@ -1,5 +1,6 @@
 #include "dns/directory/pools.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -116,7 +117,12 @@ PoolPlan plan_pool(const Directory& directory, PoolName pool) {
     }
     for (const ServerId id : used) {
         const DirectoryServer& server = *by_id.at(id);
-        plan.config.servers.push_back({id, server.name, server.capacity});
+        // What the schema allows and the steering does not is brought into its range: one
+        // eccentric number must not leave the pool without a table.
+        plan.config.servers.push_back(
+            {id,
+             server.name,
+             std::clamp(server.capacity, steering::kWeightMin, steering::kWeightMax)});
         if (auto target = target_of(server, pool)) {
             plan.targets.push_back(std::move(*target));
         }
@@ -126,7 +132,11 @@ PoolPlan plan_pool(const Directory& directory, PoolName pool) {
     }
     for (const DirectoryOverride& override_ : directory.overrides) {
         if (override_.pool == pool) {
-            plan.overrides.push_back(override_.entry);
+            steering::Override entry = override_.entry;
+            if (entry.kind == steering::OverrideKind::Weight) {
+                entry.value = std::clamp(entry.value, steering::kWeightMin, steering::kWeightMax);
+            }
+            plan.overrides.push_back(std::move(entry));
         }
     }
     return plan;

@@ -1,0 +1,113 @@
+#pragma once
+
+// SnapshotBuilder: makes each snapshot from the directory and the steering's commits, and remembers
+// between two of them what did not change: compiled zones, the table of names, steered sets.
+//
+// A domain whose records are refused keeps the zone it had (and the steered sets it had); the
+// refusal is reported each time. One that never was good is not served.
+//
+// Owner: whoever builds; one thread at a time (a worker: compiling a million records takes
+// seconds). No clock, no socket, no file.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/result.h"
+#include "dns/directory/directory.h"
+#include "dns/snapshot.h"
+#include "dns/steered_set.h"
+#include "dns/steering/commit.h"
+
+namespace dns {
+
+/// One pool as it is to be served. No commit: there is no such pool.
+struct PoolInput {
+    std::shared_ptr<const steering::SteeringCommit> commit;
+    std::shared_ptr<const std::vector<SteeredHost>> hosts;
+};
+
+using Serials = std::map<std::string, std::uint32_t, std::less<>>;
+
+struct BuildInput {
+    std::shared_ptr<const Directory> directory;
+    PoolInput mail;
+    PoolInput access;
+    Serials serials;  ///< of domains whose serial moved since the directory was read
+};
+
+/// Why a domain's present configuration is not served.
+struct RefusedDomain {
+    std::string name;
+    std::string reason;
+    bool serves_old = false;
+};
+
+struct BuildReport {
+    std::unique_ptr<const Snapshot> snapshot;
+    std::vector<RefusedDomain> refused;
+    std::vector<std::string> changed;  ///< domains that are served with other records than before
+    std::size_t domains = 0;           ///< served
+    std::size_t memory = 0;            ///< octets, of zones, names and sets
+};
+
+class SnapshotBuilder {
+  public:
+    /// `seed`: of the hash of names, see NameTable.
+    explicit SnapshotBuilder(std::uint64_t seed) : seed_(seed) {}
+
+    /// Errors: what SteeredSet and Snapshot refuse; the builder is then as before but for zones
+    /// that compiled.
+    base::Result<BuildReport> build(const BuildInput& input);
+
+    /// The directory of the last build, refused domains as they were when they were last good.
+    [[nodiscard]] std::shared_ptr<const Directory> last_good() const { return last_good_; }
+
+  private:
+    struct ServedZone {
+        base::Digest256 digest{};  // of the source
+        std::shared_ptr<const ZoneImage> image;
+        DirectoryDomain domain;  // that it was made from
+        Snapshot::ZoneSets sets;
+    };
+
+    using Zones = std::map<std::string, ServedZone, std::less<>>;
+
+    // A set and what it was made from.
+    struct CachedSet {
+        std::shared_ptr<const steering::SteeringTable> table;
+        std::shared_ptr<const std::vector<SteeredHost>> hosts;
+        std::shared_ptr<const NameTable> names;
+        Snapshot::SharedSet set;
+    };
+
+    void take_directory(const std::shared_ptr<const Directory>& directory,
+                        std::vector<std::string>& changed);
+    [[nodiscard]] base::Result<ServedZone> compile(const ZoneSource& source,
+                                                   const base::Digest256& digest,
+                                                   const DirectoryDomain& domain) const;
+    void arrange_names();
+    void keep_last_good();
+    base::Status assign_sets(const BuildInput& input);
+    base::Result<Snapshot::SharedSet> set_for(PoolKind kind,
+                                              const PoolInput& pool,
+                                              const std::string& domain);
+
+    std::uint64_t seed_;
+    std::uint64_t next_id_ = 1;
+    std::uint32_t next_slot_ = 0;
+    bool built_ = false;
+    std::shared_ptr<const Directory> directory_;  // that zones_ and refused_ are of
+    Zones zones_;
+    std::vector<RefusedDomain> refused_;
+    std::shared_ptr<const NameTable> names_;
+    std::vector<CachedSet> sets_;
+    std::vector<CachedSet> next_sets_;
+    std::shared_ptr<const Directory> last_good_;
+};
+
+}  // namespace dns

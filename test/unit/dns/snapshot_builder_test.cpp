@@ -1,0 +1,144 @@
+#include "dns/snapshot_builder.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "dns/directory/pools.h"
+#include "dns/steering/engine.h"
+#include "test/unit/dns/directory/world.h"
+#include "test/unit/dns/world.h"
+
+using dns::PoolName;
+using dns::RrType;
+using dns_test::Asker;
+
+namespace {
+
+struct Building {
+    dns::PoolInput pool(PoolName name) const {
+        const auto plan = dns::plan_pool(directory, name);
+        if (plan.empty()) {
+            return {};
+        }
+        auto engine = dns::steering::SteeringEngine::create(plan.config, {}).take_value();
+        return {engine.poll({}), std::make_shared<const std::vector<dns::SteeredHost>>(plan.hosts)};
+    }
+
+    base::Result<dns::BuildReport> build() {
+        return builder.build({std::make_shared<const dns::Directory>(directory),
+                              pool(PoolName::Mail),
+                              pool(PoolName::Access),
+                              serials});
+    }
+
+    dns::DirectoryDomain& mail() { return directory.domains[1]; }
+
+    dns::Directory directory = dns_test::directory();
+    dns::SnapshotBuilder builder{7};
+    dns::Serials serials;
+};
+
+std::size_t answers(const dns::Snapshot& snapshot, std::string_view name, RrType type) {
+    return Asker(snapshot).ask(name, type).answer.size();
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(dns_snapshot_builder, Building)
+
+BOOST_AUTO_TEST_CASE(serves_what_is_configured) {
+    const auto report = build().take_value();
+    BOOST_TEST(report.domains == 2U);
+    BOOST_TEST(report.refused.empty());
+    BOOST_TEST(report.changed.empty(), "nothing was there before");
+    const dns::Snapshot& snapshot = *report.snapshot;
+    BOOST_TEST(answers(snapshot, "mail.test", RrType::Mx) == 3U);
+    BOOST_TEST(answers(snapshot, "imap.mail.test", RrType::A) == 2U);
+    BOOST_TEST(answers(snapshot, "www.mail.test", RrType::A) == 1U);
+    BOOST_TEST(answers(snapshot, "mx2.hosts.test", RrType::Aaaa) == 1U);
+    const auto mx = Asker(snapshot).ask("mail.test", RrType::Mx);
+    BOOST_TEST(mx.answer[0].find(" 30 MX ") != std::string::npos, "the domain's own TTL");
+    BOOST_TEST(mx.additional.size() == 6U);
+    const auto soa = Asker(snapshot).ask("mail.test", RrType::Soa);
+    BOOST_TEST(soa.answer.at(0).find(" 12 ") != std::string::npos, "the serial of the directory");
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_domain_keeps_its_old_zone) {
+    BOOST_REQUIRE(build());
+    mail().records.push_back({"bad", "A", std::nullopt, "not an address"});
+    mail().records.push_back({"new", "A", std::nullopt, "192.0.2.7"});
+    const auto report = build().take_value();
+    BOOST_REQUIRE(report.refused.size() == 1U);
+    BOOST_TEST(report.refused[0].name == "mail.test");
+    BOOST_TEST(report.refused[0].serves_old);
+    BOOST_TEST(report.refused[0].reason.find("bad.mail.test") != std::string::npos);
+    BOOST_TEST(answers(*report.snapshot, "www.mail.test", RrType::A) == 1U);
+    BOOST_TEST(answers(*report.snapshot, "new.mail.test", RrType::A) == 0U);
+    BOOST_TEST(answers(*report.snapshot, "mail.test", RrType::Mx) == 3U);
+    // The same again: it is still reported, and what is kept on disk is the good one.
+    BOOST_TEST(build().value().refused.size() == 1U);
+    BOOST_TEST(builder.last_good()->domains.size() == 2U);
+    BOOST_TEST(builder.last_good()->domains[1].records.size() == 2U);
+    // And it is served once it is mended.
+    mail().records.erase(mail().records.begin() + 2);
+    const auto mended = build().take_value();
+    BOOST_TEST(mended.refused.empty());
+    BOOST_TEST(mended.changed == std::vector<std::string>{"mail.test"},
+               boost::test_tools::per_element());
+    BOOST_TEST(answers(*mended.snapshot, "new.mail.test", RrType::A) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_domain_that_was_never_good_is_not_served_and_the_others_are) {
+    mail().records.push_back({"bad", "A", std::nullopt, "not an address"});
+    const auto report = build().take_value();
+    BOOST_TEST(report.domains == 1U);
+    BOOST_TEST(!report.refused.at(0).serves_old);
+    BOOST_TEST(Asker(*report.snapshot).ask("www.mail.test", RrType::A).rcode == 5U);
+    BOOST_TEST(answers(*report.snapshot, "mx1.hosts.test", RrType::A) == 1U);
+    BOOST_TEST(builder.last_good()->domains.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_removed_domain_goes) {
+    BOOST_REQUIRE(build());
+    directory.domains.pop_back();
+    const auto report = build().take_value();
+    BOOST_TEST(report.domains == 1U);
+    BOOST_TEST(Asker(*report.snapshot).ask("www.mail.test", RrType::A).rcode == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(a_domain_that_loses_its_pool_while_refused_keeps_its_mx) {
+    BOOST_REQUIRE(build());
+    mail().mail.clear();
+    mail().access.clear();
+    mail().records.push_back({"bad", "A", std::nullopt, "not an address"});
+    const auto report = build().take_value();
+    BOOST_TEST(answers(*report.snapshot, "mail.test", RrType::Mx) == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_serial_that_moved_is_served) {
+    serials["mail.test"] = 99;
+    const auto report = build().take_value();
+    const auto soa = Asker(*report.snapshot).ask("mail.test", RrType::Soa);
+    BOOST_TEST(soa.answer.at(0).find(" 99 ") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_steered_zone_without_a_pool_publishes_nothing) {
+    const auto report =
+        builder.build({std::make_shared<const dns::Directory>(directory), {}, {}, serials});
+    BOOST_TEST(!report);
+    BOOST_TEST(bool(build()));
+}
+
+BOOST_AUTO_TEST_CASE(a_change_of_the_steering_alone_compiles_nothing_again) {
+    const auto shared = std::make_shared<const dns::Directory>(directory);
+    const auto mail_pool = pool(PoolName::Mail);
+    const auto access_pool = pool(PoolName::Access);
+    const auto first = builder.build({shared, mail_pool, access_pool, serials}).take_value();
+    const auto second =
+        builder.build({shared, pool(PoolName::Mail), access_pool, serials}).take_value();
+    BOOST_TEST(&first.snapshot->names() == &second.snapshot->names());
+    BOOST_TEST(first.snapshot->steering(1).mail != second.snapshot->steering(1).mail);
+    BOOST_TEST(first.snapshot->steering(1).access == second.snapshot->steering(1).access);
+    BOOST_TEST(second.snapshot->id() == first.snapshot->id() + 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
