@@ -53,6 +53,6 @@ BOOST_AUTO_TEST_CASE(completion_knows_every_noun_and_refuses_other_shells) {
     for (const char* noun : {"mx", "domain", "account", "block", "mirror", "server", "message"}) {
         BOOST_TEST(bash.value().find(noun) != std::string::npos, noun);
     }
-    BOOST_TEST(ops::completion_script("fish", ops::all_commands()));
+    BOOST_CHECK(ops::completion_script("fish", ops::all_commands()));
     BOOST_TEST(!ops::completion_script("tcsh", ops::all_commands()));
 }
