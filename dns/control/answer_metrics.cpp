@@ -1,0 +1,83 @@
+#include "dns/control/answer_metrics.h"
+
+#include "dns/wire.h"
+
+namespace dns {
+namespace {
+
+base::Gauge& servers_up(std::string_view pool) {
+    return base::gauge(
+        "roundtable_dns_servers_up", "Servers that probes call up", {{"pool", pool}});
+}
+
+}  // namespace
+
+AnswerMetrics::AnswerMetrics() {
+    for (std::size_t i = 0; i < kAnswerKinds; ++i) {
+        answers_[i].metric =
+            &base::counter("roundtable_dns_answers_total",
+                           "Answers to well-formed queries, by what they say",
+                           {{"kind", answer_kind_name(static_cast<AnswerKind>(i))}});
+    }
+    for (std::size_t i = 0; i < kQueryOutcomes; ++i) {
+        outcomes_[i].metric =
+            &base::counter("roundtable_dns_queries_total",
+                           "Datagrams and TCP messages, by what they were",
+                           {{"outcome", outcome_name(static_cast<QueryOutcome>(i))}});
+    }
+    truncated_.metric = &base::counter("roundtable_dns_truncated_total",
+                                       "Answers over UDP that sent the client to TCP");
+    constexpr std::array<std::string_view, 5> kVerdicts = {
+        "found", "unknown", "unsure", "refused_name", "refused_client"};
+    for (std::size_t i = 0; i < kVerdicts.size(); ++i) {
+        internal_[i].metric = &base::counter("roundtable_dns_verifications_total",
+                                             "Questions to the internal view, by verdict",
+                                             {{"verdict", kVerdicts[i]}});
+    }
+}
+
+void AnswerMetrics::take_answers(std::span<const AnswerCounters* const> threads) {
+    const auto sum = [threads](auto member) {
+        std::uint64_t total = 0;
+        for (const AnswerCounters* thread : threads) {
+            total += member(*thread).value();
+        }
+        return total;
+    };
+    for (std::size_t i = 0; i < kAnswerKinds; ++i) {
+        answers_[i].take(sum([i](const AnswerCounters& c) -> const auto& { return c.answers[i]; }));
+    }
+    for (std::size_t i = 0; i < kQueryOutcomes; ++i) {
+        outcomes_[i].take(
+            sum([i](const AnswerCounters& c) -> const auto& { return c.outcomes[i]; }));
+    }
+    truncated_.take(sum([](const AnswerCounters& c) -> const auto& { return c.truncated; }));
+}
+
+void AnswerMetrics::take_internal(const InternalCounters& counters) {
+    internal_[0].take(counters.found.value());
+    internal_[1].take(counters.unknown.value());
+    internal_[2].take(counters.unsure.value());
+    internal_[3].take(counters.refused_name.value());
+    internal_[4].take(counters.refused_acl.value());
+}
+
+void AnswerMetrics::set_zones(std::size_t served, std::size_t refused, std::size_t memory_bytes) {
+    static base::Gauge& zones = base::gauge("roundtable_dns_zones", "Zones that are served");
+    static base::Gauge& bad =
+        base::gauge("roundtable_dns_zones_refused", "Domains whose present records are not served");
+    static base::Gauge& memory =
+        base::gauge("roundtable_dns_snapshot_bytes", "Memory of the snapshot in force");
+    zones.set(static_cast<double>(served));
+    bad.set(static_cast<double>(refused));
+    memory.set(static_cast<double>(memory_bytes));
+}
+
+void AnswerMetrics::set_servers_up(std::size_t mail, std::size_t access) {
+    static base::Gauge& mail_up = servers_up("mail");
+    static base::Gauge& access_up = servers_up("access");
+    mail_up.set(static_cast<double>(mail));
+    access_up.set(static_cast<double>(access));
+}
+
+}  // namespace dns

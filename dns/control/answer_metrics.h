@@ -1,0 +1,47 @@
+#pragma once
+
+// AnswerMetrics: brings the counters of the answer path, which only their own threads raise, into
+// the metrics that the admin port shows, and sets the gauges of the name server.
+//
+// Owner: NameServer. Thread rule: one thread.
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/metrics.h"
+#include "dns/answer.h"
+#include "dns/internal_answer.h"
+
+namespace dns {
+
+/// See the top of this file.
+class AnswerMetrics {
+  public:
+    AnswerMetrics();
+
+    /// All threads' counters, each time the same ones (threads may be added at the end).
+    void take_answers(std::span<const AnswerCounters* const> threads);
+    void take_internal(const InternalCounters& counters);
+    void set_zones(std::size_t served, std::size_t refused, std::size_t memory_bytes);
+    void set_servers_up(std::size_t mail, std::size_t access);
+
+  private:
+    // A metric and how much of its source it has taken.
+    struct Follower {
+        base::Counter* metric = nullptr;
+        std::uint64_t taken = 0;
+
+        void take(std::uint64_t total) {
+            metric->add(total - taken);
+            taken = total;
+        }
+    };
+
+    std::array<Follower, kAnswerKinds> answers_;
+    std::array<Follower, kQueryOutcomes> outcomes_;
+    Follower truncated_;
+    std::array<Follower, 5> internal_;
+};
+
+}  // namespace dns

@@ -1,0 +1,382 @@
+#include "dns/control/name_server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/admin.h"
+#include "base/clock.h"
+#include "base/db.h"
+#include "base/fiber.h"
+#include "base/log.h"
+#include "base/worker_pool.h"
+#include "dns/control/answer_metrics.h"
+#include "dns/control/directory_follower.h"
+#include "dns/control/priority_report.h"
+#include "dns/control/snapshot_files.h"
+#include "dns/control/snapshot_publisher.h"
+#include "dns/control/steering_journal.h"
+#include "dns/control/steering_pool.h"
+#include "dns/internal_server.h"
+#include "dns/snapshot_holder.h"
+#include "dns/tcp_server.h"
+#include "dns/udp_server.h"
+
+namespace dns {
+namespace {
+
+constexpr base::Duration kChoresEvery = std::chrono::seconds(1);
+constexpr base::Duration kSaveEvery = std::chrono::seconds(5);
+constexpr base::Duration kSaveDeadline = std::chrono::minutes(1);
+// Addresses that came in the meantime are unknown to a view that has not heard from the database
+// for longer than this: it stops denying.
+constexpr base::Duration kSureFor = std::chrono::seconds(30);
+constexpr std::size_t kConnections = 2;  // one reads, one writes
+
+base::DbPoolOptions pool_options() {
+    base::DbPoolOptions options;
+    options.connections = kConnections;
+    options.queue_max = 16;
+    return options;
+}
+
+Client client_of(const base::Endpoint& peer) {
+    Client client;
+    client.transport = Transport::Tcp;
+    client.family = peer.address().family() == base::IpFamily::V4 ? Family::V4 : Family::V6;
+    const auto bytes = peer.address().bytes();
+    std::copy(bytes.begin(), bytes.end(), client.address.begin());
+    return client;
+}
+
+// The same configuration, read twice?
+bool same_but_version(const Directory& left, const Directory& right) {
+    Directory other = right;
+    other.version = left.version;
+    return left == other;
+}
+
+}  // namespace
+
+// Members are destroyed from the last to the first: what others use stands above them.
+struct NameServer::State {
+    State(base::Loop& main_loop, NameServerConfig settings, std::function<void()> when_ready)
+        : loop(main_loop),
+          config(std::move(settings)),
+          on_ready(std::move(when_ready)),
+          tcp_reader(holder),
+          files(config.state_dir),
+          mail(loop, PoolName::Mail, [this](const auto& commit) { on_commit(commit); }),
+          access(loop, PoolName::Access, [this](const auto& commit) { on_commit(commit); }),
+          publisher(loop, holder, [this](const Published& done) { on_published(done); }),
+          file_worker("dns-files", 1, 4),
+          database(config.database, "dnsd " + config.name, pool_options()),
+          journal(database, config.name) {}
+
+    base::Status open();
+    void take_directory(std::shared_ptr<const Directory> directory);
+    void take_accounts(std::shared_ptr<const AccountView> view);
+    void configure(SteeringPool& pool, const char* name);
+    void report(const SteeringPool::Commit& commit);
+    void on_commit(const SteeringPool::Commit& commit);
+    void on_published(const Published& done);
+    void publish(steering::Urgency urgency);
+    base::Status listen_public();
+    base::Status follow(std::shared_ptr<const AccountView> known);
+    void do_chores();
+    void save_changes();
+    [[nodiscard]] SavedTrims trims() const;
+    std::size_t respond_tcp(std::span<const std::byte> packet,
+                            const base::Endpoint& peer,
+                            std::span<std::byte> out);
+
+    base::Loop& loop;
+    const NameServerConfig config;
+    std::function<void()> on_ready;  // empty once called
+    base::Status outcome = base::Done{};
+
+    SnapshotHolder holder;
+    SnapshotReader tcp_reader;
+    ThreadState tcp_thread{0};
+    SnapshotFiles files;
+
+    std::shared_ptr<const Directory> directory;
+    SteeringPool mail;
+    SteeringPool access;
+    PriorityReport priorities;
+    SnapshotPublisher publisher;
+    std::vector<RefusedDomain> refused;
+
+    // To be saved; null: saved.
+    std::shared_ptr<const Directory> unsaved_directory;
+    Serials serials;
+    std::shared_ptr<const AccountView> unsaved_accounts;
+    base::WorkerPool file_worker;
+
+    std::optional<base::Instant> checked_at;  // when the database last confirmed what we have
+    base::DbPool database;
+    SteeringJournal journal;
+    std::optional<DirectoryFollower> follower;
+    std::optional<base::ChangeListener> changes;
+
+    std::unique_ptr<InternalServer> internal;
+    std::unique_ptr<TcpServer> tcp;
+    std::unique_ptr<UdpServer> udp;
+    AnswerMetrics metrics;
+    std::atomic<bool> answering{false};
+    std::unique_ptr<base::AdminServer> admin;
+    base::Timer chores;
+};
+
+base::Status NameServer::State::open() {
+    SavedState saved = TRY(files.load());
+    mail.restore_trims(std::move(saved.trims.mail));
+    access.restore_trims(std::move(saved.trims.access));
+    if (!config.internal_listen.empty()) {
+        internal = TRY(InternalServer::create(loop, {config.internal_listen, config.internal_acl}));
+    }
+    if (config.admin_listen) {
+        admin = TRY(base::AdminServer::create(*config.admin_listen, [this]() -> base::Status {
+            if (!answering) {
+                return base::Error{base::Errc::Unavailable, "nothing to answer from yet"};
+            }
+            return base::Done{};
+        }));
+    }
+    if (internal != nullptr && saved.accounts != nullptr) {
+        internal->set_view(saved.accounts);
+    }
+    TRY(follow(saved.accounts));
+    TRY(journal.start(loop));
+    chores = base::Timer::every(loop, kChoresEvery, [this] { do_chores(); });
+    TRY(base::spawn(loop, "save snapshot", [this] {
+        while (base::sleep_until(base::Deadline::after(kSaveEvery))) {
+            save_changes();
+        }
+    }));
+    if (saved.directory != nullptr) {
+        base::log::info("dns", "starting-from-file", {{"version", saved.directory->version}});
+        take_directory(std::move(saved.directory));
+    }
+    return base::Done{};
+}
+
+base::Status NameServer::State::follow(std::shared_ptr<const AccountView> known) {
+    DirectoryFollower::Callbacks callbacks;
+    callbacks.on_directory = [this](auto read) { take_directory(std::move(read)); };
+    callbacks.on_accounts = [this](auto read) { take_accounts(std::move(read)); };
+    callbacks.on_checked = [this] { checked_at = base::monotonic_now(); };
+    follower.emplace(database, std::move(known), std::move(callbacks));
+    TRY(follower->start(loop));
+    base::ChangeListener::Callbacks notices;
+    const auto look = [poster = loop.poster(), this] {
+        (void)poster.post([this] { follower->look(); });  // past the end nobody looks
+    };
+    notices.on_change = [look](const std::string&, const std::string&) { look(); };
+    notices.on_connected = look;
+    changes.emplace(config.database,
+                    "dnsd " + config.name,
+                    std::vector<std::string>{"roundtable_directory"},
+                    std::move(notices));
+    return base::Done{};
+}
+
+void NameServer::State::take_directory(std::shared_ptr<const Directory> read) {
+    if (directory != nullptr && same_but_version(*directory, *read)) {
+        return;
+    }
+    directory = std::move(read);
+    configure(mail, "mail");
+    configure(access, "access");
+    if (const auto commit = mail.input().commit) {
+        // A new domain may be steered as others are: no commit, but priorities to report.
+        journal.add_priorities(priorities.changes(*directory, *commit), commit->cause);
+    }
+    publish(steering::Urgency::AtOnce);
+}
+
+void NameServer::State::configure(SteeringPool& pool, const char* name) {
+    const auto commit = pool.take(*directory);
+    if (!commit) {
+        base::log::error("dns", "steering-refused", {{"pool", name}, {"error", commit.error()}});
+    } else if (commit.value() != nullptr) {
+        report(commit.value());
+    }
+}
+
+void NameServer::State::take_accounts(std::shared_ptr<const AccountView> view) {
+    if (internal != nullptr) {
+        internal->set_view(view);
+    }
+    unsaved_accounts = std::move(view);
+}
+
+void NameServer::State::report(const SteeringPool::Commit& commit) {
+    base::log::info("dns",
+                    "steering",
+                    {{"pool", commit->pool}, {"commit", commit->id}, {"cause", commit->cause}});
+    journal.add_commit(commit);
+    if (commit->pool == pool_name(PoolName::Mail)) {
+        journal.add_priorities(priorities.changes(*directory, *commit), commit->cause);
+    }
+}
+
+void NameServer::State::on_commit(const SteeringPool::Commit& commit) {
+    report(commit);
+    publish(commit->urgency);
+}
+
+void NameServer::State::publish(steering::Urgency urgency) {
+    PublishRequest request;
+    request.input.directory = directory;
+    request.input.mail = mail.input();
+    request.input.access = access.input();
+    request.urgency = urgency;
+    publisher.request(std::move(request));
+}
+
+void NameServer::State::on_published(const Published& done) {
+    if (!done.outcome) {
+        base::log::error("dns", "snapshot-refused", {{"error", done.outcome.error()}});
+        return;
+    }
+    for (const RefusedDomain& bad : done.refused) {
+        const bool known = std::ranges::any_of(refused, [&bad](const RefusedDomain& old) {
+            return old.name == bad.name && old.reason == bad.reason;
+        });
+        if (!known) {
+            base::log::error(
+                "dns",
+                "domain-refused",
+                {{"domain", bad.name}, {"reason", bad.reason}, {"serves_old", bad.serves_old}});
+        }
+    }
+    refused = done.refused;
+    journal.add_serials(done.moved);
+    serials = done.serials;
+    unsaved_directory = done.last_good;
+    metrics.set_zones(done.domains, done.refused.size(), done.memory);
+    if (!on_ready) {
+        return;
+    }
+    base::Status listening = listen_public();
+    if (!listening) {
+        outcome = std::move(listening);
+        loop.stop();
+        return;
+    }
+    answering = true;
+    std::exchange(on_ready, nullptr)();
+}
+
+base::Status NameServer::State::listen_public() {
+    TcpServer::Options options;
+    options.endpoints = config.listen;
+    tcp =
+        TRY(TcpServer::create(loop, std::move(options), [this](auto packet, auto& peer, auto out) {
+            return respond_tcp(packet, peer, out);
+        }));
+    // TCP first: a free port that it was given is then taken for UDP, too.
+    udp = TRY(UdpServer::create(holder, {tcp->bound(), config.threads}));
+    return base::Done{};
+}
+
+std::size_t NameServer::State::respond_tcp(std::span<const std::byte> packet,
+                                           const base::Endpoint& peer,
+                                           std::span<std::byte> out) {
+    tcp_reader.online();
+    const std::size_t size = answer(*tcp_reader.get(), packet, client_of(peer), tcp_thread, out);
+    tcp_reader.offline();
+    return size;
+}
+
+void NameServer::State::do_chores() {
+    if (internal != nullptr) {
+        const bool sure = checked_at && base::monotonic_now() - *checked_at < kSureFor;
+        internal->set_certainty(sure ? Certainty::Sure : Certainty::Unsure);
+        metrics.take_internal(internal->counters());
+    }
+    std::vector<const AnswerCounters*> answers = {&tcp_thread.counters};
+    if (udp != nullptr) {
+        for (const AnswerCounters* counters : udp->answer_counters()) {
+            answers.push_back(counters);
+        }
+    }
+    metrics.take_answers(answers);
+    metrics.set_servers_up(mail.servers_up(), access.servers_up());
+}
+
+SavedTrims NameServer::State::trims() const {
+    return {mail.save_trims(), access.save_trims()};
+}
+
+/// In a fiber.
+void NameServer::State::save_changes() {
+    const auto new_directory = std::exchange(unsaved_directory, nullptr);
+    const auto new_accounts = std::exchange(unsaved_accounts, nullptr);
+    const base::Status saved = file_worker.run(
+        [this, new_directory, new_accounts, moved = serials, learnt = trims()]() -> base::Status {
+            if (new_directory != nullptr) {
+                TRY(files.save_directory(*new_directory, moved));
+            }
+            if (new_accounts != nullptr) {
+                TRY(files.save_accounts(*new_accounts));
+            }
+            return files.save_trims(learnt);
+        },
+        base::Deadline::after(kSaveDeadline));
+    if (saved) {
+        return;
+    }
+    base::log::warning("dns", "snapshot-not-saved", {{"error", saved.error()}});
+    if (unsaved_directory == nullptr) {
+        unsaved_directory = new_directory;
+    }
+    if (unsaved_accounts == nullptr) {
+        unsaved_accounts = new_accounts;
+    }
+}
+
+NameServer::NameServer(std::unique_ptr<State> state) : state_(std::move(state)) {
+}
+
+NameServer::~NameServer() = default;
+
+base::Result<std::unique_ptr<NameServer>> NameServer::create(base::Loop& loop,
+                                                             NameServerConfig config,
+                                                             std::function<void()> on_ready) {
+    auto state = std::make_unique<State>(loop, std::move(config), std::move(on_ready));
+    TRY(state->open());
+    return std::unique_ptr<NameServer>(new NameServer(std::move(state)));
+}
+
+void NameServer::save() {
+    const base::Status saved = [this]() -> base::Status {
+        if (state_->unsaved_directory != nullptr) {
+            TRY(state_->files.save_directory(*state_->unsaved_directory, state_->serials));
+        }
+        if (state_->unsaved_accounts != nullptr) {
+            TRY(state_->files.save_accounts(*state_->unsaved_accounts));
+        }
+        return state_->files.save_trims(state_->trims());
+    }();
+    if (!saved) {
+        base::log::warning("dns", "snapshot-not-saved", {{"error", saved.error()}});
+    }
+}
+
+const base::Status& NameServer::outcome() const noexcept {
+    return state_->outcome;
+}
+
+std::vector<base::Endpoint> NameServer::public_endpoints() const {
+    return state_->udp == nullptr ? std::vector<base::Endpoint>{} : state_->udp->bound();
+}
+
+std::vector<base::Endpoint> NameServer::internal_endpoints() const {
+    return state_->internal == nullptr ? std::vector<base::Endpoint>{} : state_->internal->bound();
+}
+
+}  // namespace dns

@@ -1,0 +1,67 @@
+#include "dns/control/serial_keeper.h"
+
+#include <algorithm>
+
+namespace dns {
+namespace {
+
+bool same(const std::shared_ptr<const CanonicalAnswer>& left,
+          const std::shared_ptr<const CanonicalAnswer>& right) {
+    return left == right || (left != nullptr && right != nullptr && *left == *right);
+}
+
+}  // namespace
+
+CanonicalAnswer canonical_of(const steering::SteeringTable& table) {
+    CanonicalAnswer answer;
+    const auto entries =
+        steering::answer_entries(table, steering::canonical_answer(table), table.list_max);
+    for (const steering::RowEntry& entry : entries) {
+        answer.emplace_back(table.servers[entry.server].id, entry.preference);
+    }
+    return answer;
+}
+
+std::uint32_t next_serial(std::uint32_t serial) noexcept {
+    return serial + 1 == 0 ? 1 : serial + 1;
+}
+
+bool is_newer_serial(std::uint32_t left, std::uint32_t right) noexcept {
+    const std::uint32_t distance = left - right;
+    return distance != 0 && distance < 0x80000000U;
+}
+
+Serials SerialKeeper::update(const std::vector<ZoneToPublish>& zones,
+                             steering::Urgency urgency,
+                             double now_s) {
+    std::map<std::string, ZoneState, std::less<>> next;
+    Serials serials;
+    Serials moved;
+    due_s_.reset();
+    for (const ZoneToPublish& zone : zones) {
+        const auto known = zones_.find(zone.name);
+        const bool is_new = known == zones_.end();
+        std::uint32_t serial = zone.directory_serial;
+        if (!is_new && !is_newer_serial(serial, serials_.at(zone.name))) {
+            serial = serials_.at(zone.name);
+        }
+        ZoneState state = is_new ? ZoneState{} : known->second;
+        const bool steered_anew = !same(state.canonical, zone.canonical);
+        const double due_s = state.moved_s + kSerialHold;
+        const bool held = !is_new && urgency == steering::Urgency::Routine && now_s < due_s;
+        if (zone.records_changed || (steered_anew && !held)) {
+            serial = next_serial(serial);
+            state = {zone.canonical, now_s};
+            moved[zone.name] = serial;
+        } else if (steered_anew) {
+            due_s_ = std::min(due_s_.value_or(due_s), due_s);
+        }
+        next.emplace(zone.name, std::move(state));
+        serials[zone.name] = serial;
+    }
+    zones_ = std::move(next);
+    serials_ = std::move(serials);
+    return moved;
+}
+
+}  // namespace dns

@@ -1,0 +1,78 @@
+#pragma once
+
+// SerialKeeper: when the SOA serial of a zone moves. Secondaries fetch a zone because its serial
+// moved, so it moves whenever what they would get has changed, and only then:
+//
+//   - at once when records changed, or when an operator or a death changed the canonical answer of
+//     the zone's MX (a host appeared, left or was overridden);
+//   - at most once per kSerialHold when only the load moved the canonical answer;
+//   - at the first sight of a steered zone, because what was published before under that serial is
+//     not known.
+//
+// A serial that the directory knows and that is newer (RFC 1982 3.2) is taken over.
+//
+// Pure: no clock. Owner: SnapshotPublisher. Thread rule: one thread at a time. Times: seconds on
+// the caller's monotonic clock.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dns/snapshot_builder.h"
+#include "dns/steering/commit.h"
+#include "dns/steering/table.h"
+
+namespace dns {
+
+/// Seconds between two moves of a serial that load alone asks for.
+inline constexpr double kSerialHold = 30;
+
+/// The canonical answer of a steered MX: server and preference, in the order of the answer.
+using CanonicalAnswer = std::vector<std::pair<steering::ServerId, std::uint16_t>>;
+
+[[nodiscard]] CanonicalAnswer canonical_of(const steering::SteeringTable& table);
+
+/// One zone as it is about to be published.
+struct ZoneToPublish {
+    std::string name;
+    std::uint32_t directory_serial = 1;
+    bool records_changed = false;
+    std::shared_ptr<const CanonicalAnswer> canonical;  ///< null: not steered
+};
+
+/// The serial after `serial`; never 0 (RFC 1982 3.1).
+[[nodiscard]] std::uint32_t next_serial(std::uint32_t serial) noexcept;
+
+/// Whether `left` is newer than `right` (RFC 1982 3.2).
+[[nodiscard]] bool is_newer_serial(std::uint32_t left, std::uint32_t right) noexcept;
+
+/// See the top of this file.
+class SerialKeeper {
+  public:
+    /// Takes the zones that are about to be published (all of them: others are forgotten) and gives
+    /// the serials that moved. `urgency`: of what led to it.
+    Serials update(const std::vector<ZoneToPublish>& zones,
+                   steering::Urgency urgency,
+                   double now_s);
+
+    [[nodiscard]] const Serials& serials() const noexcept { return serials_; }
+
+    /// When a move that was held back is due.
+    [[nodiscard]] std::optional<double> due_s() const noexcept { return due_s_; }
+
+  private:
+    struct ZoneState {
+        std::shared_ptr<const CanonicalAnswer> canonical;  // at the last move
+        double moved_s = 0;
+    };
+
+    std::map<std::string, ZoneState, std::less<>> zones_;
+    Serials serials_;
+    std::optional<double> due_s_;
+};
+
+}  // namespace dns

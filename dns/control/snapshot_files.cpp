@@ -1,0 +1,75 @@
+#include "dns/control/snapshot_files.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/file.h"
+#include "base/log.h"
+
+namespace dns {
+namespace {
+
+constexpr std::size_t kFileMax = std::size_t{4} << 30U;
+constexpr unsigned kMode = 0600;
+
+template <typename Decode>
+auto load_file(const std::string& path, Decode decode)
+    -> std::optional<std::decay_t<decltype(decode(std::string_view()).value())>> {
+    const auto bytes = base::read_file(path, kFileMax);
+    if (!bytes) {
+        if (bytes.error().code != base::Errc::NotFound) {
+            base::log::warning(
+                "dns", "snapshot-unread", {{"file", path}, {"error", bytes.error()}});
+        }
+        return std::nullopt;
+    }
+    auto decoded = decode(bytes.value());
+    if (!decoded) {
+        base::log::warning("dns", "snapshot-refused", {{"file", path}, {"error", decoded.error()}});
+        return std::nullopt;
+    }
+    return std::move(decoded).take_value();
+}
+
+}  // namespace
+
+SnapshotFiles::SnapshotFiles(std::string state_dir) : directory_(std::move(state_dir)) {
+    directory_ += "/snapshot";
+}
+
+base::Result<SavedState> SnapshotFiles::load() const {
+    TRY(base::ensure_dir(directory_));
+    SavedState state;
+    if (auto directory = load_file(directory_ + "/directory", decode_directory)) {
+        state.directory = std::make_shared<const Directory>(std::move(*directory));
+    }
+    if (auto accounts = load_file(directory_ + "/accounts", decode_accounts)) {
+        state.accounts = std::make_shared<const AccountView>(std::move(*accounts));
+    }
+    if (auto trims = load_file(directory_ + "/trims", decode_trims)) {
+        state.trims = std::move(*trims);
+    }
+    return state;
+}
+
+base::Status SnapshotFiles::save_directory(const Directory& directory,
+                                           const Serials& serials) const {
+    Directory saved = directory;
+    for (DirectoryDomain& domain : saved.domains) {
+        const auto serial = serials.find(domain.name);
+        if (serial != serials.end()) {
+            domain.serial = serial->second;
+        }
+    }
+    return base::write_file_atomic(directory_ + "/directory", encode_directory(saved), kMode);
+}
+
+base::Status SnapshotFiles::save_accounts(const AccountView& view) const {
+    return base::write_file_atomic(directory_ + "/accounts", encode_accounts(view), kMode);
+}
+
+base::Status SnapshotFiles::save_trims(const SavedTrims& trims) const {
+    return base::write_file_atomic(directory_ + "/trims", encode_trims(trims), kMode);
+}
+
+}  // namespace dns

@@ -1,0 +1,44 @@
+#pragma once
+
+// SnapshotFiles: the files from which a name server starts when PostgreSQL is away, in
+// STATE_DIR/snapshot. See directory/directory_file.h for what is in them.
+//
+// Everything blocks: load() at start, the others on a worker. Thread rule: one thread at a time.
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "dns/account_view.h"
+#include "dns/directory/directory.h"
+#include "dns/directory/directory_file.h"
+#include "dns/snapshot_builder.h"
+
+namespace dns {
+
+/// What an earlier life left; null or empty where it left nothing of use.
+struct SavedState {
+    std::shared_ptr<const Directory> directory;
+    std::shared_ptr<const AccountView> accounts;
+    SavedTrims trims;
+};
+
+/// See the top of this file.
+class SnapshotFiles {
+  public:
+    explicit SnapshotFiles(std::string state_dir);
+
+    /// Makes the directory. A file that is missing is no error, one that does not check out is
+    /// logged and left aside.
+    base::Result<SavedState> load() const;
+
+    /// With the serials that are published, so that a restart does not go back behind them.
+    base::Status save_directory(const Directory& directory, const Serials& serials) const;
+    base::Status save_accounts(const AccountView& view) const;
+    base::Status save_trims(const SavedTrims& trims) const;
+
+  private:
+    std::string directory_;
+};
+
+}  // namespace dns

@@ -1,0 +1,151 @@
+#include "dns/control/snapshot_publisher.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+
+namespace dns {
+namespace {
+
+constexpr double kOwedMinS = 0.05;
+
+double now_s() {
+    return std::chrono::duration<double>(base::monotonic_now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+// Used by one build at a time; the loop thread does not look into it.
+struct SnapshotPublisher::Work {
+    explicit Work(SnapshotHolder& the_holder) : holder(the_holder), builder(base::random_u64()) {}
+
+    Published publish(const PublishRequest& request);
+    [[nodiscard]] std::vector<ZoneToPublish> zones_of(const BuildInput& input,
+                                                      const std::vector<std::string>& changed);
+
+    SnapshotHolder& holder;
+    SnapshotBuilder builder;
+    SerialKeeper keeper;
+    std::optional<double> owed_s;
+};
+
+std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_of(
+    const BuildInput& input, const std::vector<std::string>& changed) {
+    const std::set<std::string_view> with_changes(changed.begin(), changed.end());
+    // Zones that are alike share a table, and so its canonical answer.
+    std::map<const steering::SteeringTable*, std::shared_ptr<const CanonicalAnswer>> canonical;
+    std::vector<ZoneToPublish> zones;
+    for (const DirectoryDomain& domain : builder.last_good()->domains) {
+        ZoneToPublish zone;
+        zone.name = domain.name;
+        zone.directory_serial = domain.serial;
+        zone.records_changed = with_changes.contains(domain.name);
+        if (!domain.mail.empty() && input.mail.commit != nullptr) {
+            const auto& table = input.mail.commit->table_for(domain.name);
+            auto& answer = canonical[table.get()];
+            if (answer == nullptr) {
+                answer = std::make_shared<const CanonicalAnswer>(canonical_of(*table));
+            }
+            zone.canonical = answer;
+        }
+        zones.push_back(std::move(zone));
+    }
+    return zones;
+}
+
+// Builds twice: what changed, and so which serials move, is known after the first time; the second
+// finds everything else made.
+Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
+    Published published;
+    BuildInput input = request.input;
+    auto first = builder.build(input);
+    if (!first) {
+        published.outcome = std::move(first).take_error();
+        return published;
+    }
+    published.moved =
+        keeper.update(zones_of(input, first.value().changed), request.urgency, now_s());
+    owed_s = keeper.due_s();
+    input.serials = keeper.serials();
+    auto second = builder.build(input);
+    if (!second) {
+        published.outcome = std::move(second).take_error();
+        return published;
+    }
+    BuildReport report = std::move(second).take_value();
+    holder.publish(std::move(report.snapshot));
+    published.serials = keeper.serials();
+    published.refused = std::move(report.refused);
+    published.last_good = builder.last_good();
+    published.domains = report.domains;
+    published.memory = report.memory;
+    return published;
+}
+
+SnapshotPublisher::SnapshotPublisher(base::Loop& loop,
+                                     SnapshotHolder& holder,
+                                     OnPublished on_published)
+    : loop_(loop),
+      on_published_(std::move(on_published)),
+      work_(std::make_shared<Work>(holder)),
+      worker_("dns-build", 1, 1) {
+}
+
+SnapshotPublisher::~SnapshotPublisher() = default;
+
+void SnapshotPublisher::request(PublishRequest request) {
+    if (pending_ && pending_->urgency == steering::Urgency::AtOnce) {
+        request.urgency = steering::Urgency::AtOnce;
+    }
+    pending_ = std::move(request);
+    if (!building_) {
+        start();
+    }
+}
+
+void SnapshotPublisher::start() {
+    building_ = true;
+    last_ = std::move(*pending_);
+    pending_.reset();
+    owed_.cancel();
+    const base::Status submitted =
+        worker_.submit([this, work = work_, poster = loop_.poster(), request = *last_] {
+            Published published = work->publish(request);
+            // Past the loop's end nobody waits for it.
+            (void)poster.post([this, published = std::move(published)] { finish(published); });
+        });
+    if (!submitted) {
+        building_ = false;
+        base::log::error("dns", "build not started", {{"error", submitted.error()}});
+    }
+}
+
+void SnapshotPublisher::finish(const Published& published) {
+    building_ = false;
+    on_published_(published);
+    if (building_) {
+        return;  // the callback asked for the next one
+    }
+    if (pending_) {
+        start();
+        return;
+    }
+    if (work_->owed_s) {
+        const double left_s = std::max(kOwedMinS, *work_->owed_s - now_s());
+        const auto span =
+            std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(left_s));
+        owed_ = base::Timer::after(loop_, span, [this] {
+            PublishRequest again = *last_;
+            again.urgency = steering::Urgency::Routine;
+            request(std::move(again));
+        });
+    }
+}
+
+}  // namespace dns

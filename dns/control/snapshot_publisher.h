@@ -1,0 +1,70 @@
+#pragma once
+
+// SnapshotPublisher: builds snapshots on a worker thread and puts them in force, one after another.
+// A request that comes while one is built waits; a later one takes its place, so that a burst of
+// changes costs two builds. Serials move in the same step (serial_keeper.h), so that no snapshot
+// shows new content under an old serial or the reverse.
+//
+// Owner: NameServer; destroy it before the holder and the loop. Thread rule: loop thread only; the
+// callback comes there, too.
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/loop.h"
+#include "base/result.h"
+#include "base/worker_pool.h"
+#include "dns/control/serial_keeper.h"
+#include "dns/snapshot_builder.h"
+#include "dns/snapshot_holder.h"
+
+namespace dns {
+
+/// What is to be published.
+struct PublishRequest {
+    BuildInput input;  ///< its serials are the publisher's to fill in
+    steering::Urgency urgency = steering::Urgency::AtOnce;
+};
+
+/// What became of a request. The snapshot itself is in force.
+struct Published {
+    base::Status outcome = base::Done{};  ///< else the old snapshot stays in force
+    std::vector<RefusedDomain> refused;
+    Serials moved;    ///< serials that this one moved
+    Serials serials;  ///< of all zones
+    std::shared_ptr<const Directory> last_good;
+    std::size_t domains = 0;
+    std::size_t memory = 0;  ///< octets
+};
+
+/// See the top of this file.
+class SnapshotPublisher {
+  public:
+    using OnPublished = std::function<void(const Published&)>;
+
+    SnapshotPublisher(base::Loop& loop, SnapshotHolder& holder, OnPublished on_published);
+    /// Waits for the build that is under way.
+    ~SnapshotPublisher();
+    SnapshotPublisher(const SnapshotPublisher&) = delete;
+    SnapshotPublisher& operator=(const SnapshotPublisher&) = delete;
+
+    void request(PublishRequest request);
+
+  private:
+    struct Work;
+
+    void start();
+    void finish(const Published& published);
+
+    base::Loop& loop_;
+    OnPublished on_published_;
+    std::shared_ptr<Work> work_;  // shared with the build that is under way
+    std::optional<PublishRequest> pending_;
+    std::optional<PublishRequest> last_;  // for serials that are owed
+    bool building_ = false;
+    base::Timer owed_;
+    base::WorkerPool worker_;  // goes first
+};
+
+}  // namespace dns

@@ -1,0 +1,180 @@
+#include "dns/control/steering_journal.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/metrics.h"
+
+namespace dns {
+namespace {
+
+constexpr base::Duration kWriteDeadline = std::chrono::seconds(30);
+constexpr base::Duration kRetryAfter = std::chrono::seconds(1);
+constexpr base::Duration kIdle = std::chrono::hours(1);
+constexpr std::size_t kCauseMax = 1000;
+
+constexpr base::Statement kCommit{
+    "dns_steering_commit",
+    "INSERT INTO directory.steering_commit (at, name_server, pool, cause, diff) "
+    "SELECT to_timestamp($1::double precision), $2, $3, $4, "
+    "coalesce((SELECT jsonb_agg(jsonb_build_object('zone', d.zone, 'server', d.server, "
+    "'change', d.change)) FROM unnest($5::text[], $6::text[], $7::text[]) "
+    "AS d(zone, server, change)), '[]'::jsonb)"};
+
+// What another name server wrote already is no change.
+constexpr base::Statement kPriorities{
+    "dns_priorities",
+    "UPDATE directory.mail_exchange e SET priority_index = v.priority::integer, "
+    "first_share = v.share::real, cause = v.cause "
+    "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::double precision[], $5::text[]) "
+    "AS v(domain_id, server_id, priority, share, cause) "
+    "WHERE e.domain_id = v.domain_id AND e.mail_server_id = v.server_id "
+    "AND (e.priority_index <> v.priority OR abs(e.first_share - v.share) >= 0.005)"};
+
+constexpr base::Statement kSerials{"dns_serials",
+                                   "UPDATE directory.domain d SET serial = v.serial "
+                                   "FROM unnest($1::text[], $2::bigint[]) AS v(name, serial) "
+                                   "WHERE d.name = v.name AND d.serial <> v.serial"};
+
+base::Status write_commit(base::Tx& tx,
+                          const std::string& name_server,
+                          const steering::SteeringCommit& commit) {
+    std::vector<std::string> zones;
+    std::vector<std::string> servers;
+    std::vector<std::string> changes;
+    for (const steering::ServerDiff& diff : commit.diff) {
+        zones.push_back(diff.zone);
+        servers.push_back(diff.name);
+        changes.push_back(diff.text);
+    }
+    TRY(tx.query(kCommit,
+                 {static_cast<double>(commit.when.unix_us) / 1e6,
+                  name_server,
+                  commit.pool,
+                  commit.cause.substr(0, kCauseMax),
+                  zones,
+                  servers,
+                  changes}));
+    return base::Done{};
+}
+
+base::Status write_priorities(base::Tx& tx, const JournalEntries& entries) {
+    std::vector<std::int64_t> domains;
+    std::vector<std::int64_t> servers;
+    std::vector<std::int64_t> priorities;
+    std::vector<double> shares;
+    std::vector<std::string> causes;
+    for (const auto& [key, entry] : entries.priorities) {
+        domains.push_back(entry.row.domain_id);
+        servers.push_back(static_cast<std::int64_t>(entry.row.server.value));
+        priorities.push_back(entry.row.priority_index);
+        shares.push_back(entry.row.first_share);
+        causes.push_back(entry.cause.substr(0, kCauseMax));
+    }
+    TRY(tx.query(kPriorities, {domains, servers, priorities, shares, causes}));
+    return base::Done{};
+}
+
+base::Status write_serials(base::Tx& tx, const Serials& serials) {
+    std::vector<std::string> names;
+    std::vector<std::int64_t> numbers;
+    for (const auto& [name, serial] : serials) {
+        names.push_back(name);
+        numbers.push_back(serial);
+    }
+    TRY(tx.query(kSerials, {names, numbers}));
+    return base::Done{};
+}
+
+}  // namespace
+
+base::Status write_journal(base::Connection& connection,
+                           const std::string& name_server,
+                           const JournalEntries& entries) {
+    base::Tx tx = TRY(connection.begin());
+    for (const auto& commit : entries.commits) {
+        TRY(write_commit(tx, name_server, *commit));
+    }
+    if (!entries.priorities.empty()) {
+        TRY(write_priorities(tx, entries));
+    }
+    if (!entries.serials.empty()) {
+        TRY(write_serials(tx, entries.serials));
+    }
+    return tx.commit();
+}
+
+SteeringJournal::SteeringJournal(base::DbPool& pool, std::string name_server)
+    : pool_(pool), name_server_(std::move(name_server)) {
+}
+
+base::Status SteeringJournal::start(base::Loop& loop) {
+    TRY(base::spawn(loop, "steering journal", [this] { run(); }));
+    return base::Done{};
+}
+
+void SteeringJournal::add_commit(std::shared_ptr<const steering::SteeringCommit> commit) {
+    waiting_.commits.push_back(std::move(commit));
+    limit();
+    news_.notify();
+}
+
+void SteeringJournal::add_priorities(const std::vector<ExchangePriority>& rows,
+                                     const std::string& cause) {
+    for (const ExchangePriority& row : rows) {
+        waiting_.priorities[{row.domain_id, row.server}] = {row, cause};
+    }
+    news_.notify();
+}
+
+void SteeringJournal::add_serials(const Serials& serials) {
+    for (const auto& [name, serial] : serials) {
+        waiting_.serials[name] = serial;
+    }
+    news_.notify();
+}
+
+void SteeringJournal::run() {
+    while (!base::fiber_cancelled()) {
+        if (waiting_.empty()) {
+            (void)news_.wait(base::Deadline::after(kIdle));  // its end is seen above
+            continue;
+        }
+        auto entries = std::make_shared<JournalEntries>(std::exchange(waiting_, {}));
+        const base::Status written = pool_.run(
+            [entries, name = name_server_](base::Connection& connection) {
+                return write_journal(connection, name, *entries);
+            },
+            base::Deadline::after(kWriteDeadline));
+        if (written) {
+            continue;
+        }
+        if (written.error().code != base::Errc::Cancelled) {
+            base::log::warning("dns", "journal-waits", {{"error", written.error()}});
+        }
+        put_back(std::move(*entries));
+        (void)base::sleep_until(base::Deadline::after(kRetryAfter));
+    }
+}
+
+/// What came in the meantime is newer and stays.
+void SteeringJournal::put_back(JournalEntries entries) {
+    waiting_.commits.insert(
+        waiting_.commits.begin(), entries.commits.begin(), entries.commits.end());
+    waiting_.priorities.merge(entries.priorities);
+    waiting_.serials.merge(entries.serials);
+    limit();
+}
+
+void SteeringJournal::limit() {
+    static base::Counter& dropped =
+        base::counter("roundtable_dns_commits_dropped_total",
+                      "Steering commits that were never written: the database was away for long",
+                      {{"folder", "dns"}});
+    while (waiting_.commits.size() > kCommitsKept) {
+        waiting_.commits.pop_front();
+        dropped.add();
+    }
+}
+
+}  // namespace dns

@@ -1,0 +1,76 @@
+#pragma once
+
+// SteeringJournal: writes to the database what the steering did: each commit with its cause and
+// diff, the priority of each MX, the serials. Answers never wait for it; while the database is away
+// the newest priorities and serials and the last kCommitsKept commits wait here.
+//
+// Owner: NameServer; destroyed before the loop and the pool. Thread rule: loop thread only.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/db.h"
+#include "base/fiber.h"
+#include "base/loop.h"
+#include "base/result.h"
+#include "dns/control/priority_report.h"
+#include "dns/snapshot_builder.h"
+#include "dns/steering/commit.h"
+
+namespace dns {
+
+/// Commits that wait for the database; older ones are dropped and counted.
+inline constexpr std::size_t kCommitsKept = 1000;
+
+/// What one transaction writes.
+struct JournalEntries {
+    struct Priority {
+        ExchangePriority row;
+        std::string cause;
+    };
+
+    std::deque<std::shared_ptr<const steering::SteeringCommit>> commits;
+    std::map<std::pair<std::int64_t, steering::ServerId>, Priority> priorities;
+    Serials serials;
+
+    [[nodiscard]] bool empty() const noexcept {
+        return commits.empty() && priorities.empty() && serials.empty();
+    }
+};
+
+/// Writes them in one transaction. Blocks. Errors: those of base::Connection; nothing is written
+/// then. Writing the same twice changes nothing but a repeated commit row.
+[[nodiscard]] base::Status write_journal(base::Connection& connection,
+                                         const std::string& name_server,
+                                         const JournalEntries& entries);
+
+/// See the top of this file.
+class SteeringJournal {
+  public:
+    /// `pool` outlives it.
+    SteeringJournal(base::DbPool& pool, std::string name_server);
+
+    /// Starts its fiber, which ends with the loop. Busy, Cancelled: as of base::spawn.
+    base::Status start(base::Loop& loop);
+
+    void add_commit(std::shared_ptr<const steering::SteeringCommit> commit);
+    void add_priorities(const std::vector<ExchangePriority>& rows, const std::string& cause);
+    void add_serials(const Serials& serials);
+
+  private:
+    void run();
+    void put_back(JournalEntries entries);
+    void limit();
+
+    base::DbPool& pool_;
+    std::string name_server_;
+    JournalEntries waiting_;
+    base::FiberEvent news_;
+};
+
+}  // namespace dns
