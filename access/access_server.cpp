@@ -30,7 +30,7 @@
 namespace accessd {
 namespace {
 
-constexpr base::Duration kHealthEvery = std::chrono::milliseconds(500);
+constexpr base::Duration kHealthEvery = std::chrono::milliseconds(200);
 constexpr base::Duration kAgentShutdown = std::chrono::seconds(5);
 constexpr int kBacklog = 512;
 constexpr std::size_t kPasswordQueueMax = 128;
@@ -121,7 +121,9 @@ struct AccessServer::State {
     std::unique_ptr<base::AdminServer> admin;
     base::Timer health_timer;
     std::atomic<bool> stopping{false};
-    std::atomic<bool> fit{false};  ///< for the admin port's thread
+    std::atomic<bool> fit{false};    ///< for the admin port's thread
+    std::function<void()> on_ready;  ///< empty once called
+    base::Deadline ready_by = base::Deadline::after(kReadyWait);
 };
 
 base::Status AccessServer::State::open() {
@@ -217,6 +219,9 @@ void AccessServer::State::look_at_health() {
     }
     // Without the catalog nobody can sign in: better another server, if there is one.
     const bool now_fit = database->is_available();
+    if (on_ready && base::Loop::current() != nullptr && (now_fit || ready_by.passed())) {
+        std::exchange(on_ready, nullptr)();
+    }
     if (fit.exchange(now_fit) != now_fit) {
         base::log::info("access", "fitness", {{"fit", now_fit}});
     }
@@ -251,8 +256,10 @@ AccessServer::AccessServer(std::unique_ptr<State> state) : state_(std::move(stat
 AccessServer::~AccessServer() = default;
 
 base::Result<std::unique_ptr<AccessServer>> AccessServer::create(base::Loop& loop,
-                                                                 AccessConfig config) {
+                                                                 AccessConfig config,
+                                                                 std::function<void()> on_ready) {
     auto state = std::make_unique<State>(loop, std::move(config));
+    state->on_ready = std::move(on_ready);
     TRY(state->open());
     return std::unique_ptr<AccessServer>(new AccessServer(std::move(state)));
 }

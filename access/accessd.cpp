@@ -18,8 +18,8 @@ base::Status serve(base::DaemonContext& context) {
     TRY(context.config().finish());
     const std::string name = config.settings.name;
     const std::unique_ptr<base::Loop> loop = TRY(base::Loop::create("accessd"));
-    const std::unique_ptr<accessd::AccessServer> server =
-        TRY(accessd::AccessServer::create(*loop, std::move(config)));
+    const std::unique_ptr<accessd::AccessServer> server = TRY(
+        accessd::AccessServer::create(*loop, std::move(config), [&context] { context.ready(); }));
     context.set_on_stop([&server] { server->request_stop(); });
     for (const base::Endpoint& endpoint : server->imap_endpoints()) {
         base::log::info("access", "listening", {{"name", name}, {"imap", endpoint.to_text()}});
@@ -27,7 +27,6 @@ base::Status serve(base::DaemonContext& context) {
     for (const base::Endpoint& endpoint : server->pop3_endpoints()) {
         base::log::info("access", "listening", {{"name", name}, {"pop3", endpoint.to_text()}});
     }
-    context.ready();
     loop->run();
     // Waits for a stop that is being asked for, and keeps the next one from a server that is gone.
     context.set_on_stop([] {});

@@ -105,6 +105,8 @@ struct MailAgent::State {
     RecipientVerifier recipients;
     SenderPolicy senders;
     std::atomic<bool> store_fit{false};
+    std::function<void()> on_ready;  // empty once called
+    base::Deadline ready_by = base::Deadline::after(kReadyWait);
     std::atomic<bool> disk_low{false};
     std::atomic<bool> stopping{false};
     std::atomic<double> store_queue{0};
@@ -228,6 +230,12 @@ void MailAgent::State::look_at_health() {
                             {"stores", health.mirror.stores_healthy},
                             {"min_copies", std::uint64_t{health.mirror.min_copies}}});
     }
+    if (on_ready && (health.mirror.fit || ready_by.passed())) {
+        if (!health.mirror.fit) {
+            base::log::warning("mta", "store-not-fit", {{"reason", health.mirror.reason}});
+        }
+        std::exchange(on_ready, nullptr)();
+    }
     if (stopping.load()) {
         load.set_fit(false, "stopping");
     } else if (disk_low.load()) {
@@ -308,8 +316,10 @@ MailAgent::MailAgent(std::unique_ptr<State> state) : state_(std::move(state)) {
 MailAgent::~MailAgent() = default;
 
 base::Result<std::unique_ptr<MailAgent>> MailAgent::create(base::Loop& loop,
-                                                           MailAgentConfig config) {
+                                                           MailAgentConfig config,
+                                                           std::function<void()> on_ready) {
     auto state = std::make_unique<State>(loop, std::move(config));
+    state->on_ready = std::move(on_ready);
     TRY(state->open());
     return std::unique_ptr<MailAgent>(new MailAgent(std::move(state)));
 }

@@ -12,9 +12,11 @@
 // after its run()); request_stop() from any thread.
 // Errors of create(): as TrackingAgent::create and Listener::create; Errc::Invalid.
 
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/endpoint.h"
 #include "base/loop.h"
 #include "base/result.h"
@@ -22,11 +24,17 @@
 
 namespace mta {
 
+/// A daemon that cannot do its work yet counts as started after this long all the same: it answers,
+/// and says what is missing.
+inline constexpr base::Duration kReadyWait = std::chrono::seconds(10);
+
+/// See the top of this file.
 class MailAgent {
   public:
-    /// Listens when it returns; serves when `loop` runs. Blocks: reads the directory.
-    [[nodiscard]] static base::Result<std::unique_ptr<MailAgent>> create(base::Loop& loop,
-                                                                         MailAgentConfig config);
+    /// Listens when it returns; serves when `loop` runs. Blocks: reads the directory. `on_ready` is
+    /// called once, on the loop, when mail can be stored, or after kReadyWait without.
+    [[nodiscard]] static base::Result<std::unique_ptr<MailAgent>> create(
+        base::Loop& loop, MailAgentConfig config, std::function<void()> on_ready);
     ~MailAgent();
     MailAgent(const MailAgent&) = delete;
     MailAgent& operator=(const MailAgent&) = delete;

@@ -19,12 +19,11 @@ base::Status serve(base::DaemonContext& context) {
     const std::string name = config.name;
     const std::unique_ptr<base::Loop> loop = TRY(base::Loop::create("mtad"));
     const std::unique_ptr<mta::MailAgent> agent =
-        TRY(mta::MailAgent::create(*loop, std::move(config)));
+        TRY(mta::MailAgent::create(*loop, std::move(config), [&context] { context.ready(); }));
     context.set_on_stop([&agent] { agent->request_stop(); });
     for (const base::Endpoint& endpoint : agent->smtp_endpoints()) {
         base::log::info("mta", "listening", {{"name", name}, {"smtp", endpoint.to_text()}});
     }
-    context.ready();
     loop->run();
     // Waits for a stop that is being asked for, and keeps the next one from an agent that is gone.
     context.set_on_stop([] {});
