@@ -10,8 +10,8 @@ base::Status seed_storage_server(base::Tx& tx, const StorageServerLayout& server
     // On one machine each store is a failure domain of its own: this is for trying out.
     (void)TRY(
         tx.query("INSERT INTO directory.storage_server (name, failure_domain) "
-                 "VALUES ($1, $1) ON CONFLICT (name) DO NOTHING",
-                 {server.name}));
+                 "VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+                 {server.name, server.name}));
     const base::Rows rows = TRY(tx.query(
         "SELECT id, store_id FROM directory.storage_server WHERE name = $1", {server.name}));
     std::int64_t preference = 10;

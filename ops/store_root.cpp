@@ -9,6 +9,7 @@ namespace ops {
 
 namespace {
 
+constexpr unsigned kParentMode = 0755;
 constexpr unsigned kRootMode = 0750;
 constexpr unsigned kIdentityMode = 0640;
 constexpr std::size_t kIdentityMax = 128;
@@ -18,6 +19,8 @@ base::Status mark_store_root(const std::string& directory, const base::Uuid& sto
         return base::Error{base::Errc::Invalid,
                            "a storage path is absolute; '" + directory + "' is not"};
     }
+    // The daemons' user must be able to come through what lies above the root.
+    (void)TRY(base::ensure_dir(std::filesystem::path(directory).parent_path(), kParentMode));
     (void)TRY(base::ensure_dir(directory, kRootMode));
     const std::string file = directory + "/" + std::string(storage::kIdentityFile);
     auto identity = base::read_file(file, kIdentityMax);
