@@ -30,7 +30,8 @@ void bind_option(Bound& bound, const OptionSpec& spec) {
     auto* option = bound.app->add_option(spec.name, bound.values[spec.name], spec.help);
     switch (spec.kind) {
         case OptionKind::Positional:
-            option->required()->expected(1);
+            // A list takes all further words unless told not to.
+            option->required()->expected(1)->allow_extra_args(false);
             break;
         case OptionKind::OptionalPositional:
             option->expected(0, 1);

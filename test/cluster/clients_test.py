@@ -3,6 +3,7 @@
 mutt; and the report views as psql shows them."""
 
 import imaplib
+import os
 import pathlib
 import poplib
 import smtplib
@@ -16,8 +17,9 @@ cluster = None
 
 
 def tool(*arguments, check=True, stdin=None):
+    # A terminal of a known kind, for the programs that draw.
     result = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=60,
-                            input=stdin)
+                            input=stdin, env={**os.environ, "TERM": "xterm"})
     if check and result.returncode != 0:
         raise AssertionError(f"{arguments}: exit {result.returncode}\n{result.stdout}\n"
                              f"{result.stderr}")
@@ -180,12 +182,16 @@ set ssl_starttls=no
 set ssl_force_tls=no
 set quit=yes
 set confirmappend=no
+set confirmcreate=no
+set delete=no
+set mbox_type=mbox
+set sleep_time=0
 set header_cache=""
 set copy=no
 push "<tag-pattern>~A<enter><tag-prefix><copy-message>{cluster.directory}/mutt-copy<enter><exit>"
 """)
     tool("script", "-qec",
-         f"timeout 30 mutt -n -F {config} -f imap://{server['address']}:{server['imap_port']}/INBOX",
+         f"timeout --foreground 30 mutt -n -F {config} -f imap://{server['address']}:{server['imap_port']}/INBOX",
          "/dev/null", check=False, stdin="")
     copy = cluster.directory / "mutt-copy"
     assert copy.exists() and "Subject: sync 4" in copy.read_text(), "mutt copied nothing"
