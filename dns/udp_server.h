@@ -1,9 +1,8 @@
 #pragma once
 
-// UdpServer: the public UDP service. Each thread has a socket of its own for every endpoint
-// (SO_REUSEPORT: the kernel spreads the sources), and a plain loop: take up to 32 datagrams, answer
-// them from one snapshot, send the answers, announce a quiescent state; wait only when nothing
-// came. No event library, no allocation, no lock.
+// UdpServer: the public UDP service. Each thread has one socket of its own (SO_REUSEPORT: the
+// kernel spreads the sources), and a plain loop: wait for a datagram and take up to 31 more, answer
+// them from one snapshot, send the answers. No event library, no allocation, no lock.
 //
 // A full send buffer drops answers and counts them: the client asks again. Answers to a wildcard
 // socket leave from the address that was asked (IP_PKTINFO). Responses are never fragmented: they
@@ -35,7 +34,7 @@ class UdpServer {
   public:
     struct Options {
         std::vector<base::Endpoint> endpoints;  ///< port 0: one that is free, the same for all
-        unsigned threads = 1;
+        unsigned threads = 1;                   ///< for each endpoint
     };
 
     /// Binds all sockets, then starts the threads.
@@ -50,7 +49,7 @@ class UdpServer {
     /// Where it listens, with the real ports, in the order given.
     [[nodiscard]] const std::vector<base::Endpoint>& bound() const noexcept;
 
-    /// One per thread.
+    /// One per thread: `threads` of each endpoint.
     [[nodiscard]] std::vector<const AnswerCounters*> answer_counters() const;
     [[nodiscard]] std::vector<const UdpCounters*> counters() const;
 

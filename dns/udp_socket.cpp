@@ -3,6 +3,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
+#include <sys/time.h>
+
 namespace dns {
 namespace {
 
@@ -40,14 +43,25 @@ bool set_options(int fd, const base::Endpoint& endpoint, base::PortUse port_use)
               : set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 }
 
+bool set_wait(int fd, UdpWait wait) {
+    if (wait == UdpWait::Never) {
+        return fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+    }
+    const timeval longest{std::chrono::duration_cast<std::chrono::seconds>(kUdpWaitMax).count(), 0};
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof longest) == 0;
+}
+
 }  // namespace
 
-base::Result<UdpSocket> bind_udp(const base::Endpoint& endpoint, base::PortUse port_use) {
+base::Result<UdpSocket> bind_udp(const base::Endpoint& endpoint,
+                                 base::PortUse port_use,
+                                 UdpWait wait) {
     sockaddr_storage address{};
     const unsigned length = endpoint.to_sockaddr(address);
     UdpSocket made;
-    made.fd = base::Fd(socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!made.fd || !set_options(made.fd.get(), endpoint, port_use)) {
+    made.fd = base::Fd(socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!made.fd || !set_options(made.fd.get(), endpoint, port_use) ||
+        !set_wait(made.fd.get(), wait)) {
         return bind_error(endpoint, "udp socket");
     }
     auto* generic = reinterpret_cast<sockaddr*>(&address);
@@ -80,22 +94,29 @@ DatagramBatch::DatagramBatch() {
     for (std::size_t i = 0; i < kDatagrams; ++i) {
         in_vectors_[i] = {in_[i].data(), in_[i].size()};
         out_vectors_[i] = {out_[i].data(), 0};
+        prepare_receive(i);
     }
 }
 
-std::size_t DatagramBatch::receive(int fd) noexcept {
-    for (std::size_t i = 0; i < kDatagrams; ++i) {
-        in_headers_[i] = {};
-        msghdr& header = in_headers_[i].msg_hdr;
-        header.msg_name = &sources_[i];
-        header.msg_namelen = sizeof sources_[i];
-        header.msg_iov = &in_vectors_[i];
-        header.msg_iovlen = 1;
-        header.msg_control = control_[i].data();
-        header.msg_controllen = kControlSize;
+void DatagramBatch::prepare_receive(std::size_t index) noexcept {
+    in_headers_[index] = {};
+    msghdr& header = in_headers_[index].msg_hdr;
+    header.msg_name = &sources_[index];
+    header.msg_namelen = sizeof sources_[index];
+    header.msg_iov = &in_vectors_[index];
+    header.msg_iovlen = 1;
+    header.msg_control = control_[index].data();
+    header.msg_controllen = kControlSize;
+}
+
+std::size_t DatagramBatch::receive(int fd, UdpWait wait) noexcept {
+    for (std::size_t i = 0; i < used_; ++i) {
+        prepare_receive(i);
     }
-    const int received = recvmmsg(fd, in_headers_.data(), kDatagrams, MSG_DONTWAIT, nullptr);
-    return received > 0 ? static_cast<std::size_t>(received) : 0;
+    const int flags = wait == UdpWait::Never ? MSG_DONTWAIT : MSG_WAITFORONE;
+    const int received = recvmmsg(fd, in_headers_.data(), kDatagrams, flags, nullptr);
+    used_ = received > 0 ? static_cast<std::size_t>(received) : 0;
+    return used_;
 }
 
 void DatagramBatch::prepare_reply(std::size_t reply, std::size_t query, std::size_t size) noexcept {

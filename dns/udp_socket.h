@@ -26,9 +26,15 @@ struct UdpSocket {
     base::Endpoint bound;
 };
 
-/// A bound nonblocking socket. On a wildcard address it also tells where each datagram went.
+/// Whether receiving waits for a datagram: on a loop never, on a thread of its own for one (at most
+/// kUdpWaitMax, so that the thread can look whether it is wanted any more).
+enum class UdpWait : std::uint8_t { Never, ForOne };
+inline constexpr base::Duration kUdpWaitMax = std::chrono::seconds(1);
+
+/// A bound socket. On a wildcard address it also tells where each datagram went.
 [[nodiscard]] base::Result<UdpSocket> bind_udp(const base::Endpoint& endpoint,
-                                               base::PortUse port_use);
+                                               base::PortUse port_use,
+                                               UdpWait wait = UdpWait::Never);
 
 /// The client of a datagram.
 [[nodiscard]] Client udp_client(const sockaddr_storage& source) noexcept;
@@ -48,12 +54,14 @@ class DatagramBatch {
         std::size_t dropped_source = 0;
     };
 
-    /// Receives what is there, answers each by `respond(packet, source, out)` (a size, 0 for
-    /// silence), sends. Does not wait.
+    /// Takes what is there; how many datagrams that were.
+    std::size_t receive(int fd, UdpWait wait) noexcept;
+
+    /// Answers each of the `received` last datagrams by `respond(packet, source, out)` (a size, 0
+    /// for silence), and sends. Does not wait.
     template <typename Respond>
-    Counts exchange(int fd, Respond&& respond) noexcept {
+    Counts reply(int fd, std::size_t received, Respond&& respond) noexcept {
         Counts counts;
-        const std::size_t received = receive(fd);
         counts.received = received;
         std::size_t replies = 0;
         for (std::size_t i = 0; i < received; ++i) {
@@ -72,11 +80,17 @@ class DatagramBatch {
         return counts;
     }
 
+    /// Both, without waiting.
+    template <typename Respond>
+    Counts exchange(int fd, Respond&& respond) noexcept {
+        return reply(fd, receive(fd, UdpWait::Never), std::forward<Respond>(respond));
+    }
+
   private:
     // Room for IP_PKTINFO or IPV6_PKTINFO.
     static constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
 
-    std::size_t receive(int fd) noexcept;
+    void prepare_receive(std::size_t index) noexcept;
     std::size_t send(int fd, std::size_t count) noexcept;
     void prepare_reply(std::size_t reply, std::size_t query, std::size_t size) noexcept;
     [[nodiscard]] bool has_no_port(std::size_t index) const noexcept;
@@ -85,6 +99,7 @@ class DatagramBatch {
         return std::span<const std::byte>(in_[index]).first(in_headers_[index].msg_len);
     }
 
+    std::size_t used_ = 0;  // headers that the last receive() wrote
     std::array<std::array<std::byte, kUdpQueryMax>, kDatagrams> in_;
     std::array<std::array<std::byte, kUdpResponseMax>, kDatagrams> out_;
     std::array<sockaddr_storage, kDatagrams> sources_;
