@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/log.h"
+#include "ops/explain.h"
 
 namespace ops {
 
@@ -154,8 +155,13 @@ std::string fish_completion(const std::map<std::string, std::string>& words) {
 }
 
 int fail(const base::Error& error) {
-    std::fprintf(stderr, "roundtable: %s\n", error.detail.c_str());
+    std::fprintf(stderr, "roundtable: %s\n", explain(error).c_str());
     return exit_code(error);
+}
+
+int fail_usage(const std::string& what) {
+    std::fprintf(stderr, "roundtable: %s\nRun with --help for more information.\n", what.c_str());
+    return 2;
 }
 
 }  // namespace
@@ -189,6 +195,11 @@ int run_command_line(int argc, char** argv) {
     try {
         root.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+        // CLI11 only says that a subcommand is missing when a word is none.
+        const std::vector<std::string> unknown = root.remaining(true);
+        if (error.get_name() == "RequiredError" && !unknown.empty()) {
+            return fail_usage("there is no command '" + unknown.front() + "' here");
+        }
         const int code = root.exit(error);
         return code == 0 ? 0 : 2;
     }

@@ -27,6 +27,9 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 /// A domain or host name as the directory keeps it: lower case, no final dot.
 [[nodiscard]] std::string normal_name(std::string text);
 
+/// The same, checked. Errc::Invalid if it is none.
+[[nodiscard]] base::Result<std::string> checked_name(const std::string& text);
+
 /// --expires ("2h") as seconds from now for SQL, null when not given. Errc::Invalid.
 [[nodiscard]] base::Result<std::optional<std::int64_t>> expiry_seconds(const Arguments& arguments);
 

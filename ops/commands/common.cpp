@@ -11,6 +11,12 @@
 
 namespace ops {
 
+namespace {
+
+constexpr std::size_t kNameMax = 253;  // RFC 1035 2.3.4, in text
+
+}  // namespace
+
 const std::vector<Command>& all_commands() {
     static const std::vector<Command> commands = [] {
         std::vector<Command> all;
@@ -50,6 +56,20 @@ std::string normal_name(std::string text) {
         text.pop_back();
     }
     return text;
+}
+
+base::Result<std::string> checked_name(const std::string& text) {
+    std::string name = normal_name(text);
+    const bool allowed = std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    });
+    if (name.empty() || name.size() > kNameMax || !allowed) {
+        return base::Error{base::Errc::Invalid,
+                           "'" + text +
+                               "' is no domain name; it is of labels of a-z, 0-9, - and _ with "
+                               "dots between"};
+    }
+    return name;
 }
 
 base::Result<std::optional<std::int64_t>> expiry_seconds(const Arguments& arguments) {

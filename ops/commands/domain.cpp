@@ -7,7 +7,7 @@ namespace {
 
 // All servers serve a new domain; `mx remove` and `domain set` narrow that.
 base::Status add_domain(CommandContext& context, const Arguments& arguments) {
-    const std::string name = normal_name(arguments.text("domain"));
+    const std::string name = TRY(checked_name(arguments.text("domain")));
     base::Connection* connection = TRY(context.db());
     base::Tx tx = TRY(connection->begin());
     auto added = tx.query(
