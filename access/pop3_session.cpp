@@ -94,6 +94,7 @@ Pop3Session::Next Pop3Session::read_line(std::size_t bytes_max) {
                 return Next::Rejected;
             case CommandReader::Event::Literal:
             case CommandReader::Event::Overflow:
+                err("Too much input");
                 return Next::End;
         }
     }
