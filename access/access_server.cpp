@@ -10,6 +10,7 @@
 #include "access/context.h"
 #include "access/imap/session.h"
 #include "access/load_session.h"
+#include "access/pop3_session.h"
 #include "access/session_loops.h"
 #include "access/session_table.h"
 #include "base/admin.h"
@@ -22,10 +23,6 @@
 #include "storage/mailbox/mailbox_watch.h"
 #include "storage/mailbox/mailboxes.h"
 #include "storage/tracking/agent.h"
-#if __has_include("access/pop3_session.h")
-#include "access/pop3_session.h"
-#define ROUNDTABLE_POP3 1
-#endif
 
 namespace accessd {
 namespace {
@@ -148,10 +145,8 @@ base::Status AccessServer::State::listen() {
                    "imap",
                    "* BYE [UNAVAILABLE] Too many connections\r\n",
                    serve_imap));
-#ifdef ROUNDTABLE_POP3
     TRY(listen_for(
         config.pop3_listen, pop3, "pop3", "-ERR [SYS/TEMP] Too many connections\r\n", serve_pop3));
-#endif
     TRY(listen_for_load());
     if (config.admin_listen) {
         admin = TRY(base::AdminServer::create(*config.admin_listen, [this] { return healthy(); }));

@@ -32,6 +32,7 @@ struct CommandHead {
 /// Leaves the cursor behind the name.
 [[nodiscard]] base::Result<CommandHead> parse_head(Cursor& cursor);
 
+/// LOGIN, RFC 9051 6.2.3: both in the clear. Never logged.
 struct LoginArguments {
     std::string user;
     std::string password;
@@ -39,6 +40,7 @@ struct LoginArguments {
 
 [[nodiscard]] base::Result<LoginArguments> parse_login(Cursor& cursor);
 
+/// AUTHENTICATE. The response is base64 of a password: never logged.
 struct AuthenticateArguments {
     std::string mechanism;
     std::optional<std::string> initial_response;  ///< base64 as sent; "=" (empty) is ""
@@ -50,6 +52,7 @@ struct AuthenticateArguments {
 /// What a base64 text stands for. Strict: padded, no other characters, no stray bits.
 [[nodiscard]] base::Result<std::string> decode_base64(std::string_view text);
 
+/// The decoded message of SASL PLAIN. Never logged.
 struct PlainResponse {
     std::string authorization;  ///< may be empty
     std::string user;
@@ -64,6 +67,7 @@ struct PlainResponse {
 
 [[nodiscard]] base::Result<std::pair<std::string, std::string>> parse_rename(Cursor& cursor);
 
+/// LIST and LSUB, RFC 3501 6.3.8 and 6.3.9.
 struct ListArguments {
     std::string pattern;   ///< reference and pattern joined, UTF-8
     bool is_root = false;  ///< the pattern was empty: only the separator is asked for
@@ -71,6 +75,7 @@ struct ListArguments {
 
 [[nodiscard]] base::Result<ListArguments> parse_list(Cursor& cursor);
 
+/// What STATUS may ask for (RFC 3501 6.3.10), as bits: each is answered once.
 enum class StatusItem : std::uint8_t {
     Messages = 1,
     Recent = 2,
@@ -79,6 +84,7 @@ enum class StatusItem : std::uint8_t {
     Unseen = 16,
 };
 
+/// STATUS: one mailbox and at least one item.
 struct StatusArguments {
     std::string mailbox;
     std::uint8_t items = 0;
@@ -90,6 +96,7 @@ struct StatusArguments {
 
 [[nodiscard]] base::Result<StatusArguments> parse_status(Cursor& cursor);
 
+/// FETCH, RFC 3501 6.4.5: `set` in the numbers of the command, UIDs or sequence numbers.
 struct FetchArguments {
     mail::SequenceSet set;
     FetchItems items;
@@ -97,6 +104,7 @@ struct FetchArguments {
 
 [[nodiscard]] base::Result<FetchArguments> parse_fetch(Cursor& cursor);
 
+/// STORE, RFC 3501 6.4.6. \Recent is never among the flags.
 struct StoreArguments {
     mail::SequenceSet set;
     storage::FlagChange change = storage::FlagChange::Set;
@@ -106,6 +114,7 @@ struct StoreArguments {
 
 [[nodiscard]] base::Result<StoreArguments> parse_store(Cursor& cursor);
 
+/// COPY and MOVE, RFC 3501 6.4.7 and RFC 6851 3.1.
 struct CopyArguments {
     mail::SequenceSet set;
     std::string mailbox;
@@ -125,6 +134,7 @@ struct IdArguments {
 
 [[nodiscard]] base::Result<IdArguments> parse_id(Cursor& cursor);
 
+/// APPEND up to its message, RFC 3501 6.3.11. No date: now.
 struct AppendHead {
     std::string mailbox;
     mail::FlagList flags;
@@ -137,6 +147,7 @@ enum class LiteralUse : std::uint8_t {
     Message,   ///< the message of an APPEND: the session reads it
 };
 
+/// The verdict on one literal of plan_literal().
 struct LiteralPlan {
     LiteralUse use = LiteralUse::Argument;
     AppendHead append;  ///< for Message

@@ -33,6 +33,8 @@ enum class Reject : std::uint8_t { None, TooLong, BareLineFeed, Nul, BadLiteral,
 /// A sentence for the BAD reply. Never contains bytes of the client.
 [[nodiscard]] std::string_view reject_text(Reject reason) noexcept;
 
+/// See the top of this file. Made once a session; a command costs no allocation until it is longer
+/// than the last one.
 class CommandReader {
   public:
     enum class Event : std::uint8_t {

@@ -45,6 +45,8 @@ struct SectionItem {
     std::string label;      ///< how the reply calls it: "BODY[1.MIME]<0>", "RFC822.TEXT"
 };
 
+/// All that one FETCH asks for: attributes as bits, sections in the order asked, at most
+/// kFetchItemsMax.
 struct FetchItems {
     std::uint16_t attributes = 0;
     std::vector<SectionItem> sections;

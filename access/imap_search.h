@@ -53,6 +53,7 @@ enum class SearchOp : std::uint8_t {
     Text,  ///< header or body hold `text`
 };
 
+/// One step of the program. Which members count depends on `op`; the others are empty.
 struct SearchNode {
     SearchOp op = SearchOp::All;
     mail::Flags flags = mail::Flags::None;
@@ -91,6 +92,8 @@ struct SearchSubject {
     const SearchableText* text = nullptr;
 };
 
+/// The keys of one SEARCH, see the top of this file. A value; owns its texts. Limit: kSearchKeysMax
+/// steps, and its stack never holds more than 2 * kNestingMax + 2 truths.
 class SearchProgram {
   public:
     /// [CHARSET name SP] key *(SP key) up to the end of the command.

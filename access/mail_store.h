@@ -93,6 +93,7 @@ struct MaildropLock {
     base::Uuid token;
 };
 
+/// See the top of this file. Outlives every session that borrows it.
 class MailStore {
   public:
     using SummaryPtr = std::shared_ptr<const mail::Summary>;

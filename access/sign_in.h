@@ -63,6 +63,8 @@ class AddressVerifier {
     [[nodiscard]] virtual base::Result<std::optional<AccountId>> ask(std::string_view name) = 0;
 };
 
+/// See the top of this file. One for the daemon: its tables only protect if all sessions share
+/// them.
 class SignIn {
   public:
     /// `crypt_pool`: few threads, short queue; hashing takes 20 ms of CPU and 16 MiB each.

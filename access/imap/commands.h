@@ -23,6 +23,8 @@ enum class AfterCommand : std::uint8_t {
     LookAndTell,   ///< ask the catalog first: what NOOP is for
 };
 
+/// One row of the table of commands: its name, its code, the states in which it is allowed and what
+/// is said behind it. Immutable.
 struct CommandRule {
     std::string_view name;
     CommandResult (*run)(ImapSession& session, ImapCommand& command) = nullptr;

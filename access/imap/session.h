@@ -37,6 +37,8 @@ struct ImapCommand {
     Cursor arguments;
 };
 
+/// See the top of this file. The members for commands are public because a command is a function
+/// in a file of its own (commands.h); nothing else calls them.
 class ImapSession {
   public:
     ImapSession(base::Stream& stream, AccessContext& context);

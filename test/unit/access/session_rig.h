@@ -29,6 +29,7 @@ class FakeVerifier final : public accessd::AddressVerifier {
     int questions = 0;
 };
 
+/// The members may be changed between talks. Borrowed by the sessions, which end within the talk.
 struct SessionRig {
     SessionRig();
 
