@@ -44,6 +44,7 @@ struct Figures {
 [[nodiscard]] std::vector<std::pair<std::string, double>> list_figures(const Figures& figures);
 [[nodiscard]] Figures mean_of(const std::vector<Figures>& runs);
 
+/// Counts one run. Borrows the scenario, which must outlive it.
 class Recorder {
   public:
     explicit Recorder(const Scenario& scenario);

@@ -22,6 +22,7 @@ enum class Happening {
     Demand,        ///< demand of `resolvers` (none: of all) times `value`
 };
 
+/// One thing that happens to the fleet or to the demand, from `from` until `until`.
 struct Event {
     Happening happening = Happening::Slow;
     double from = 0;
@@ -31,6 +32,7 @@ struct Event {
     std::vector<std::size_t> resolvers;
 };
 
+/// A run's whole input but its seed and policy; a value.
 struct Scenario {
     std::string name;
     double load = 0.8;            ///< demand as a part of nominal capacity
