@@ -24,6 +24,19 @@ base::Counter& bad_commands() {
     return counter;
 }
 
+/// What a client gets that made a mistake: which command it was in, for those who pipeline.
+Reply invalid_arguments(std::string_view command) {
+    return bad(fmt::format("Invalid arguments for {}", command));
+}
+
+Reply reply_of(const ImapCommand& command, const CommandResult& result) {
+    if (result) {
+        return result.value();
+    }
+    return result.error().code == base::Errc::Invalid ? invalid_arguments(command.name)
+                                                      : reply_for(result.error());
+}
+
 bool ends_session(const base::Error& error) {
     return error.code == base::Errc::Closed || error.code == base::Errc::Cancelled;
 }
@@ -203,7 +216,8 @@ bool ImapSession::on_literal() {
     }
     const base::Result<LiteralPlan> plan = plan_literal(reader_.text());
     if (!plan) {
-        refuse_literal(reply_for(plan.error()));
+        refuse_literal(plan.error().code == base::Errc::Invalid ? invalid_arguments("APPEND")
+                                                                : reply_for(plan.error()));
         return true;
     }
     if (plan.value().use == LiteralUse::Message) {
@@ -300,6 +314,18 @@ void ImapSession::run_command() {
     finish(command, result);
 }
 
+void ImapSession::log_failure(const ImapCommand& command, const CommandResult& result) const {
+    if (result) {
+        return;
+    }
+    // A client's own mistakes must not fill the log: they are counted.
+    const bool mistake = result.error().code == base::Errc::Invalid;
+    const auto write = mistake ? base::log::debug : base::log::warning;
+    write("access",
+          "command failed",
+          {{"session", id_}, {"command", command.name}, {"error", result.error()}});
+}
+
 /// Changes of the mailbox first, the tagged reply last.
 void ImapSession::finish(const ImapCommand& command, const CommandResult& result) {
     if (broken_ || ended_) {
@@ -328,13 +354,8 @@ void ImapSession::finish(const ImapCommand& command, const CommandResult& result
         report(hold ? SelectedMailbox::Expunges::Hold : SelectedMailbox::Expunges::Tell,
                uid ? SelectedMailbox::Uids::Include : SelectedMailbox::Uids::Omit);
     }
-    const Reply reply = result ? result.value() : reply_for(result.error());
-    if (!result) {
-        base::log::warning(
-            "access",
-            "command failed",
-            {{"session", id_}, {"command", command.name}, {"error", result.error()}});
-    }
+    const Reply reply = reply_of(command, result);
+    log_failure(command, result);
     std::string out;
     append_tagged(out, command.tag, reply);
     send(out);

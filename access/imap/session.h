@@ -126,6 +126,7 @@ class ImapSession {
     void run_command();
     void answer_rejected();
     void finish(const ImapCommand& command, const CommandResult& result);
+    void log_failure(const ImapCommand& command, const CommandResult& result) const;
     void end(std::string_view reason, std::string_view bye);
     void end_for(const base::Error& error);
 

@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(search_by_number_and_uid) {
                "* SEARCH 1 4\r\nb OK SEARCH completed\r\n"
                "* SEARCH\r\nc OK SEARCH completed\r\n"
                "d NO [BADCHARSET (US-ASCII UTF-8)] Charset not supported\r\n"
-               "e BAD Invalid command or arguments\r\n"
+               "e BAD Invalid arguments for SEARCH\r\n"
                "* SEARCH 3\r\nf OK SEARCH completed\r\n");
 }
 

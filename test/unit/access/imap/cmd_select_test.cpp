@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(failed_select_leaves_the_old_mailbox) {
     BOOST_TEST(rig.selected("a SELECT nowhere\r\nb CLOSE\r\n") ==
                "a NO [NONEXISTENT] No such mailbox\r\nb BAD Not possible in this state\r\n");
     BOOST_TEST(rig.selected("a SELECT\r\nb CLOSE\r\n") ==
-               "a BAD Invalid command or arguments\r\nb OK CLOSE completed\r\n");
+               "a BAD Invalid arguments for SELECT\r\nb OK CLOSE completed\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(examine_changes_nothing) {
