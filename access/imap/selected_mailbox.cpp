@@ -44,6 +44,16 @@ std::vector<std::string> sorted(std::vector<std::string> keywords) {
     return keywords;
 }
 
+/// Equal for equal sets: `keywords` are sorted, and none holds a space.
+std::string set_key(const std::vector<std::string>& keywords) {
+    std::string key;
+    for (const std::string& keyword : keywords) {
+        std::transform(keyword.begin(), keyword.end(), std::back_inserter(key), to_upper);
+        key.push_back(' ');
+    }
+    return key;
+}
+
 }  // namespace
 
 SelectedMailbox::SelectedMailbox(const MailboxView& view, OpenMode mode)
@@ -53,7 +63,8 @@ SelectedMailbox::SelectedMailbox(const MailboxView& view, OpenMode mode)
       uid_next_(view.info.uid_next),
       recent_from_(view.recent_from != 0 ? view.recent_from : view.info.uid_next),
       modseq_(view.info.highest_modseq),
-      sets_(1) {
+      sets_(1),
+      set_numbers_{{"", 0}} {
     const std::size_t count = view.messages.size();
     uids_.reserve(count);
     bits_.reserve(count);
@@ -154,11 +165,11 @@ mail::UidSet SelectedMailbox::uids_of(const std::vector<std::uint32_t>& indexes)
 }
 
 std::uint32_t SelectedMailbox::keyword_set(const std::vector<std::string>& keywords) {
-    const std::vector<std::string> wanted = sorted(keywords);
-    for (std::uint32_t i = 0; i < sets_.size(); ++i) {
-        if (same_keywords(sets_[i], wanted)) {
-            return i;
-        }
+    std::vector<std::string> wanted = sorted(keywords);
+    const auto [known, is_new] =
+        set_numbers_.emplace(set_key(wanted), static_cast<std::uint32_t>(sets_.size()));
+    if (!is_new) {
+        return known->second;
     }
     for (const std::string& keyword : wanted) {
         if (known_keywords_.size() < kStoreFlagsMax && !contains(known_keywords_, keyword)) {
@@ -166,8 +177,8 @@ std::uint32_t SelectedMailbox::keyword_set(const std::vector<std::string>& keywo
             new_keyword_ = true;
         }
     }
-    sets_.push_back(wanted);
-    return static_cast<std::uint32_t>(sets_.size() - 1);
+    sets_.push_back(std::move(wanted));
+    return known->second;
 }
 
 void SelectedMailbox::set_keywords(std::uint32_t index, const std::vector<std::string>& keywords) {
@@ -181,6 +192,7 @@ void SelectedMailbox::set_keywords(std::uint32_t index, const std::vector<std::s
     if (sets_.size() > uids_.size() + kIdleSetsMax) {
         std::vector<std::vector<std::string>> used(1);
         std::swap(used, sets_);
+        set_numbers_ = {{"", 0}};
         for (std::uint32_t& set : keyword_sets_) {
             set = keyword_set(used[set]);
         }

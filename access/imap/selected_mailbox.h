@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "access/mail_store.h"
@@ -135,7 +136,10 @@ class SelectedMailbox {
     std::vector<std::uint32_t> dates_;
     std::vector<std::uint32_t> keyword_sets_;  ///< index into sets_; empty while none has keywords
     std::vector<std::vector<std::string>> sets_;  ///< distinct sets; the first is the empty one
-    std::vector<std::string> known_keywords_;     ///< named in FLAGS
+    /// Where a set is in sets_. A client can give each message a set of its own: looking through
+    /// all of them for each would hold up the loop for minutes.
+    std::unordered_map<std::string, std::uint32_t> set_numbers_;
+    std::vector<std::string> known_keywords_;  ///< named in FLAGS
 };
 
 }  // namespace accessd

@@ -188,4 +188,26 @@ BOOST_AUTO_TEST_CASE(many_keyword_sets_do_not_pile_up) {
     BOOST_TEST(box.flag_names().size() < 1000U);
 }
 
+// With a look through all sets for each message this takes minutes.
+BOOST_AUTO_TEST_CASE(each_message_may_have_its_own_keywords) {
+    constexpr std::uint32_t kMessages = 1U << 15U;
+    MailboxView view;
+    for (std::uint32_t uid = 1; uid < kMessages; ++uid) {
+        std::vector<std::string> keywords;
+        for (char c = 'a'; c < 'p'; ++c) {
+            if (((uid >> static_cast<unsigned>(c - 'a')) & 1U) != 0) {
+                keywords.emplace_back(1, c);
+            }
+        }
+        view.messages.push_back(
+            message(uid, mail::Flags::None, static_cast<std::uint32_t>(view.keywords.size())));
+        view.keywords.push_back(std::move(keywords));
+    }
+    const SelectedMailbox box(view, OpenMode::Select);
+    BOOST_TEST(box.keywords(0).size() == 1U);
+    BOOST_TEST(box.keywords(kMessages - 2).size() == 15U);
+    BOOST_TEST(box.keywords(4).front() == "a");
+    BOOST_TEST(box.keywords(4).back() == "c");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
