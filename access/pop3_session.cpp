@@ -322,7 +322,7 @@ base::Status Pop3Session::open_maildrop(const AccountRecord& account) {
         return base::Error{held ? base::Errc::Exists : base::Errc::Unavailable,
                            lock.error().detail};
     }
-    maildrop_.emplace();
+    maildrop_ = Maildrop();  // clang 14 does not let emplace() see a nested class's defaults
     maildrop_->lock = lock.value();
     maildrop_->renewed = base::monotonic_now();
     const MailboxInfo info = TRY(context_.store.status(account.id, "INBOX"));
