@@ -48,12 +48,13 @@ struct NamedStatusItem {
     StatusItem item;
 };
 
-constexpr std::array<NamedStatusItem, 5> kStatusItems = {{
+constexpr std::array<NamedStatusItem, 6> kStatusItems = {{
     {"MESSAGES", StatusItem::Messages},
     {"RECENT", StatusItem::Recent},
     {"UIDNEXT", StatusItem::UidNext},
     {"UIDVALIDITY", StatusItem::UidValidity},
     {"UNSEEN", StatusItem::Unseen},
+    {"APPENDLIMIT", StatusItem::AppendLimit},
 }};
 
 base::Status read_status_item(Cursor& cursor, StatusArguments& arguments) {

@@ -82,6 +82,7 @@ enum class StatusItem : std::uint8_t {
     UidNext = 4,
     UidValidity = 8,
     Unseen = 16,
+    AppendLimit = 32,  ///< RFC 7889 4
 };
 
 /// STATUS: one mailbox and at least one item.

@@ -64,6 +64,8 @@ inline constexpr std::chrono::seconds kStoreTimeout{30};
 inline constexpr std::chrono::seconds kMaildropLease{120};
 inline constexpr std::chrono::seconds kMaildropRenewal{30};
 static_assert(2 * kMaildropRenewal < kMaildropLease);
+/// A client that stops in the middle of a message holds a part of what all have for messages.
+inline constexpr std::chrono::seconds kMessageStallTimeout{5 * 60};
 /// How soon an IDLE session looks by itself, in case a notice was lost (RFC 2177 says nothing).
 inline constexpr std::chrono::seconds kIdlePoll{60};
 /// A session that was silent for this long gives its buffers back.

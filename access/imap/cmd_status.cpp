@@ -25,6 +25,7 @@ CommandResult cmd_status(ImapSession& session, ImapCommand& command) {
     add(StatusItem::UidNext, "UIDNEXT", std::min<std::uint64_t>(info.uid_next, UINT32_MAX));
     add(StatusItem::UidValidity, "UIDVALIDITY", info.uid_validity);
     add(StatusItem::Unseen, "UNSEEN", info.unseen);
+    add(StatusItem::AppendLimit, "APPENDLIMIT", session.context().settings.append_bytes_max);
     std::string out = "* STATUS ";
     append_mailbox_name(out, arguments.mailbox);
     session.send(out + " (" + items + ")\r\n");

@@ -260,7 +260,8 @@ bool ImapSession::read_message(const LiteralPlan& plan) {
         pending.message.append(here);
         stream_.consume(here.size());
         if (pending.message.size() < size) {
-            if (const base::Status filled = stream_.fill(base::Deadline::after(kImapIdleTimeout));
+            if (const base::Status filled =
+                    stream_.fill(base::Deadline::after(kMessageStallTimeout));
                 !filled) {
                 end_for(filled.error());
                 return false;
