@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Faults, one after another, on one cluster: the database away, the name server restarted without it,
-a storage directory filled up, one made unwritable, all but one store gone, daemons killed with -9.
+a storage directory filled up, one made unwritable, one of two paths gone, all but one store gone, daemons killed with -9.
 After each, what was acknowledged is there, and mail flows again."""
 
 import imaplib
 import os
 import pathlib
 import smtplib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -119,7 +120,37 @@ def an_unwritable_storage_directory_loses_nothing():
     all_there()
 
 
-def with_one_store_left_mail_waits_and_dns_steers_away():
+def a_lost_path_is_replaced_by_the_next():
+    """store2 is reached by a link and, less preferred, by its mount point: the link goes."""
+    cluster.run("path", "add", "store2", str(small_store), "--preference", "20")
+    link = cluster.directory / "stores" / "store2"
+    target = link.readlink()
+    link.unlink()
+    try:
+        def both_copies():
+            send(1, cluster.endpoints.smtp(f"mail2.{cluster.domain}"))
+            rows = cluster.sql(
+                "SELECT storage_server FROM report.message_copy WHERE state = 'active' AND "
+                "message_id = (SELECT max(message_id::text)::uuid FROM report.message_copy)")
+            return "store2" in {row[0] for row in rows}
+
+        wait_until("a copy on store2 by its second path", both_copies, 30, 0.5)
+        all_there()
+    finally:
+        link.symlink_to(target)
+    all_there()
+
+
+def load_report(server):
+    """The load report of a mail server as a dictionary."""
+    with socket.create_connection((server["address"], server["load_port"]), 10) as connection:
+        lines = connection.makefile("rb")
+        lines.readline()
+        connection.sendall(b"LOAD\r\n")
+        return dict(word.split("=", 1) for word in lines.readline().decode().split())
+
+
+def with_one_store_left_mail_waits_and_its_servers_say_unfit():
     server = cluster.endpoints.smtp(f"mail1.{cluster.domain}")
     with cluster.storage_away("store1"), cluster.storage_away("store3"):
         def refused():
@@ -135,6 +166,8 @@ def with_one_store_left_mail_waits_and_dns_steers_away():
 
         code = wait_until("451 with one store left", refused, 30)
         assert code in (421, 451, 452), code
+        wait_until("mail1 unfit in its load report", lambda: load_report(
+            cluster.endpoints.mail_servers[0])["fit"] == "0", 10)
     wait_until("mail is accepted again", lambda: try_send(server), 60, 0.5)
     all_there()
 
@@ -174,7 +207,8 @@ if __name__ == "__main__":
             main([mail_is_accepted_while_the_database_is_away,
                   a_full_storage_directory_loses_nothing,
                   an_unwritable_storage_directory_loses_nothing,
-                  with_one_store_left_mail_waits_and_dns_steers_away,
+                  a_lost_path_is_replaced_by_the_next,
+                  with_one_store_left_mail_waits_and_its_servers_say_unfit,
                   killed_daemons_come_back])
     finally:
         subprocess.run(["umount", "-l", small_store], check=False)
