@@ -5,6 +5,7 @@
 #include <charconv>
 #include <deque>
 #include <set>
+#include <tuple>
 
 #include <yaml-cpp/yaml.h>
 
@@ -39,6 +40,9 @@ struct ConfigDocument {
         int line = 0;
         int column = 0;
         std::string text;
+        // A setting that is not there has no place of its own, and is often what a misspelt key or
+        // a wrong section leads to: shown last.
+        bool is_missing = false;
     };
 
     std::string name;
@@ -46,7 +50,11 @@ struct ConfigDocument {
     std::vector<Problem> problems;
 
     void note(int line, int column, std::string text) {
-        problems.push_back(Problem{line, column, std::move(text)});
+        problems.push_back(Problem{line, column, std::move(text), false});
+    }
+
+    void note_missing(int line, int column, const std::string& path) {
+        problems.push_back(Problem{line, column, "missing '" + path + "'", true});
     }
 };
 
@@ -213,9 +221,9 @@ const std::string* ConfigSection::scalar(std::string_view key, bool required) co
     const ConfigNode* node = find(key);
     if (node == nullptr) {
         if (required) {
-            document_->note(node_ != nullptr ? node_->line : 1,
-                            node_ != nullptr ? node_->column : 1,
-                            "missing '" + path_ + std::string(key) + "'");
+            document_->note_missing(node_ != nullptr ? node_->line : 1,
+                                    node_ != nullptr ? node_->column : 1,
+                                    path_ + std::string(key));
         }
         return nullptr;
     }
@@ -478,7 +486,8 @@ Status Config::finish() const {
         todo.pop_back();
         for (const ConfigNode::Entry& entry : node.entries) {
             if (!entry.value->asked) {
-                problems.push_back({entry.line, entry.column, "unknown key '" + entry.key + "'"});
+                problems.push_back(
+                    {entry.line, entry.column, "unknown key '" + entry.key + "'", false});
                 continue;
             }
             todo.push_back(entry.value);
@@ -490,7 +499,8 @@ Status Config::finish() const {
     }
     const auto first =
         std::min_element(problems.begin(), problems.end(), [](const auto& left, const auto& right) {
-            return std::pair(left.line, left.column) < std::pair(right.line, right.column);
+            return std::tie(left.is_missing, left.line, left.column) <
+                   std::tie(right.is_missing, right.line, right.column);
         });
     return at(document_->name, first->line, first->column, first->text);
 }

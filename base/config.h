@@ -4,7 +4,7 @@
 //
 // Use: load, read every setting through the typed getters, then finish(). Getters never fail on the
 // spot: a missing or wrong setting yields the default and is noted; finish() answers the first
-// problem in file order, "roundtable.yaml:7:3: unknown key 'lisen'". A key that no getter asked for
+// problem of the file, "roundtable.yaml:7:3: unknown key 'lisen'". A key that no getter asked for
 // is a problem too, so a misspelt setting is never silently ignored.
 // Limits: files up to 1 MiB, nesting up to 32.
 // Thread rule: one thread; the values are copies.
@@ -89,6 +89,12 @@ class ConfigSection {
     std::string path_;                ///< "listen.smtp" for messages
 };
 
+/// A file as read, and what was found wrong with it. A handle: copies and the sections share one
+/// document, which lives as long as any of them.
+///
+/// Which problem finish() answers: the first in file order among unknown keys and wrong values;
+/// missing settings only if nothing else is wrong, because a misspelt key makes a setting missing,
+/// and then the line with the misspelling is what has to be seen.
 class Config {
   public:
     [[nodiscard]] static Result<Config> load(const std::string& path);
@@ -97,7 +103,7 @@ class Config {
 
     [[nodiscard]] ConfigSection root() const;
 
-    /// The first problem, or Ok. Call it after all getters.
+    /// The problem to show, or Ok. Call it after all getters.
     [[nodiscard]] Status finish() const;
 
   private:

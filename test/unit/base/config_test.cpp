@@ -121,6 +121,17 @@ BOOST_AUTO_TEST_CASE(the_first_problem_of_the_file_is_reported) {
     BOOST_TEST(problem_of(config) == "test.yaml:1:4: 'z': is not wanted");
 }
 
+BOOST_AUTO_TEST_CASE(a_missing_setting_is_shown_only_if_nothing_else_is_wrong) {
+    const Config misspelt = parse("listen:\n  smtp: x\ndomian: y\n");
+    (void)misspelt.root().section("listen").text("smtp");
+    (void)misspelt.root().text("domain");
+    BOOST_TEST(problem_of(misspelt) == "test.yaml:3:1: unknown key 'domian'");
+    const Config wrong = parse("a: -1\n");
+    (void)wrong.root().text("b");
+    (void)wrong.root().integer("a", 0, 9);
+    BOOST_TEST(problem_of(wrong) == "test.yaml:1:4: 'a': expected a whole number from 0 to 9");
+}
+
 BOOST_AUTO_TEST_CASE(wrong_values_are_errors) {
     struct Case {
         const char* yaml;
