@@ -24,115 +24,22 @@
 // Limits: kDbParamsMax parameters; text must be UTF-8 without NUL (Errc::Invalid).
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/db_param.h"
+#include "base/db_rows.h"
 #include "base/fiber.h"
 #include "base/result.h"
-#include "base/uuid.h"
 #include "base/worker_pool.h"
 
 namespace base {
-
-constexpr std::size_t kDbParamsMax = 1000;
-
-using Bytes = std::vector<std::byte>;
-
-/// One parameter of a statement ($1, $2...). Its SQL type is what the statement makes of it. The
-/// array kinds are encoded as array literals; elements need no escaping by the caller.
-class Param {
-  public:
-    using OptionalText = std::optional<std::string>;
-    using Value = std::variant<std::nullptr_t,
-                               bool,
-                               std::int64_t,
-                               double,
-                               std::string,
-                               Bytes,
-                               std::vector<bool>,
-                               std::vector<std::int64_t>,
-                               std::vector<double>,
-                               std::vector<std::string>,
-                               std::vector<OptionalText>,
-                               std::vector<Bytes>,
-                               std::vector<Uuid>>;
-
-    Param(std::nullptr_t) noexcept : value_(nullptr) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::nullopt_t) noexcept : value_(nullptr) {}  // NOLINT(google-explicit-constructor)
-
-    Param(const char* text) : value_(std::string(text)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::string_view text)
-        : value_(std::string(text)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::string text) noexcept
-        : value_(std::move(text)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(Bytes bytes) noexcept
-        : value_(std::move(bytes)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::span<const std::byte> bytes)  // NOLINT(google-explicit-constructor)
-        : value_(Bytes(bytes.begin(), bytes.end())) {}
-
-    Param(const Uuid& id) : value_(id.to_text()) {}  // NOLINT(google-explicit-constructor)
-
-    /// Any integer or bool, or double. An unsigned value beyond 2^63-1 becomes a text of digits.
-    template <typename T>
-
-    requires std::is_arithmetic_v<T> Param(T number) {  // NOLINT(google-explicit-constructor)
-        if constexpr (std::is_same_v<T, bool>) {
-            value_ = number;
-        } else if constexpr (std::is_floating_point_v<T>) {
-            value_ = static_cast<double>(number);
-        } else if constexpr (std::is_unsigned_v<T> && sizeof(T) == sizeof(std::int64_t)) {
-            if (number > static_cast<T>(INT64_MAX)) {
-                value_ = std::to_string(number);
-            } else {
-                value_ = static_cast<std::int64_t>(number);
-            }
-        } else {
-            value_ = static_cast<std::int64_t>(number);
-        }
-    }
-
-    /// Null when empty.
-    template <typename T>
-    Param(const std::optional<T>& value)  // NOLINT(google-explicit-constructor)
-        : value_(value ? Param(*value).value_ : Value(nullptr)) {}
-
-    Param(std::vector<bool> v) : value_(std::move(v)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::vector<std::int64_t> v)
-        : value_(std::move(v)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::vector<double> v) : value_(std::move(v)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::vector<std::string> v)
-        : value_(std::move(v)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::vector<OptionalText> v)
-        : value_(std::move(v)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::vector<Bytes> v) : value_(std::move(v)) {}  // NOLINT(google-explicit-constructor)
-
-    Param(std::vector<Uuid> v) : value_(std::move(v)) {}  // NOLINT(google-explicit-constructor)
-
-    [[nodiscard]] const Value& value() const noexcept { return value_; }
-
-  private:
-    Value value_;
-};
-
-using Params = std::vector<Param>;
 
 /// A statement prepared on first use of each connection. `name` is unique in the program (by custom
 /// "folder_what"); both texts live for ever (literals).
@@ -142,91 +49,10 @@ struct Statement {
 };
 
 namespace detail {
-struct DbRows;
 struct DbConnection;
 }  // namespace detail
 
-/// One row, borrowed from its Rows. Columns count from 0. A null reads as 0, false or empty; ask
-/// is_null where that matters. A column that does not hold what is asked for means that statement
-/// and code disagree: the process ends with statement, column and value's type in the message.
-class Row {
-  public:
-    [[nodiscard]] bool is_null(int column) const;
-    /// As the server wrote it; valid as long as the Rows.
-    [[nodiscard]] std::string_view text(int column) const;
-
-    [[nodiscard]] std::string string(int column) const { return std::string(text(column)); }
-
-    [[nodiscard]] std::int64_t int64(int column) const;
-    [[nodiscard]] bool boolean(int column) const;
-    [[nodiscard]] double real(int column) const;
-    [[nodiscard]] Bytes bytes(int column) const;
-    [[nodiscard]] Uuid uuid(int column) const;
-
-    [[nodiscard]] std::optional<std::string> optional_string(int column) const;
-    [[nodiscard]] std::optional<std::int64_t> optional_int64(int column) const;
-
-    /// One-dimensional arrays; null elements read as 0 or empty.
-    [[nodiscard]] std::vector<std::int64_t> int64_array(int column) const;
-    [[nodiscard]] std::vector<std::string> string_array(int column) const;
-
-  private:
-    friend class Rows;
-
-    Row(const detail::DbRows* result, int index) noexcept : result_(result), index_(index) {}
-
-    const detail::DbRows* result_;
-    int index_;
-};
-
-/// What a statement returned. A cheap handle to an immutable result; any thread.
-class Rows {
-  public:
-    Rows() noexcept = default;
-
-    explicit Rows(std::shared_ptr<const detail::DbRows> result) noexcept
-        : result_(std::move(result)) {}
-
-    [[nodiscard]] std::size_t size() const noexcept;
-
-    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
-
-    [[nodiscard]] Row operator[](std::size_t index) const;
-    /// Rows that INSERT, UPDATE or DELETE changed.
-    [[nodiscard]] std::size_t affected() const noexcept;
-
-    [[nodiscard]] int column_count() const noexcept;
-    /// Valid as long as the Rows.
-    [[nodiscard]] std::string_view column_name(int column) const;
-    /// The number of a column; ends the process if there is none.
-    [[nodiscard]] int column(const char* name) const;
-
-    class Iterator {
-      public:
-        Iterator(const Rows* rows, std::size_t index) noexcept : rows_(rows), index_(index) {}
-
-        Row operator*() const { return (*rows_)[index_]; }
-
-        Iterator& operator++() noexcept {
-            ++index_;
-            return *this;
-        }
-
-        bool operator!=(const Iterator& other) const noexcept { return index_ != other.index_; }
-
-      private:
-        const Rows* rows_;
-        std::size_t index_;
-    };
-
-    [[nodiscard]] Iterator begin() const noexcept { return {this, 0}; }
-
-    [[nodiscard]] Iterator end() const noexcept { return {this, size()}; }
-
-  private:
-    std::shared_ptr<const detail::DbRows> result_;
-};
-
+/// A notice from LISTEN.
 struct Notification {
     std::string channel;
     std::string payload;
@@ -310,6 +136,7 @@ class Tx {
     detail::DbConnection* connection_;  ///< null: ended or moved from
 };
 
+/// How large a pool is; each number is a bound.
 struct DbPoolOptions {
     std::size_t connections = 4;
     std::size_t queue_max = 256;  ///< jobs waiting beside the running ones
@@ -391,8 +218,5 @@ class ChangeListener {
     struct State;
     std::unique_ptr<State> state_;
 };
-
-/// {"a","b"} as the server reads it. For those who build SQL text themselves.
-[[nodiscard]] std::string array_literal(std::span<const std::string> elements);
 
 }  // namespace base
