@@ -29,12 +29,17 @@ struct HttpRequest {
     Endpoint peer;
 };
 
+/// What a handler answers: status and body as they go out; Content-Length and Connection are the
+/// server's.
 struct HttpResponse {
     int status = 200;
     std::string content_type = "text/plain; charset=utf-8";
     std::string body;
 };
 
+/// The server: a thread of its own with its own event loop, from create() to the destructor, which
+/// waits for the handler that runs. Handlers and the health check run on that thread; what they
+/// borrow must outlive this object. create() answers what binding the endpoint does.
 class AdminServer {
   public:
     using Handler = std::function<HttpResponse(const HttpRequest&)>;

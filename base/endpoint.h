@@ -57,6 +57,8 @@ class IpAddress {
     IpFamily family_ = IpFamily::V4;
 };
 
+/// An address with a port (host byte order; 0 is "any"). A value, immutable, ordered by address and
+/// then by port.
 class Endpoint {
   public:
     /// 0.0.0.0:0.

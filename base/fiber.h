@@ -141,6 +141,7 @@ class CompletionCore : public std::enable_shared_from_this<CompletionCore> {
     std::condition_variable condition_;
 };
 
+// The value beside the waiting: set once, by whoever claimed the core, before the core is ready.
 template <typename T>
 struct CompletionState : CompletionCore {
     std::optional<Result<T>> value;

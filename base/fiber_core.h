@@ -60,6 +60,8 @@ struct ExceptionState {
     unsigned uncaught = 0;
 };
 
+// One fiber: its stack, what it runs, where it waits and since when. Owned by its loop's state from
+// spawn until it returns; loop thread only. Everybody else names it by its id.
 class Fiber {
   public:
     enum class State : std::uint8_t { Ready, Running, Waiting };

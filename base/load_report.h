@@ -51,6 +51,7 @@ struct LoadGreeting {
     bool operator==(const LoadGreeting&) const = default;
 };
 
+/// One answer to LOAD; the fields as the protocol above has them.
 struct LoadReport {
     std::uint64_t start_id = 0;
     std::uint64_t busy_us = 0;

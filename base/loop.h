@@ -57,6 +57,7 @@ struct FiberInfo {
     Duration since{};     ///< for how long in this state
 };
 
+/// One loop; see the top for owner and threads. create() answers Errc::Io (no descriptors left).
 class Loop {
   public:
     /// `name` for logs and thread names (15 characters are seen by ps).

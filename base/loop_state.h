@@ -45,6 +45,8 @@ struct ReadyList {
     std::size_t count = 0;
 };
 
+// A loop's insides: what loop.cpp, fiber.cpp and the waits share. Owned by its Loop; loop thread
+// only, apart from the members that say otherwise.
 struct LoopState {
     explicit LoopState(std::string loop_name);
     ~LoopState();

@@ -40,7 +40,7 @@ struct Registry {
 // Shared by every thread that registers or renders; the values themselves are atomics outside it.
 // Never destroyed: threads may count until the very end of the process.
 Guarded<Registry>& registry() {
-    static auto* const instance = new Guarded<Registry>();  // NOLINT: see above
+    static auto* const instance = std::make_unique<Guarded<Registry>>().release();
     return *instance;
 }
 

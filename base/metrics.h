@@ -39,6 +39,7 @@ class Counter {
     std::atomic<std::uint64_t> value_{0};
 };
 
+/// A value that goes up and down. Any thread; never destroyed, so a reference may be kept.
 class Gauge {
   public:
     void set(double value) noexcept { value_.store(value, std::memory_order_relaxed); }

@@ -54,6 +54,7 @@ struct ExitStatus {
     [[nodiscard]] std::string to_text() const;
 };
 
+/// One child. Owned by whoever started it; one thread at a time. A moved-from one names no process.
 class Child {
   public:
     ~Child();

@@ -37,6 +37,7 @@ enum class DnsRcode : std::uint8_t {
     Refused = 5,
 };
 
+/// One MX record.
 struct DnsMx {
     std::uint16_t preference = 0;
     std::string host;  ///< as below; "." is "" (null MX, RFC 7505)
@@ -56,6 +57,7 @@ struct DnsReply {
     std::vector<std::string> names;    ///< PTR; CNAME when asked for
 };
 
+/// How patient a query is; its deadline bounds all of it.
 struct DnsQueryOptions {
     Duration try_timeout = std::chrono::milliseconds(1500);  ///< per server, then the next is asked
     int rounds = 2;                                          ///< how often the list is gone through
@@ -75,6 +77,7 @@ struct DnsQueryOptions {
                                                    DnsType type,
                                                    bool recursion_desired);
 
+/// A reply as parsed from one message.
 struct DnsMessage {
     DnsReply reply;
     bool truncated = false;  ///< TC

@@ -35,6 +35,7 @@ struct StreamLimits {
     Duration write_timeout = std::chrono::minutes(1);        ///< for each wait inside write()
 };
 
+/// The buffers and their rules; what carries the octets is the derived class's. See the top.
 class Stream {
   public:
     virtual ~Stream();

@@ -58,6 +58,7 @@ class Uuid {
 
 }  // namespace base
 
+/// Ids are random where it matters: for hash tables their octets are hash enough.
 template <>
 struct std::hash<base::Uuid> {
     std::size_t operator()(const base::Uuid& id) const noexcept;

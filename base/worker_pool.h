@@ -21,16 +21,19 @@ namespace base {
 
 namespace detail {
 
+// The value type of what a job returns: of T and of Result<T> it is T, of void it is Done.
 template <typename R>
 struct AsResult {
     using Value = R;
 };
 
+// A Result stays as it is.
 template <typename T>
 struct AsResult<Result<T>> {
     using Value = T;
 };
 
+// Nothing becomes Done, so that a waiter has something to get.
 template <>
 struct AsResult<void> {
     using Value = Done;
@@ -53,6 +56,7 @@ auto call_as_result(F& f, Args&&... args)
 
 }  // namespace detail
 
+/// The pool; see the top for owner, threads and errors.
 class WorkerPool {
   public:
     /// `threads` at least 1; `queue_max` jobs may wait beside the running ones.
