@@ -6,14 +6,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include "base/log.h"
+#include "base/version.h"
 #include "ops/explain.h"
 
 namespace ops {
 
 namespace {
-
-constexpr const char* kVersion = "0.1.0";
 
 // One command as CLI11 fills it. Kept alive until the parse is over.
 struct Bound {
@@ -35,6 +33,7 @@ void bind_option(Bound& bound, const OptionSpec& spec) {
             option->required()->expected(1)->allow_extra_args(false);
             break;
         case OptionKind::OptionalPositional:
+            // Always the last one: takes what is left, and refuses more than one.
             option->expected(0, 1);
             break;
         case OptionKind::Positionals:
@@ -186,7 +185,7 @@ int run_command_line(int argc, char** argv) {
     CommandContext context;
     context.program = argv[0];
     bool json = false;
-    root.set_version_flag("--version", std::string("roundtable ") + kVersion);
+    root.set_version_flag("--version", "roundtable " + std::string(base::kVersion));
     root.add_option("--dir", context.directory, "state directory of `roundtable up`");
     root.add_option("--database", context.database, "connection string of the database");
     root.add_flag("--json", json, "print listings as JSON");

@@ -67,6 +67,14 @@ base::Status add_name_server(CommandContext& context, const Arguments& arguments
                       "not added");
 }
 
+base::Status check_absolute(const std::string& directory) {
+    if (!directory.starts_with('/')) {
+        return base::Error{base::Errc::Invalid,
+                           "a storage path is absolute, which '" + directory + "' is not"};
+    }
+    return base::Done{};
+}
+
 // Each directory gets the identity file of the store, or must have it already: the same store may
 // be reached by several paths.
 base::Status add_storage_server(CommandContext& context, const Arguments& arguments) {
@@ -74,13 +82,16 @@ base::Status add_storage_server(CommandContext& context, const Arguments& argume
     if (directories.empty()) {
         return base::Error{base::Errc::Invalid, "a storage server needs --path DIRECTORY"};
     }
+    for (const std::string& directory : directories) {
+        (void)TRY(check_absolute(directory));
+    }
     base::Connection* connection = TRY(context.db());
     base::Tx tx = TRY(connection->begin());
     const std::string name = arguments.text("name");
     const base::Rows added =
         TRY(tx.query("INSERT INTO directory.storage_server (name, failure_domain) "
-                     "VALUES ($1, coalesce($2, $1)) RETURNING id, store_id",
-                     {name, arguments.optional("--failure-domain")}));
+                     "VALUES ($1, $2) RETURNING id, store_id",
+                     {name, arguments.optional("--failure-domain").value_or(name)}));
     std::int64_t preference = 10;
     for (const std::string& directory : directories) {
         (void)TRY(
@@ -115,6 +126,18 @@ base::Status add_server(CommandContext& context, const Arguments& arguments) {
     return base::Done{};
 }
 
+// What may refer to a server of that kind, and what ends it.
+const char* what_uses(std::string_view kind) {
+    if (kind == "mail") {
+        return "it serves a domain (`roundtable mx remove`), is in the mirroring table "
+               "(`roundtable mirror remove`), or has accepted mail";
+    }
+    if (kind == "storage") {
+        return "a mail server has it as its own, or it holds mail";
+    }
+    return "something refers to it";
+}
+
 base::Status remove_server(CommandContext& context, const Arguments& arguments) {
     const std::string kind = arguments.text("kind");
     const std::string name = arguments.text("name");
@@ -123,15 +146,24 @@ base::Status remove_server(CommandContext& context, const Arguments& arguments) 
                            "kinds are mail, access, storage and name, not '" + kind + "'"};
     }
     base::Connection* connection = TRY(context.db());
-    auto removed =
-        connection->query("DELETE FROM directory." + kind + "_server WHERE name = $1", {name});
+    base::Tx tx = TRY(connection->begin());
+    if (kind == "access") {
+        // Which access servers serve a domain is not edited one by one: it leaves with the server.
+        (void)TRY(
+            tx.query("DELETE FROM directory.access_exchange WHERE access_server_id = "
+                     "(SELECT id FROM directory.access_server WHERE name = $1)",
+                     {name}));
+    }
+    auto removed = tx.query("DELETE FROM directory." + kind + "_server WHERE name = $1", {name});
     if (!removed && removed.error().code == base::Errc::Invalid) {
-        return base::Error{base::Errc::Refused,
-                           name + " is still in use: " + removed.error().detail};
+        return base::Error{
+            base::Errc::Refused,
+            name + " is still in use: " + what_uses(kind) + " (" + removed.error().detail + ")"};
     }
     if (TRY(std::move(removed)).affected() == 0) {
         return base::Error{base::Errc::NotFound, "there is no " + kind + " server " + name};
     }
+    (void)TRY(tx.commit());
     say(context, "removed " + kind + " server " + name);
     return base::Done{};
 }

@@ -1,0 +1,33 @@
+#pragma once
+
+// What a piece of code writes to standard output and standard error, for tests of commands.
+// Thread rule: one at a time in a process; nothing else may print meanwhile.
+
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include <unistd.h>
+
+namespace ops_test {
+
+/// Runs `body` and returns what it wrote to `stream`, which is stdout or stderr.
+inline std::string captured(std::FILE* stream, const std::function<void()>& body) {
+    (void)std::fflush(stream);
+    const int number = ::fileno(stream);
+    const int kept = ::dup(number);
+    std::FILE* file = std::tmpfile();
+    (void)::dup2(::fileno(file), number);
+    body();
+    (void)std::fflush(stream);
+    (void)::dup2(kept, number);
+    (void)::close(kept);
+    std::string text(static_cast<std::size_t>(::lseek(::fileno(file), 0, SEEK_END)), '\0');
+    if (::pread(::fileno(file), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+        text = "cannot be read back";
+    }
+    (void)std::fclose(file);
+    return text;
+}
+
+}  // namespace ops_test

@@ -1,0 +1,323 @@
+// Each verb of `roundtable` through the command line, against the real schema and as the operator's
+// role: its SQL, its rights, its exit code and what it says. ops/commands has a file for each noun;
+// this one holds for all of them.
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+#include <unistd.h>
+
+#include "ops/cli.h"
+#include "ops/command.h"
+#include "test/support/catalog_database.h"
+#include "test/unit/ops/captured_output.h"
+
+namespace {
+
+struct Run {
+    int code = -1;
+    std::string out;
+    std::string error;
+};
+
+// A line, what it must end with, and what must stand in its output (standard error if it failed).
+struct Step {
+    std::string line;
+    int code = 0;
+    std::string says = {};
+};
+
+// A cluster's directory in the database, made by commands; a place for storage and passwords.
+class Fixture {
+  public:
+    Fixture()
+        : root((std::filesystem::temp_directory_path() / ("commands-" + std::to_string(::getpid())))
+                   .string()) {
+        std::filesystem::remove_all(root);
+        std::filesystem::create_directories(root);
+        std::ofstream(root + "/password") << "correct horse\n";
+    }
+
+    ~Fixture() { std::filesystem::remove_all(root); }
+
+    Fixture(const Fixture&) = delete;
+    Fixture& operator=(const Fixture&) = delete;
+
+    // Words are parted by blanks; "~" in a word stands for `root`.
+    Run run(const std::string& line) {
+        std::vector<std::string> words = {
+            "roundtable", "--database", database.conninfo("roundtable_operator")};
+        std::istringstream stream(line);
+        for (std::string word; stream >> word;) {
+            if (const std::size_t at = word.find('~'); at != std::string::npos) {
+                word.replace(at, 1, root);
+            }
+            words.push_back(word);
+        }
+        std::vector<char*> argv;
+        for (std::string& word : words) {
+            argv.push_back(word.data());
+        }
+        Run result;
+        result.out = ops_test::captured(stdout, [&] {
+            result.error = ops_test::captured(stderr, [&] {
+                result.code = ops::run_command_line(static_cast<int>(argv.size()), argv.data());
+            });
+        });
+        return result;
+    }
+
+    void play(const std::vector<Step>& steps) {
+        for (const Step& step : steps) {
+            const Run result = run(step.line);
+            BOOST_TEST_CONTEXT(step.line) {
+                BOOST_TEST(result.code == step.code, result.code << ": " << result.error);
+                const std::string& said = result.code == 0 ? result.out : result.error;
+                BOOST_TEST(said.find(step.says) != std::string::npos, said);
+            }
+        }
+    }
+
+    // Two mail servers that mirror to each other, a domain.
+    void make_cluster() {
+        play({{"server add storage store1 --path ~/store1"},
+              {"server add storage store2 --path ~/store2"},
+              {"server add mail mail1 --host mail1.example.test --address 127.0.0.1 "
+               "--storage store1"},
+              {"server add mail mail2 --host mail2.example.test --address 127.0.0.2 "
+               "--storage store2"},
+              {"server add access access1 --host access1.example.test --address 127.0.0.3"},
+              {"server add name dns1 --host dns1.example.test --address 127.0.0.4"},
+              {"domain add Example.TEST."}});
+    }
+
+    test_support::CatalogDatabase database;
+    std::string root;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(commands)
+
+BOOST_AUTO_TEST_CASE(servers_come_and_go) {
+    Fixture f;
+    f.make_cluster();
+    f.play({
+        {"server list", 0, "mail1.example.test"},
+        {"--json server list", 0, "\"kind\":\"access\""},
+        {"server add mail mail1 --host other.example.test --address 127.0.0.9 --storage store1",
+         4,
+         "already"},
+        {"server add mail mail3 --host mail3.example.test --address 127.0.0.9 --storage store9",
+         3,
+         "no storage server store9"},
+        {"server add mail mail3 --address 127.0.0.9 --storage store1", 1, "needs --host"},
+        {"server add mail mail3 --host m.example.test --storage store1 --smtp-port 70000",
+         1,
+         "--smtp-port"},
+        {"server add printer p1", 1, "kinds are"},
+        {"server add storage store3", 1, "--path"},
+        {"server add storage store3 --path stores/three", 1, "absolute"},
+        {"server remove storage store1", 1, "still in use"},
+        {"server remove mail mail2", 1, "mx remove"},
+        {"mx remove example.test mail2", 0, "no longer serves"},
+        {"server remove mail mail2", 0, "removed mail server mail2"},
+        {"server remove mail mail2", 3, "no mail server mail2"},
+        {"server remove access access1", 0, "removed access server access1"},
+        {"server remove access access1", 3, "no access server access1"},
+        {"server remove name dns1", 0, "removed name server dns1"},
+        {"server remove printer p1", 1, "kinds are"},
+        {"path add store1 ~/store1b --preference 20 --for mail1", 0, "also reached"},
+        {"path add store1 ~/store1b --for mail1", 4, "already"},
+        {"path add store9 ~/x", 3, "no storage server"},
+        {"path add store2 ~/store1b", 1, "another"},
+        {"server list", 0, "store1b"},
+        {"path remove store1 ~/store1b", 0, "no longer reached"},
+        {"path remove store1 ~/store1b", 3, "has no path"},
+    });
+}
+
+BOOST_AUTO_TEST_CASE(the_mirroring_table_is_edited_by_rows) {
+    Fixture f;
+    f.make_cluster();
+    f.play({
+        {"mirror list", 0, "mail1"},
+        {"mirror set mail1 mail2", 0, "mirrors to its peers"},
+        {"mirror list", 0, "store2"},
+        {"mirror set mail1 mail2 mail9", 3, "no mail server mail9"},
+        {"mirror set mail9 mail1", 3, "no mail server mail9"},
+        {"--json mirror list", 0, "\"peer\":\"mail2\""},  // as before the one that failed
+        {"mirror remove mail1 mail2", 0, "no longer mirrored"},
+        {"mirror remove mail1 mail2", 3, "not mirrored"},
+    });
+}
+
+BOOST_AUTO_TEST_CASE(domains_and_records) {
+    Fixture f;
+    f.make_cluster();
+    f.play({
+        {"domain list", 0, "example.test"},
+        {"domain show example.test", 0, "hostmaster@example.test"},
+        {"domain add example.test", 4, "already"},
+        {"domain add other.test --contact dns@other.test --policy rotate", 0, "added"},
+        {"domain show other.test", 0, "rotate"},
+        {"domain add third.test --policy dice", 1, ""},
+        {"domain set other.test --policy load --ttl 600 --mx-ttl 60", 0, "changed"},
+        {"domain set other.test --mx-ttl 5", 1, "--mx-ttl"},
+        {"domain set none.test --ttl 600", 3, "no domain none.test"},
+        {"domain show none.test", 3, "no domain none.test"},
+        {"record add other.test www A 192.0.2.1", 0, "added"},
+        {"record add other.test www A 192.0.2.1", 4, "already"},
+        {"record add none.test www A 192.0.2.1", 3, "no domain"},
+        {"record list other.test", 0, "192.0.2.1"},
+        {"record remove other.test www A 192.0.2.9", 3, "no such record"},
+        {"record remove other.test www A", 0, "removed"},
+        {"record list other.test", 0, "no records"},
+        {"domain remove other.test", 0, "removed"},
+        {"domain remove other.test", 3, "no domain"},
+    });
+}
+
+BOOST_AUTO_TEST_CASE(priorities_and_overrides) {
+    Fixture f;
+    f.make_cluster();
+    f.play({
+        {"mx list", 0, "mail2"},
+        {"mx list example.test", 0, "mail1.example.test"},
+        {"mx set example.test mail1 20", 0, "serves"},
+        {"mx set example.test mail1 70000", 1, "preference"},
+        {"mx set none.test mail1", 3, "no domain"},
+        {"mx policy example.test roundtable", 0, "roundtable"},
+        {"mx policy example.test dice", 1, ""},
+        {"mx policy none.test load", 3, "no domain"},
+        {"mx overrides", 0, "no overrides"},
+        {"mx pin mail1 5 --reason test", 0, "in force"},
+        {"mx weight mail2 2.5 --reason test --domain example.test", 0, "in force"},
+        {"mx drain mail1 --reason test --expires 2h", 0, "mx clear mail1"},
+        {"mx down mail2 --reason test", 0, "in force"},
+        {"mx up access1 --reason test", 0, "in force"},
+        {"mx drain mail9 --reason test", 3, "server list"},
+        {"mx drain mail1 --reason test --domain none.test", 3, "no domain"},
+        {"mx drain mail1 --reason test --expires tomorrow", 1, "--expires"},
+        {"mx drain mail1", 2, "--reason"},
+        {"mx weight mail1 much --reason test", 1, "number"},
+        {"--json mx overrides", 0, "\"action\":\"drain\""},
+        {"mx clear mail1", 0, "cleared"},
+        {"mx clear mail1", 3, "no override"},
+        {"mx history", 0, "end of drain"},
+        {"mx history --limit 0", 1, "--limit"},
+        {"mx remove example.test mail1", 0, "no longer serves"},
+        {"mx remove example.test mail1", 3, "does not serve"},
+    });
+}
+
+BOOST_AUTO_TEST_CASE(accounts_and_addresses) {
+    Fixture f;
+    f.make_cluster();
+    f.play({
+        {"account list", 0, "no accounts"},
+        {"account add Alice@example.test --password-file ~/password --quota 1000000", 0, "added"},
+        {"account add alice@example.test --password-file ~/password", 4, "already"},
+        {"account add bob@none.test --password-file ~/password", 3, "not ours"},
+        {"account add bob --password-file ~/password", 1, "no address"},
+        {"account add bob@example.test --password-file ~/none", 3, ""},
+        {"account add bob@example.test --password-file ~/password --quota 0", 1, "--quota"},
+        {"account list --domain example.test", 0, "alice@example.test"},
+        {"account list --domain other.test", 0, "no accounts"},
+        {"--json account show alice@example.test", 0, "\"quota\":1000000"},
+        {"account show bob@example.test", 3, "no account"},
+        {"account password alice@example.test --password-file ~/password", 0, "changed"},
+        {"account password bob@example.test --password-file ~/password", 3, "no account"},
+        {"account disable alice@example.test", 0, "disabled"},
+        {"account enable alice@example.test", 0, "active"},
+        {"account enable bob@example.test", 3, "no account"},
+        {"address add sales@example.test alice@example.test", 0, "goes to"},
+        {"address add sales@example.test alice@example.test", 4, ""},
+        {"address add sales@none.test alice@example.test", 3, "no domain none.test"},
+        {"address add sales alice@example.test", 1, "no address"},
+        {"account show alice@example.test", 0, "sales@example.test"},
+        {"address remove sales@example.test", 0, "removed"},
+        {"address remove sales@example.test", 3, "no address"},
+        {"domain remove example.test", 1, "still has accounts"},
+        {"account remove alice@example.test", 1, "--yes"},
+        {"account remove alice@example.test --yes", 0, "removed"},
+        {"account remove alice@example.test --yes", 3, "no account"},
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_password_is_kept_as_a_hash) {
+    Fixture f;
+    f.make_cluster();
+    f.play({{"account add alice@example.test --password-file ~/password"}});
+    const std::string hash = f.database.value("SELECT password_hash FROM directory.account");
+    BOOST_TEST(hash.starts_with("$"));
+    BOOST_TEST(hash.find("horse") == std::string::npos);
+    std::ofstream(f.root + "/password") << std::string(600, 'x');
+    f.play({{"account password alice@example.test --password-file ~/password", 1, ""}});
+    std::ofstream(f.root + "/password") << "";
+    f.play({{"account password alice@example.test --password-file ~/password", 1, "512"}});
+}
+
+BOOST_AUTO_TEST_CASE(senders_are_blocked_by_address_domain_or_subtree) {
+    Fixture f;
+    f.play({
+        {"block list", 0, "no sender is blocked"},
+        {"block add --address Spam@bad.test --reason test", 0, "address spam@bad.test"},
+        {"block add --address spam@bad.test --reason test", 4, "already"},
+        {"block add --domain bad.test --reason test --expires 7d", 0, "refused"},
+        {"block add --subtree worse.test --reason test", 0, "refused"},
+        {"block add --reason test", 1, "--subtree D"},
+        {"block add --domain a.test --subtree a.test --reason test", 1, "give one of"},
+        {"block add --domain a.test", 2, "--reason"},
+        {"block add --domain a.test --reason test --expires -3h", 1, "--expires"},
+        {"--json block list", 0, "\"kind\":\"subtree\""},
+        {"block remove --subtree worse.test", 0, "no longer blocked"},
+        {"block remove --subtree worse.test", 3, "is not blocked"},
+    });
+}
+
+BOOST_AUTO_TEST_CASE(messages_that_are_not_there) {
+    Fixture f;
+    f.play({
+        {"message find", 0, "no messages"},
+        {"message find --recipient alice@example.test --sender a@b.test --limit 5", 0, ""},
+        {"--json message find", 0, "[]"},
+        {"message track 0190b6c1-7f3a-7c2e-9d51-0123456789ab", 3, "does not know"},
+        {"message track 17", 1, "no message id"},
+    });
+}
+
+BOOST_AUTO_TEST_CASE(the_cluster_as_a_whole) {
+    Fixture f;
+    f.make_cluster();
+    f.play({
+        {"status", 0, "min_copies"},
+        {"--json status", 0, "\"copies_owed\":0"},
+        {"schema status", 0, "schema version"},
+        {"endpoints", 1, "--dir"},
+        {"daemon list", 1, "--dir"},
+        {"up", 1, "--dir"},
+        {"--dir ~ endpoints", 5, "no cluster is up"},
+        {"--dir ~ daemon list", 5, "start it first"},
+        {"--dir ~ daemon stop mail1", 5, "start it first"},
+        {"completion bash", 0, "complete -o default"},
+        {"completion tcsh", 1, "bash, zsh and fish"},
+    });
+}
+
+// What an author column says is a person, not the role of the database.
+BOOST_AUTO_TEST_CASE(changes_carry_their_author) {
+    Fixture f;
+    f.make_cluster();
+    f.play({{"mx drain mail1 --reason test"}});
+    const std::string author = f.database.value("SELECT author FROM directory.mx_override");
+    BOOST_TEST(!author.empty());
+    BOOST_TEST(author != "roundtable_operator");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
