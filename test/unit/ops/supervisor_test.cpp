@@ -127,15 +127,6 @@ BOOST_AUTO_TEST_CASE(an_operator_stops_and_starts_a_daemon_through_the_socket) {
     BOOST_TEST(fixture.supervisor->list()[0].restarts == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(control_refuses_what_it_does_not_know) {
-    Fixture fixture;
-    for (const char* request : {"", "stop", "stop nobody", "reboot one", "list all"}) {
-        BOOST_TEST(ops::answer_control(*fixture.supervisor, request).starts_with("error "),
-                   request);
-    }
-    BOOST_TEST(ops::answer_control(*fixture.supervisor, "list") == "ok\n");
-}
-
 BOOST_AUTO_TEST_CASE(a_daemon_that_does_not_stop_is_killed) {
     Fixture fixture;
     auto spec =
@@ -146,11 +137,4 @@ BOOST_AUTO_TEST_CASE(a_daemon_that_does_not_stop_is_killed) {
     fixture.supervisor->start([&ready] { ready = true; });
     fixture.run_until([&ready] { return ready; });
     BOOST_TEST(fixture.supervisor->list()[0].last_end == "signal 9");
-}
-
-BOOST_AUTO_TEST_CASE(asking_where_nobody_listens_says_what_to_do) {
-    const auto answer = ops::ask_control("/nonexistent/control", "list");
-    BOOST_REQUIRE(!answer);
-    BOOST_TEST((answer.error().code == base::Errc::Unavailable));
-    BOOST_TEST(answer.error().detail.find("roundtable up") != std::string::npos);
 }
