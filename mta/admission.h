@@ -24,6 +24,7 @@ struct AdmissionLimits {
     std::vector<base::Network> unlimited_sources;  ///< held to sessions_max alone
 };
 
+/// Counts the sessions and says yes or no to one more; never waits.
 class Admission {
   public:
     enum class Denied : std::uint8_t { Overload, SourceLimit };

@@ -96,14 +96,14 @@ void DataReader::step(char octet) {
                 state_ = State::End;
                 return;
             }
-            fail(DataFault::BareCr);
+            skip_octet(DataFault::BareCr);
             break;
         case State::Cr:
             if (octet == kLf) {
                 carriage_return_line_feed();
                 return;
             }
-            fail(DataFault::BareCr);
+            skip_octet(DataFault::BareCr);
             break;
         case State::InLine:
             break;
@@ -121,10 +121,10 @@ void DataReader::step_in_line(char octet) {
             return;
         case kLf:
             // Stays in the line: what a careless server would take for a line start is none.
-            fail(DataFault::BareLf);
+            skip_octet(DataFault::BareLf);
             return;
         case kNul:
-            fail(DataFault::Nul);
+            skip_octet(DataFault::Nul);
             return;
         default:
             text(std::string_view(&octet, 1));
@@ -150,6 +150,12 @@ void DataReader::text(std::string_view octets) {
         return;
     }
     message_.append(octets);
+}
+
+// Counted like the others, or who sends nothing else is read for ever.
+void DataReader::skip_octet(DataFault fault) {
+    ++size_bytes_;
+    fail(fault);
 }
 
 void DataReader::fail(DataFault fault) {

@@ -39,6 +39,8 @@ enum class DataFault : std::uint8_t {
 /// RFC 5321 6.3: "at least 100".
 inline constexpr std::size_t kReceivedMax = 100;
 
+/// The decoder of one message's data. Feed it until it says that it saw the end; then look at
+/// fault(), and take the message if there is none.
 class DataReader {
   public:
     /// `prefix` is what we put before the message (our trace fields): it is at the front of what
@@ -74,6 +76,7 @@ class DataReader {
 
     void text(std::string_view octets);
     void carriage_return_line_feed();
+    void skip_octet(DataFault fault);
     void fail(DataFault fault);
     [[nodiscard]] std::string_view plain_run(std::string_view input) const;
     void step(char octet);

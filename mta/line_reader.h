@@ -26,11 +26,13 @@ enum class LineFault : std::uint8_t {
     Flood,      ///< kSkippedMax octets of a faulty line without CRLF: no SMTP client does that
 };
 
+/// One command line, or what was wrong with one.
 struct Line {
     std::string_view text;  ///< without CRLF; empty with a fault. Valid until the next call
     LineFault fault = LineFault::None;
 };
 
+/// The cutter; see the top. Memory: at most kLineMax octets of a line that came in pieces.
 class LineReader {
   public:
     /// RFC 5321 4.5.3.1.4 asks for 512 and 4.5.3.1.5 for more with extensions; parameters of MAIL

@@ -34,6 +34,7 @@ struct Pressure {
     [[nodiscard]] double utilisation() const;
 };
 
+/// Counts and integrates; see the top. Owner: the mail agent.
 class LoadMeter {
   public:
     /// `start_id`: of this process, another at each start.

@@ -48,6 +48,7 @@ struct ViewAnswer {
 /// that is no clear answer).
 [[nodiscard]] base::Result<ViewAnswer> read_view_reply(const base::DnsReply& reply);
 
+/// The verifier; see the top for what each answer means, threads and owner.
 class RecipientVerifier {
   public:
     static constexpr base::Duration kQueryDeadline = std::chrono::seconds(2);

@@ -60,6 +60,8 @@ enum class SessionEnd : std::uint8_t {
     ByUs,      ///< we had the last word: what the client still sends is to be read and dropped
 };
 
+/// One session: construct it, run() it to its end, destroy it. Destroying one that never ran tells
+/// nobody anything.
 class SmtpSession final : private EngineObserver {
   public:
     /// `stop` is set when the agent shuts down.

@@ -9,6 +9,8 @@ namespace mta {
 
 namespace {
 
+constexpr int kServiceClosing = 421;
+
 // What the error of a question means for the log; its reply is reply_for_error's.
 Refusal refusal_of(base::Errc code, ReplyPhase phase) {
     if (code == base::Errc::Busy) {
@@ -256,9 +258,15 @@ void SmtpEngine::answer_sender(const base::Status& verdict, ReplyPhase phase) {
     const std::string sender = sender_ ? sender_->text() : std::string();
     if (!verdict) {
         const Reply refused = reply_for_error(verdict.error(), phase);
+        const bool ours = refused.is_temporary();
+        if (!ours && ++errors_ > settings_.errors_max) {
+            end_transaction(TransactionEnd::Policy);
+            close_with(Refusal::ErrorLimit, {421, "4.7.0", "Too many refused senders"});
+            return;
+        }
         refuse(refusal_of(verdict.error().code, phase), refused, sender);
-        end_transaction(refused.is_temporary() ? TransactionEnd::Resources
-                                               : TransactionEnd::Policy);
+        end_transaction(ours ? TransactionEnd::Resources : TransactionEnd::Policy);
+        close_after(refused);
         return;
     }
     envelope_.sender = sender;
@@ -317,6 +325,7 @@ void SmtpEngine::answer_recipient(const base::Result<VerifiedRecipient>& verdict
         return;
     }
     refuse(refusal_of(verdict.error().code, ReplyPhase::Recipient), refused, recipient_.text());
+    close_after(refused);
 }
 
 std::optional<Action> SmtpEngine::on_data(std::string_view argument) {
@@ -368,6 +377,7 @@ void SmtpEngine::answer_store(const Reply& reply) {
     if (!reply.is_positive()) {
         refuse(reply.is_temporary() ? Refusal::StoreFailed : Refusal::ContentRefused, reply);
         end_transaction(reply.is_temporary() ? TransactionEnd::Resources : TransactionEnd::Policy);
+        close_after(reply);
         return;
     }
     append_reply(output_, reply);
@@ -480,6 +490,14 @@ void SmtpEngine::close_with(Refusal refusal, const Reply& reply) {
     refuse(refusal, reply);
     end_transaction(resources_refused_ ? TransactionEnd::Resources : TransactionEnd::Abandoned);
     phase_ = Phase::Closing;
+}
+
+// RFC 5321 3.8: 421 says that the channel closes, whatever it was the reply to.
+void SmtpEngine::close_after(const Reply& reply) {
+    if (reply.code == kServiceClosing) {
+        end_transaction(TransactionEnd::Abandoned);
+        phase_ = Phase::Closing;
+    }
 }
 
 void SmtpEngine::end_transaction(TransactionEnd end) {

@@ -36,8 +36,9 @@ namespace mta {
 struct EngineSettings {
     std::string host_name;  ///< in the greeting, the reply to EHLO and Received
     std::uint64_t size_max_bytes = std::uint64_t{50} << 20U;  ///< of one message, RFC 1870
-    std::size_t recipients_max = 1000;      ///< of one message; RFC 5321 4.5.3.1.8: at least 100
-    std::size_t errors_max = 20;            ///< wrong commands since the last accepted message
+    std::size_t recipients_max = 1000;  ///< of one message; RFC 5321 4.5.3.1.8: at least 100
+    /// Wrong commands and blocked senders since the last accepted message.
+    std::size_t errors_max = 20;
     std::size_t unknown_commands_max = 10;  ///< the same, of those that do not exist
     std::size_t unknown_recipients_max =
         100;                              ///< the same, recipients refused: a dictionary attack
@@ -69,6 +70,7 @@ class EngineObserver {
     virtual void on_transaction_ended(TransactionEnd end) = 0;
 };
 
+/// What the shell has to do before it calls advance() again.
 enum class Action : std::uint8_t {
     Read,            ///< the input is used up: send output(), wait for more
     CheckSender,     ///< may this sender() send, and is there room? -> answer_sender
@@ -92,6 +94,7 @@ struct ReceivedMail {
     ByteShare share;               ///< what pays for the message: keep it as long as the message
 };
 
+/// The state machine of one session; see the top for its use.
 class SmtpEngine {
   public:
     /// `peer_literal`: the client's address as a literal, "[192.0.2.1]" or "[IPv6:2001:db8::1]".
@@ -166,6 +169,7 @@ class SmtpEngine {
     void refuse(Refusal refusal, const Reply& reply, std::string_view about = {});
     void wrong_command(Refusal refusal, int code, std::string_view enhanced, std::string text);
     void close_with(Refusal refusal, const Reply& reply);
+    void close_after(const Reply& reply);
     void end_transaction(TransactionEnd end);
     [[nodiscard]] std::string trace_fields(std::string_view trace_id) const;
 

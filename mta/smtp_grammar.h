@@ -38,6 +38,7 @@ enum class Verb : std::uint8_t {
     Unknown,
 };
 
+/// A line, cut behind its verb. Views into the line.
 struct CommandLine {
     Verb verb = Verb::Unknown;
     std::string_view argument;  ///< what follows the verb and its blank, without blanks at the end
@@ -49,6 +50,7 @@ inline constexpr std::size_t kCommandLineMax = 512;
 /// `line` without CRLF. Verbs are matched in any case (RFC 5321 2.4).
 [[nodiscard]] CommandLine parse_command_line(std::string_view line);
 
+/// What was wrong with the arguments of MAIL or RCPT; each has a reply of its own.
 enum class SyntaxFault : std::uint8_t {
     None,
     Syntax,            ///< not the command's form at all
@@ -58,6 +60,7 @@ enum class SyntaxFault : std::uint8_t {
     ParameterValue,    ///< known parameter, bad or repeated value
 };
 
+/// What MAIL said. Values count only without a fault.
 struct MailArguments {
     SyntaxFault fault = SyntaxFault::None;
     std::optional<mail::Address> sender;                  ///< none: the null reverse-path
@@ -69,6 +72,7 @@ struct MailArguments {
 /// "FROM:<path> [SIZE=n] [BODY=7BIT|8BITMIME]".
 [[nodiscard]] MailArguments parse_mail_arguments(std::string_view argument);
 
+/// What RCPT said. The recipient counts only without a fault.
 struct RcptArguments {
     SyntaxFault fault = SyntaxFault::None;
     mail::Address recipient;  ///< domain empty: the bare <Postmaster>

@@ -171,6 +171,20 @@ BOOST_AUTO_TEST_CASE(the_first_fault_counts) {
     BOOST_TEST((read_in_pieces("123456\r\n\n\r\n.\r\n", 100, 3).fault == DataFault::TooLarge));
 }
 
+// Else a sender of nothing but NULs would never meet the limit on what is skipped.
+BOOST_AUTO_TEST_CASE(every_octet_that_is_skipped_counts) {
+    for (const char octet : {'\0', '\n', '\r', 'x'}) {
+        mta::ByteBudget budget(1'000'000);
+        mta::DataReader reader("", 500'000, mta::ByteShare(budget));
+        const std::string text = "\n" + std::string(1000, octet);
+        std::string_view input = text;
+        BOOST_TEST(!reader.feed(input));
+        // A CR at the end is not judged yet.
+        BOOST_TEST(reader.size_bytes() >= 1000U);
+        BOOST_TEST(reader.size_bytes() <= 1001U);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_refused_message_gives_its_memory_back_at_once) {
     mta::ByteBudget budget(1'000'000);
     mta::DataReader reader("", 500'000, mta::ByteShare(budget));

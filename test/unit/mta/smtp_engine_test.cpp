@@ -299,16 +299,45 @@ BOOST_AUTO_TEST_CASE(bad_data_is_refused_after_its_true_end_and_the_session_goes
 }
 
 BOOST_AUTO_TEST_CASE(data_without_end_is_not_read_for_ever) {
-    EngineHarness h;
-    h.hello();
-    (void)h.say(kTransaction);
-    const std::string lines(1'000'000, 'x');
-    std::string replies;
-    for (int i = 0; i < 4 && !h.closed(); ++i) {
-        replies += h.say(lines);
+    for (const char octet : {'x', '\0', '\n', '\r'}) {
+        EngineHarness h;
+        h.hello();
+        (void)h.say(kTransaction);
+        const std::string octets(1'000'000, octet);
+        std::string replies;
+        for (int i = 0; i < 4 && !h.closed(); ++i) {
+            replies += h.say(octets);
+        }
+        BOOST_TEST(h.closed());
+        BOOST_TEST(replies.starts_with("552 5.3.4"));
     }
-    BOOST_TEST(h.closed());
-    BOOST_TEST(replies.starts_with("552 5.3.4"));
+}
+
+// RFC 5321 3.8: 421 says that the channel is closed, whatever it answers.
+BOOST_AUTO_TEST_CASE(a_421_to_any_question_closes) {
+    const base::Error cancelled{base::Errc::Cancelled, "shutting down"};
+    EngineHarness at_mail;
+    at_mail.hello();
+    at_mail.sender_verdict = cancelled;
+    BOOST_TEST(codes(at_mail.say("MAIL FROM:<a@b.example>\r\nNOOP\r\n")) == "421");
+    BOOST_TEST(at_mail.closed());
+    BOOST_TEST((at_mail.ends == std::vector{TransactionEnd::Resources}));
+
+    EngineHarness at_rcpt;
+    at_rcpt.hello();
+    at_rcpt.verdicts.insert_or_assign("bob@example.org", cancelled);
+    BOOST_TEST(codes(at_rcpt.say("MAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n")) ==
+               "250 421");
+    BOOST_TEST(at_rcpt.closed());
+    BOOST_TEST((at_rcpt.ends == std::vector{TransactionEnd::Resources}));
+
+    EngineHarness at_data;
+    at_data.hello();
+    at_data.store_reply = {421, "4.3.2", "Shutting down"};
+    (void)at_data.say(kTransaction);
+    BOOST_TEST(codes(at_data.say("x\r\n.\r\nNOOP\r\n")) == "421");
+    BOOST_TEST(at_data.closed());
+    BOOST_TEST((at_data.ends == std::vector{TransactionEnd::Resources}));
 }
 
 BOOST_AUTO_TEST_CASE(a_full_budget_is_our_fault_and_temporary) {
@@ -440,12 +469,14 @@ BOOST_AUTO_TEST_CASE(too_many_errors_end_the_session) {
     for (const Case& c : {Case{"MAIL FROM:x\r\n", 20, 501},
                           Case{"WHAT\r\n", 10, 500},
                           Case{"NOOP\r\n", 200, 250},
+                          Case{"MAIL FROM:<spam@bad.example>\r\n", 20, 550},
                           Case{"RCPT TO:<nobody@example.org>\r\n", 100, 550}}) {
         EngineHarness h;
         h.hello();
-        if (c.code == 550) {
+        if (c.wire.starts_with("RCPT")) {
             (void)h.say("MAIL FROM:<>\r\n");
         }
+        h.sender_verdict = base::Error{base::Errc::Refused, "entry 12"};
         for (int i = 0; i < c.allowed; ++i) {
             BOOST_TEST(codes(h.say(c.wire)) == std::to_string(c.code));
         }
