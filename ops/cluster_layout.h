@@ -24,6 +24,7 @@ struct NameServerLayout {
     std::uint16_t internal_port = 0;  ///< the internal view: address verification
 };
 
+/// A mail server: SMTP for the world, the load report for the name server.
 struct MailServerLayout {
     std::string name;
     base::IpAddress address;
@@ -34,6 +35,7 @@ struct MailServerLayout {
     std::int64_t session_limit = 0;
 };
 
+/// An access server: IMAP and POP3 for clients, the load report for the name server.
 struct AccessServerLayout {
     std::string name;
     base::IpAddress address;
@@ -42,6 +44,7 @@ struct AccessServerLayout {
     std::uint16_t load_port = 0;
 };
 
+/// A storage server: directories that hold copies of the same segments.
 struct StorageServerLayout {
     std::string name;
     std::vector<std::string> directories;  ///< storage paths in order of preference, absolute
@@ -54,6 +57,7 @@ enum class Ports : std::uint8_t {
     Free,      ///< whatever is free, for tests; kept in the file
 };
 
+/// The whole cluster. Names are unique over all its servers.
 struct ClusterLayout {
     std::string domain;  ///< host names are made under it: mail1.example.test
     Ports ports = Ports::High;

@@ -33,6 +33,7 @@ enum class OptionKind : std::uint8_t {
 
 enum class Required : std::uint8_t { No, Yes };
 
+/// One word or option of a command. Texts are literals: they live for ever.
 struct OptionSpec {
     const char* name;  ///< "domain" for a word, "--reason" for an option
     OptionKind kind;
@@ -79,6 +80,7 @@ class CommandContext {
     std::unique_ptr<base::Connection> connection_;
 };
 
+/// One row of a table of commands. `run` may print; what it returns becomes the exit code.
 struct Command {
     const char* noun;  ///< "mx"; empty: the verb stands alone ("up")
     const char* verb;

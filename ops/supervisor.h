@@ -44,6 +44,7 @@ enum class DaemonState : std::uint8_t { Stopped, Starting, Ready, Delayed, Stopp
 /// "stopped", "starting", "ready", "delayed" (waits to be restarted), "stopping".
 [[nodiscard]] std::string_view daemon_state_name(DaemonState state) noexcept;
 
+/// What an operator sees of a daemon.
 struct DaemonStatus {
     std::string name;
     DaemonState state = DaemonState::Stopped;
@@ -52,6 +53,8 @@ struct DaemonStatus {
     std::string last_end;        ///< "signal 9", "exit 1"; empty if it never ended
 };
 
+/// The supervisor; see the top for what it does, its owner and its files. Destroying it kills the
+/// daemons that still run.
 class Supervisor {
   public:
     struct Options {

@@ -91,8 +91,8 @@ class Demo:
         self.cluster.run("daemon", "start", server["name"])
         started = time.monotonic()
         wait_until(f"{host} returns to the answers", lambda: host in self.answered_hosts(), 60)
-        return (f"{server['name']} stopped: gone from the answers after {left:.1f} s; started: back "
-                f"after {time.monotonic() - started:.1f} s")
+        return (f"{server['name']} stopped: gone from the answers after {left:.1f} s; "
+                f"started: back after {time.monotonic() - started:.1f} s")
 
     def override(self):
         server = self.mail_server(2)
@@ -106,7 +106,8 @@ class Demo:
         row = self.cluster.json("mx", "history", "--limit", "20")
         if not any(entry["server"] == server["name"] for entry in row):
             raise RuntimeError("the override is not in the history")
-        return f"drain of {server['name']} in force after {left:.2f} s, cleared, kept in the history"
+        return (f"drain of {server['name']} in force after {left:.2f} s, cleared, "
+                "kept in the history")
 
     def send(self):
         host = self.best()[0]

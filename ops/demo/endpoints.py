@@ -1,4 +1,4 @@
-"""What a running cluster wrote about itself (endpoints.json), and the `roundtable` command on it."""
+"""What a running cluster wrote about itself (endpoints.json), and the `roundtable` command."""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ import time
 
 
 def wait_until(what, condition, seconds=30.0, interval=0.05):
-    """Polls until condition() is true and returns its value; says what was awaited if it never is."""
+    """Polls until condition() is true and returns its value; if it never is, says what was."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
