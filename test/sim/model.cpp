@@ -21,6 +21,9 @@ constexpr double kColdTime = 120;
 constexpr double kServiceMin = 0.02;
 constexpr double kServiceMax = 30;
 constexpr std::size_t kSessionsPerWorker = 4;
+// The 5th, 10th, ... biggest resolver: behind them are 15 % of the mail. (Counted from the biggest
+// it would be 29 %, and equal MX would have R50 3.8 where the reference has 2.66.)
+constexpr std::size_t kStubbornEvery = 5;
 
 using dns::probe::LoadCounters;
 using dns::probe::ProbeOutcome;
@@ -258,7 +261,7 @@ std::size_t Model::choose_server(const Message& message) {
     if (candidates.size() == 1) {
         return candidates[0];
     }
-    if (scenario_.nosplit && message.resolver % 5 == 0) {
+    if (scenario_.nosplit && message.resolver % kStubbornEvery == kStubbornEvery - 1) {
         const auto scrambled = static_cast<std::uint32_t>(message.answer_number * 2654435761U);
         return candidates[(scrambled >> 8) % candidates.size()];
     }

@@ -132,10 +132,7 @@ AnswerPointer NameServer::answer(std::uint64_t source) {
     if (!is_gated()) {
         return fixed_;
     }
-    // Stands for the keyed hash of the source: one 53-bit draw each.
-    Rng hash(source + 1000003, 77 + seed_ % 1000);
-    const std::uint64_t x = hash.next() >> 11 << 11;
-    const std::uint64_t y = hash.next() >> 11 << 11;
+    const auto [x, y] = hash_source(source, seed_);
     const SteeringTable& table = *engine_->last_commit()->table();
     const AnswerKey key = table.policy == Policy::Rotate
                               ? choose_turn(table, turn_++)

@@ -29,8 +29,7 @@ struct Answer {
 
 using AnswerPointer = std::shared_ptr<const Answer>;
 
-/// How the simulated name server answers. The last two are the product's own policies; the others
-/// are what they are compared with.
+/// What a run may be about: the policies of the product, and what they are compared with.
 enum class SimPolicy {
     Equal,       ///< every server at one preference, no probes
     EqualGate,   ///< the same, the dead withdrawn: policy `static` with equal preferences
@@ -45,8 +44,7 @@ enum class SimPolicy {
 /// equal, equal+gate, srv, srv+gate, rr, rr2, rtable-0, rtable
 [[nodiscard]] std::optional<SimPolicy> parse_policy(std::string_view name);
 
-/// The name server of a run: probes in, answers out, by one policy. Borrows the scenario. Times are
-/// seconds of simulated time, never earlier than in the call before.
+/// One name server. Owned by the model; answers are shared with the caches that hold them.
 class NameServer {
   public:
     NameServer(const Scenario& scenario, SimPolicy policy, std::uint64_t seed);

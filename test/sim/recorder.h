@@ -44,7 +44,7 @@ struct Figures {
 [[nodiscard]] std::vector<std::pair<std::string, double>> list_figures(const Figures& figures);
 [[nodiscard]] Figures mean_of(const std::vector<Figures>& runs);
 
-/// Counts one run. Borrows the scenario, which must outlive it.
+/// Hears what happens in a run, in the order of time; figures() at the end.
 class Recorder {
   public:
     explicit Recorder(const Scenario& scenario);

@@ -3,7 +3,7 @@
 // The random numbers of the simulator: SplitMix64 streams, so that a seed names a run on any
 // machine and each cause of chance (arrivals, service, ...) has a stream of its own.
 //
-// Thread rule: values.
+// Thread rule: values. The shifts are SplitMix64's and what makes 53 bits of 64.
 
 #include <cmath>
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 namespace sim {
 
+/// One stream. README.md says which number is for what.
 class Rng {
   public:
     Rng(std::uint64_t seed, std::uint64_t stream)
@@ -46,5 +47,19 @@ class Rng {
   private:
     std::uint64_t state_;
 };
+
+/// The two words that stand for the keyed hash of a source: 53 random bits each, at the top.
+struct SourceWords {
+    std::uint64_t x = 0;
+    std::uint64_t y = 0;
+};
+
+[[nodiscard]] inline SourceWords hash_source(std::uint64_t source, std::uint64_t seed) {
+    Rng rng(source + 1000003, 77 + seed % 1000);
+    SourceWords words;
+    words.x = rng.next() >> 11 << 11;
+    words.y = rng.next() >> 11 << 11;
+    return words;
+}
 
 }  // namespace sim

@@ -22,7 +22,7 @@ enum class Happening {
     Demand,        ///< demand of `resolvers` (none: of all) times `value`
 };
 
-/// One thing that happens to the fleet or to the demand, from `from` until `until`.
+/// Something that happens to the fleet or the demand from one time to another.
 struct Event {
     Happening happening = Happening::Slow;
     double from = 0;
@@ -32,7 +32,7 @@ struct Event {
     std::vector<std::size_t> resolvers;
 };
 
-/// A run's whole input but its seed and policy; a value.
+/// What differs from a plain run; the defaults are the plain run.
 struct Scenario {
     std::string name;
     double load = 0.8;            ///< demand as a part of nominal capacity

@@ -2,7 +2,8 @@
 //
 //   steering_sim --scenario steady80 --policy rtable --seeds 1-5 [--json FILE]
 //   steering_sim --goals [--policy rtable] [--seeds 1-5] [--json FILE]
-//   steering_sim --list
+//   --honour-ttl: no resolver keeps an answer longer than its TTL
+//   steering_sim --list | --list-goals
 //
 // Exit status: 0 done (with --goals: all met), 1 a goal was missed, 2 wrong use.
 
@@ -28,7 +29,9 @@ struct Arguments {
     std::uint64_t last_seed = 5;
     std::string json;
     bool goals = false;
+    bool honour_ttl = false;
     bool list = false;
+    bool list_goals = false;
 };
 
 struct Outcome {
@@ -50,15 +53,24 @@ bool parse_seeds(std::string_view text, Arguments& arguments) {
            parse_number(last, arguments.last_seed) && arguments.first_seed <= arguments.last_seed;
 }
 
+bool* find_flag(Arguments& arguments, std::string_view word) {
+    if (word == "--goals") {
+        return &arguments.goals;
+    }
+    if (word == "--list") {
+        return &arguments.list;
+    }
+    if (word == "--list-goals") {
+        return &arguments.list_goals;
+    }
+    return word == "--honour-ttl" ? &arguments.honour_ttl : nullptr;
+}
+
 std::optional<Arguments> parse_arguments(const std::vector<std::string>& words) {
     Arguments arguments;
     for (std::size_t i = 0; i < words.size(); ++i) {
-        if (words[i] == "--goals") {
-            arguments.goals = true;
-            continue;
-        }
-        if (words[i] == "--list") {
-            arguments.list = true;
+        if (bool* flag = find_flag(arguments, words[i])) {
+            *flag = true;
             continue;
         }
         if (i + 1 == words.size()) {
@@ -119,7 +131,9 @@ Outcome run_scenario(const std::string& name, const Arguments& arguments) {
     Outcome outcome;
     outcome.scenario = name;
     for (std::uint64_t seed = arguments.first_seed; seed <= arguments.last_seed; ++seed) {
-        sim::Model model(*sim::find_scenario(name), *sim::parse_policy(arguments.policy), seed);
+        sim::Scenario scenario = *sim::find_scenario(name);
+        scenario.honour_ttl = scenario.honour_ttl || arguments.honour_ttl;
+        sim::Model model(scenario, *sim::parse_policy(arguments.policy), seed);
         outcome.runs.push_back(model.run());
     }
     outcome.mean = sim::mean_of(outcome.runs);
@@ -186,16 +200,24 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
     const auto arguments = parse_arguments(std::vector<std::string>(argv + 1, argv + argc));
-    if (!arguments || (!arguments->list && arguments->scenarios.empty())) {
+    const bool lists = arguments && (arguments->list || arguments->list_goals);
+    if (!arguments || (!lists && arguments->scenarios.empty())) {
         std::fputs(
-            "usage: steering_sim (--scenario NAME ... | --goals | --list) [--policy NAME] "
-            "[--seeds A-B] [--json FILE]\n",
+            "usage: steering_sim (--scenario NAME ... | --goals | --list | --list-goals) [--policy "
+            "NAME] "
+            "[--seeds A-B] [--honour-ttl] [--json FILE]\n",
             stderr);
         return 2;
     }
     if (arguments->list) {
         for (const std::string& name : sim::scenario_names()) {
             std::puts(name.c_str());
+        }
+        return 0;
+    }
+    if (arguments->list_goals) {
+        for (const sim::Goal& goal : sim::goals()) {
+            std::printf("%s %g %g %g\n", goal.scenario, goal.r50, goal.r99, goal.refused);
         }
         return 0;
     }
