@@ -1,7 +1,8 @@
 """What every benchmark shares: the machine, CPU and memory of process trees, rows and the table.
 
-A row: {"name","unit","better","ours","peer","peer_name","peer_version","ratio","target","met"}; ratio
-is ours / peer; `better` says whether lower or higher is better; target is a bound of the ratio.
+A row: {"name","unit","better","ours","peer","peer_name","peer_version","ratio","target","met"};
+ratio is ours / peer; `better` says whether lower or higher is better; target is a bound of the
+ratio.
 """
 
 import argparse
@@ -99,7 +100,7 @@ def free_port(kind=socket.SOCK_STREAM, address="127.0.0.1"):
 
 @contextlib.contextmanager
 def workspace(name):
-    """A directory on disk that goes afterwards; on disk, because fsync is part of what is measured."""
+    """A directory that goes afterwards; on disk, because fsync is part of what is measured."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix=f"bench-{name}-", dir="/var/tmp"))
     directory.chmod(0o755)
     try:

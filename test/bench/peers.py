@@ -1,5 +1,5 @@
-"""Private Postfix and Dovecot for the benchmarks: own directories, free ports, foreground, stopped by
-their own process ids. Both need root, as they do in production."""
+"""Private Postfix and Dovecot for the benchmarks: own directories, free ports, foreground, stopped
+by their own process ids. Both need root, as they do in production."""
 
 import contextlib
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One whole way through a cluster: DNS, SMTP, catalog, both copies, IMAP and POP3 on each server."""
+"""One whole way through a cluster: DNS, SMTP, catalog, both copies, IMAP and POP3 everywhere."""
 
 import imaplib
 import pathlib

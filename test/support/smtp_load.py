@@ -1,5 +1,6 @@
-"""Sends many messages over SMTP from parallel sessions and keeps what was answered: each message has
-a token in its subject and body, so that it can be found again, and its outcome (250, 4xx, lost reply).
+"""Sends many messages over SMTP from parallel sessions and keeps what was answered: each message
+has a token in its subject and body, so that it can be found again, and its outcome (250, 4xx, lost
+reply).
 """
 
 import concurrent.futures
