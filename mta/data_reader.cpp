@@ -11,6 +11,7 @@ namespace {
 constexpr char kCr = '\r';
 constexpr char kLf = '\n';
 constexpr char kNul = '\0';
+constexpr std::size_t kScanMax = 512;
 constexpr std::string_view kReceived = "received:";
 
 std::size_t find_octet(std::string_view text, char octet) {
@@ -69,10 +70,12 @@ std::string DataReader::take_message() {
     return std::move(message_);
 }
 
-// The octets before the next one that means something. One memchr for each kind, each over what the
-// one before left: a line costs three short scans at the speed of memory.
+// The octets before the next one that means something, at most kScanMax. One memchr for each kind,
+// each over what the one before left: a line costs three short scans at the speed of memory.
+// Without the bound, input of LFs alone would be searched for a CR to its end, once for each octet.
 std::string_view DataReader::plain_run(std::string_view input) const {
-    std::string_view run = input.substr(0, find_octet(input, kCr));
+    std::string_view run = input.substr(0, kScanMax);
+    run = run.substr(0, find_octet(run, kCr));
     run = run.substr(0, find_octet(run, kLf));
     return run.substr(0, find_octet(run, kNul));
 }
