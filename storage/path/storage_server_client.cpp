@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <map>
 #include <utility>
 
-#include "base/check.h"
+#include "storage/path/chunked_read.h"
 #include "storage/path/path_attempts.h"
 #include "storage/path/path_client.h"
 #include "storage/path/protocol.h"
@@ -20,90 +19,11 @@ using helper::RequestType;
 
 namespace {
 
-constexpr std::uint32_t kReadMax = 64U << 20U;
-
 // Handles are never used twice in a process: a client that replaces another, after a change of the
 // directory, must not take the other's handles for its own.
 FileHandle next_handle() noexcept {
     static std::atomic<std::uint64_t> last{0};
     return FileHandle{last.fetch_add(1, std::memory_order_relaxed) + 1};
-}
-
-// A read of up to 64 MiB, in chunks of one slot.
-struct ReadJob {
-    std::string path;
-    std::uint64_t offset = 0;
-    std::uint32_t length = 0;
-    bool exact = false;  // fewer octets are an error
-    StorageServerClient::Bytes bytes;
-    std::vector<std::uint32_t> sizes;  // octets read, per chunk
-    std::size_t chunks_left = 0;
-    std::size_t round = 0;  // answers to an earlier attempt do not count
-    StorageServerClient::Done<StorageServerClient::Bytes> on_done;
-};
-
-void finish_read(ReadJob& read) {
-    std::size_t total = 0;
-    for (const std::uint32_t size : read.sizes) {
-        total += size;
-        if (size < kSlotSize) {
-            break;  // the file ends there, whatever a later chunk found a moment later
-        }
-    }
-    if (total < read.length && read.exact) {
-        read.on_done(base::Error{base::Errc::Corrupt, "short read of " + read.path});
-        return;
-    }
-    read.bytes.resize(total);
-    read.on_done(std::move(read.bytes));
-}
-
-void on_chunk_read(const std::shared_ptr<PathAttempts>& attempts,
-                   ReadJob& read,
-                   std::size_t chunk,
-                   base::Result<PathAnswer> answer) {
-    if (!answer) {
-        ++read.round;  // what else comes from this attempt is too late
-        attempts->failed(std::move(answer).take_error());
-        return;
-    }
-    const std::span<const std::byte> data = answer.value().data;
-    if (!data.empty()) {
-        CHECK(chunk * kSlotSize + data.size() <= read.bytes.size());
-        std::memcpy(read.bytes.data() + chunk * kSlotSize, data.data(), data.size());
-    }
-    read.sizes[chunk] = static_cast<std::uint32_t>(data.size());
-    if (--read.chunks_left == 0) {
-        finish_read(read);
-    }
-}
-
-void read_chunks(const std::shared_ptr<PathAttempts>& attempts,
-                 const std::shared_ptr<ReadJob>& read,
-                 PathClient& path,
-                 base::Deadline deadline) {
-    const std::size_t chunks = (read->length + kSlotSize - 1) / kSlotSize;
-    const std::size_t round = ++read->round;
-    read->bytes.assign(read->length, std::byte{0});
-    read->sizes.assign(chunks, 0);
-    read->chunks_left = chunks;
-    for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
-        const std::size_t from = chunk * kSlotSize;
-        Request request;
-        request.type = RequestType::Read;
-        request.path = read->path;
-        request.offset = read->offset + from;
-        request.length =
-            static_cast<std::uint32_t>(std::min<std::size_t>(kSlotSize, read->length - from));
-        path.call(std::move(request),
-                  {},
-                  deadline,
-                  [attempts, read, round, chunk](base::Result<PathAnswer> answer) {
-                      if (read->round == round) {
-                          on_chunk_read(attempts, *read, chunk, std::move(answer));
-                      }
-                  });
-    }
 }
 
 base::Result<Listing> to_listing(const PathAnswer& answer) {
@@ -170,7 +90,7 @@ struct StorageServerClient::State : std::enable_shared_from_this<State> {
                  PathAttempts::Attempt attempt,
                  std::function<void(base::Error)> on_failed);
     void call_any(Request request, base::Deadline deadline, PathAnswered on_answer);
-    void read(std::shared_ptr<ReadJob> job, base::Deadline deadline);
+    void read(std::shared_ptr<ChunkedRead> job, base::Deadline deadline);
     void write_chunks(const std::shared_ptr<WriteJob>& job,
                       PathClient& path,
                       std::uint64_t offset,
@@ -255,13 +175,13 @@ void StorageServerClient::State::call_any(Request request,
         [on_answer](base::Error error) { on_answer(std::move(error)); });
 }
 
-void StorageServerClient::State::read(std::shared_ptr<ReadJob> job, base::Deadline deadline) {
+void StorageServerClient::State::read(std::shared_ptr<ChunkedRead> job, base::Deadline deadline) {
     if (!is_relative_path(job->path)) {
         answer_later(job->on_done,
                      base::Error{base::Errc::Invalid, "not a path below a storage root"});
         return;
     }
-    if (job->length > kReadMax) {
+    if (job->length > ChunkedRead::kLengthMax) {
         answer_later(job->on_done, base::Error{base::Errc::TooLarge, "a read over 64 MiB"});
         return;
     }
@@ -277,7 +197,7 @@ void StorageServerClient::State::read(std::shared_ptr<ReadJob> job, base::Deadli
         deadline,
         [job](const std::shared_ptr<PathAttempts>& attempts,
               PathClient& path,
-              base::Deadline until) { read_chunks(attempts, job, path, until); },
+              base::Deadline until) { job->start(attempts, path, until); },
         [job](base::Error error) { job->on_done(std::move(error)); });
 }
 
@@ -491,7 +411,8 @@ void StorageServerClient::close(FileHandle file) {
     if (found == state_->files.end()) {
         return;
     }
-    if (state_->is_open(file)) {
+    // Also when a write of it failed or was late: the helper may have it open still.
+    if (found->second.path->helper_epoch() == found->second.helper_epoch) {
         Request request;
         request.type = RequestType::Close;
         request.handle = static_cast<std::uint64_t>(file);
@@ -512,7 +433,7 @@ void StorageServerClient::read(std::string path,
                                std::uint32_t length,
                                base::Deadline deadline,
                                Done<Bytes> on_done) {
-    auto job = std::make_shared<ReadJob>();
+    auto job = std::make_shared<ChunkedRead>();
     job->path = std::move(path);
     job->offset = offset;
     job->length = length;
@@ -526,7 +447,7 @@ void StorageServerClient::read_some(std::string path,
                                     std::uint32_t length,
                                     base::Deadline deadline,
                                     Done<Bytes> on_done) {
-    auto job = std::make_shared<ReadJob>();
+    auto job = std::make_shared<ChunkedRead>();
     job->path = std::move(path);
     job->offset = offset;
     job->length = length;
