@@ -24,8 +24,10 @@ constexpr base::Statement kClaim{
     "FROM due WHERE s.id = due.id "
     "RETURNING s.id, s.writer, s.state, s.generation, s.length, s.first_frame, s.catalogued_to) "
     "SELECT c.id, c.writer, c.state, c.generation, c.length, c.first_frame, c.catalogued_to, "
-    "EXISTS (SELECT FROM directory.mail_server m WHERE m.name = c.writer "
-    "AND m.retired_at IS NOT NULL), "
+    // A mail and an access server may have one name: then both must be gone.
+    "coalesce((SELECT bool_and(w.retired_at IS NOT NULL) FROM ("
+    "SELECT name, retired_at FROM directory.mail_server UNION ALL "
+    "SELECT name, retired_at FROM directory.access_server) AS w WHERE w.name = c.writer), false), "
     "array_agg(v.store_id::text ORDER BY r.state, v.id) FILTER (WHERE v.id IS NOT NULL), "
     "array_agg(r.generation ORDER BY r.state, v.id) FILTER (WHERE v.id IS NOT NULL), "
     "array_agg(r.state ORDER BY r.state, v.id) FILTER (WHERE v.id IS NOT NULL), "
@@ -41,6 +43,10 @@ constexpr base::Statement kUnknown{
     "storage_unknown_segments",
     "SELECT x.id FROM unnest($1::uuid[]) AS x(id) "
     "WHERE NOT EXISTS (SELECT FROM catalog.segment s WHERE s.id = x.id)"};
+constexpr base::Statement kOpen{
+    "storage_open_segments",
+    "SELECT id FROM catalog.segment WHERE state = 'open' AND writer = $1 AND boot_epoch < $2 "
+    "ORDER BY id"};
 constexpr base::Statement kSettleOwed{
     "storage_settle_owed",
     "DELETE FROM catalog.copy_owed o USING directory.storage_server v "
@@ -103,6 +109,17 @@ Result<std::vector<SegmentId>> unknown_segments(base::Connection& connection,
         unknown.push_back(SegmentId(row.uuid(0)));
     }
     return unknown;
+}
+
+Result<std::vector<SegmentId>> open_segments(base::Connection& connection,
+                                             std::string_view writer,
+                                             std::uint64_t epoch_end) {
+    const base::Rows rows = TRY(connection.query(kOpen, {writer, epoch_end}));
+    std::vector<SegmentId> open;
+    for (const base::Row row : rows) {
+        open.push_back(SegmentId(row.uuid(0)));
+    }
+    return open;
 }
 
 Status settle_owed(base::Connection& connection,

@@ -33,6 +33,7 @@ struct ClaimedSegment {
     std::vector<ReplicaPlace> replicas;
 };
 
+/// Who claims, how many, for how long.
 struct ClaimRequest {
     std::string tracker;
     std::size_t most = 8;
@@ -52,6 +53,11 @@ struct ClaimRequest {
 /// Those of `segments` that the catalog does not know.
 [[nodiscard]] base::Result<std::vector<SegmentId>> unknown_segments(
     base::Connection& connection, std::span<const SegmentId> segments);
+
+/// Open segments of a writer, by its name, that it opened before `epoch_end`.
+[[nodiscard]] base::Result<std::vector<SegmentId>> open_segments(base::Connection& connection,
+                                                                 std::string_view writer,
+                                                                 std::uint64_t epoch_end);
 
 /// A copy that came to be there after all.
 [[nodiscard]] base::Status settle_owed(base::Connection& connection,

@@ -79,7 +79,7 @@ void OpenSegment::discard() {
         StorageServerClient* server = servers_.find(replica.server);
         if (server != nullptr && !replica.behind) {
             server->close(replica.file);
-            // If it stays, it is found as an empty segment without a seal, and gets one.
+            // If it stays, recovery finds an empty segment without a seal, and gives it one.
             server->remove(path, base::Deadline::after(kAnswerSlack * 10), [](base::Status) {});
         }
     }

@@ -29,6 +29,7 @@ struct PlacementCandidate {
     std::string reason;  ///< why it is not healthy
 };
 
+/// Why a copy is owed.
 enum class OwedReason : std::uint8_t {
     Unhealthy,  ///< was not chosen, because it does not answer as it should
     Unknown,    ///< in the mirroring table, but no such storage server is configured

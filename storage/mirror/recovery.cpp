@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 constexpr std::uint32_t kTransferSize = 8U << 20U;  // of one request
 constexpr std::size_t kFirstSize = 64U << 10U;      // with the creation of a file
 constexpr milliseconds kAnswerSlack{200};
+constexpr milliseconds kRemoveDeadline{2'000};
 constexpr std::size_t kDaysMax = 20'000;      // folders of days that are looked at
 constexpr std::size_t kFilesMax = 2'000'000;  // files below one root
 
@@ -151,6 +152,7 @@ std::string reason_to_wait(const Merge& merge,
     const SegmentHeader& header = merge.header->header;
     std::size_t doubtful = 0;
     std::size_t may_turn_up = 0;
+    // A server that is not among ours was retired: it does not turn up either.
     for (const StorageServerId& server : header.replicas) {
         const bool is_unread =
             !lost.contains(server) && std::ranges::find(unread, server) != unread.end();
@@ -201,6 +203,18 @@ void write_sealed(StorageServerSet& servers,
             closed.replicas.push_back({server, ReplicaEnd::Sealed, bytes->size(), ""});
         } else {
             closed.replicas.push_back({server, ReplicaEnd::Behind, 0, written.error().detail});
+        }
+    }
+}
+
+void remove_empty(StorageServerSet& servers,
+                  const SegmentId& segment,
+                  const std::vector<SegmentCopy>& copies) {
+    for (const SegmentCopy& copy : copies) {
+        if (StorageServerClient* server = servers.find(copy.server)) {
+            server->remove(segment_path({segment, copy.generation}),
+                           base::Deadline::after(kRemoveDeadline),
+                           [](const base::Status&) {});  // if it stays, it does no harm
         }
     }
 }
@@ -315,6 +329,7 @@ base::Result<RecoveredSegment> recover_segment(StorageServerSet& servers,
     std::ranges::sort(found.copies, std::ranges::greater(), &SegmentCopy::generation);
     // Checksums of whole segments take their time: not on the loop.
     base::WorkerPool worker("recover", 1, 1);
+    bool has_bytes = false;
     const auto shared_merge = std::make_shared<Merge>();
     Merge& merge = *shared_merge;
     for (const SegmentCopy& copy : found.copies) {
@@ -322,6 +337,7 @@ base::Result<RecoveredSegment> recover_segment(StorageServerSet& servers,
             read_copy(servers, segment, copy, base::Deadline::after(options.transfer_deadline));
         if (bytes) {
             const auto whole = std::make_shared<Bytes>(std::move(bytes).take_value());
+            has_bytes = has_bytes || !whole->empty();
             (void)TRY(worker.run(
                 [shared_merge, copy, whole] { shared_merge->add(copy, std::move(*whole)); },
                 base::Deadline::after(options.transfer_deadline)));
@@ -332,7 +348,11 @@ base::Result<RecoveredSegment> recover_segment(StorageServerSet& servers,
         }
     }
     if (!merge.header) {
-        const bool none = found.copies.empty() && found.unread.empty() && !servers.all().empty();
+        // An empty file was never written to: header and name are durable before the first frame.
+        const bool none = !has_bytes && found.unread.empty() && !servers.all().empty();
+        if (none) {
+            remove_empty(servers, segment, found.copies);
+        }
         return base::Error{none ? base::Errc::NotFound : base::Errc::Unavailable,
                            "no readable copy of segment " + segment.text()};
     }

@@ -86,7 +86,8 @@ struct FoundCopies {
                                       base::Deadline deadline);
 
 /// Recovers one segment. Errors: Unavailable (no copy could be read now: try again), NotFound
-/// (every server answered and none has a file of it: nothing was ever acknowledged in it),
+/// (every server answered and none has a file of it, or empty ones, which are removed: nothing was
+/// ever acknowledged in it),
 /// Cancelled.
 [[nodiscard]] base::Result<RecoveredSegment> recover_segment(StorageServerSet& servers,
                                                              const SegmentId& segment,

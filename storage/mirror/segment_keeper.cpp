@@ -68,6 +68,10 @@ std::vector<PlacementCandidate> SegmentKeeper::candidates() const {
                                      server->config().failure_domain,
                                      health.is_healthy(),
                                      std::move(health.reason)};
+        if (servers_.is_draining(candidate.id)) {
+            candidate.healthy = false;
+            candidate.reason = "draining";
+        }
         const auto penalty = penalties_.find(candidate.id);
         if (candidate.healthy && penalty != penalties_.end() && penalty->second > now) {
             candidate.healthy = false;
@@ -164,7 +168,7 @@ base::Status SegmentKeeper::try_open(Placement placement) {
             }
         }
         segment->discard();
-        agent_.record_done(id);
+        agent_.record_unsealed(id);  // the server that failed may have made its file all the same
         return created;
     }
     open_ = std::move(segment);

@@ -76,6 +76,7 @@ struct PathOptions {
 /// Names a file that this client created and has not closed.
 enum class FileHandle : std::uint64_t {};
 
+/// What an answered write means.
 enum class Durability : std::uint8_t {
     Lazy,  ///< given to the system
     Sync,  ///< on the disk (fdatasync) when the answer comes

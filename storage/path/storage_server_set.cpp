@@ -11,7 +11,9 @@ StorageServerSet::StorageServerSet(base::Loop& loop, PathOptions options)
 
 StorageServerSet::~StorageServerSet() = default;
 
-void StorageServerSet::apply(std::vector<StorageServerConfig> servers) {
+void StorageServerSet::apply(std::vector<StorageServerConfig> servers,
+                             std::set<StorageServerId> draining) {
+    draining_ = std::move(draining);
     std::vector<std::unique_ptr<StorageServerClient>> next;
     for (StorageServerConfig& config : servers) {
         const auto known = std::ranges::find_if(servers_, [&](const auto& server) {

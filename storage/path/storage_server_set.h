@@ -6,6 +6,7 @@
 // Thread rule: loop thread only. A StorageServerClient& is borrowed until the next apply().
 
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/loop.h"
@@ -22,8 +23,13 @@ class StorageServerSet {
     StorageServerSet& operator=(const StorageServerSet&) = delete;
 
     /// Makes the set what `servers` says: unchanged ones are kept with all that runs on them, new
-    /// ones are started, others are destroyed. The order is kept: it is the ring.
-    void apply(std::vector<StorageServerConfig> servers);
+    /// ones are started, others are destroyed. The order is kept: it is the ring. `draining`: those
+    /// that take no new segment; that alone does not make a server a changed one.
+    void apply(std::vector<StorageServerConfig> servers, std::set<StorageServerId> draining = {});
+
+    [[nodiscard]] bool is_draining(const StorageServerId& id) const {
+        return draining_.contains(id);
+    }
 
     /// Null: not in the set.
     [[nodiscard]] StorageServerClient* find(const StorageServerId& id) const noexcept;
@@ -35,6 +41,7 @@ class StorageServerSet {
     base::Loop& loop_;
     PathOptions options_;
     std::vector<std::unique_ptr<StorageServerClient>> servers_;
+    std::set<StorageServerId> draining_;
 };
 
 }  // namespace storage

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "base/metrics.h"
 #include "base/uuid.h"
 #include "base/worker_pool.h"
+#include "storage/catalog/claims.h"
 #include "storage/mirror/agent_state.h"
 #include "storage/mirror/recovery.h"
 #include "storage/segment/encoder.h"
@@ -24,6 +26,7 @@
 #include "storage/tracking/helper_program.h"
 #include "storage/tracking/layout_follower.h"
 #include "storage/tracking/message_reader.h"
+#include "storage/tracking/segment_scan.h"
 
 namespace storage {
 namespace {
@@ -40,6 +43,7 @@ constexpr std::size_t kWorkerThreads = 2;
 constexpr std::size_t kWorkerQueue = 256;
 constexpr auto kStartupConnect = std::chrono::seconds(5);
 constexpr auto kRecoveryPause = std::chrono::seconds(10);
+constexpr auto kProbeLook = std::chrono::milliseconds(50);
 // An alarm for each degraded message would bury the others.
 constexpr auto kDegradedEventPause = std::chrono::seconds(60);
 constexpr auto kSideStatement = std::chrono::seconds(10);
@@ -93,9 +97,8 @@ struct TrackingAgent::State {
           options(std::move(an_options)),
           self(a_self),
           local(std::move(a_local)),
-          writers(loop, paths),
-          readers(loop, read_only(paths)),
-          mirror(loop, writers, *local, mirror_options(options.server, self)),
+          servers(loop, std::move(paths)),
+          mirror(loop, servers, *local, mirror_options(options.server, self)),
           commits(options.database,
                   "agent " + options.server,
                   {1, 16, committer_timeouts(options.catalog_deadline)}),
@@ -105,17 +108,12 @@ struct TrackingAgent::State {
           committer(
               commits,
               {committer_name(options), options.deliver_batch_max, options.deliver_queue_max}),
-          copies({&writers, &readers}, [this](const Suspicion& suspicion) { file(suspicion); }),
+          copies(servers, [this](const Suspicion& suspicion) { file(suspicion); }),
           reader(loop,
                  queries,
                  copies,
                  {options.summary_cache_bytes, options.message_cache_bytes, options.places_max}),
           workers("agent", kWorkerThreads, kWorkerQueue) {}
-
-    static PathOptions read_only(PathOptions paths) {
-        paths.probe = ProbeKind::Read;
-        return paths;
-    }
 
     static MirrorOptions mirror_options(const std::string& name, const MailServerId& id) {
         MirrorOptions mirror;
@@ -128,8 +126,7 @@ struct TrackingAgent::State {
     const AgentOptions options;
     const MailServerId self;  // as the directory names this server
     std::unique_ptr<AgentState> local;
-    StorageServerSet writers;
-    StorageServerSet readers;  // servers that are being drained
+    StorageServerSet servers;
     MirrorWriter mirror;
     base::DbPool commits;
     base::DbPool queries;
@@ -144,11 +141,13 @@ struct TrackingAgent::State {
     // Shared by the fibers of all loops.
     std::atomic<std::size_t> reads{0};
     std::atomic<bool> closed{false};
-    base::Guarded<std::vector<StorageServerId>> draining;
+    base::Guarded<std::set<StorageServerId>> draining;
 
     void apply(const Layout& layout);
     void on_closed(const SegmentClosed& closed_segment);
     void recover();
+    [[nodiscard]] bool are_healthy() const;
+    [[nodiscard]] bool adopt();
     void file(const Suspicion& suspicion);
     void report_degraded();
     void drop_owed_to_draining(Stored& stored);
@@ -158,19 +157,16 @@ struct TrackingAgent::State {
 
 // Loop thread: at the start, and whenever the directory says something else.
 void TrackingAgent::State::apply(const Layout& layout) {
-    std::vector<StorageServerConfig> active;
-    std::vector<StorageServerConfig> leaving;
-    std::vector<StorageServerId> leaving_ids;
+    std::vector<StorageServerConfig> all;
+    std::set<StorageServerId> leaving;
     for (const LayoutServer& server : layout.servers) {
-        const bool drains = server.use == StorageServerUse::Draining;
-        (drains ? leaving : active).push_back(server.config);
-        if (drains) {
-            leaving_ids.push_back(server.config.id);
+        all.push_back(server.config);
+        if (server.use == StorageServerUse::Draining) {
+            leaving.insert(server.config.id);
         }
     }
-    writers.apply(std::move(active));
-    readers.apply(std::move(leaving));
-    draining.with([&](auto& ids) { ids = std::move(leaving_ids); });
+    draining.with([&](auto& ids) { ids = leaving; });
+    servers.apply(std::move(all), std::move(leaving));
     mirror.set_table(layout.table);
     mirror.set_policy(layout.policy);
 }
@@ -180,12 +176,65 @@ void TrackingAgent::State::on_closed(const SegmentClosed& closed_segment) {
     committer.note_closed(closed_segment, header_size(*closed_segment.segment));
 }
 
+// Open segments of ours of which the journal does not know: its disk was lost, or too slow. The
+// name may be that of another kind of server too, so the header decides. True: nothing is left to
+// ask.
+bool TrackingAgent::State::adopt() {
+    const Result<std::vector<SegmentId>> open = queries.run(
+        [writer = options.server, epoch = local->boot_epoch()](base::Connection& connection) {
+            return open_segments(connection, writer, epoch);
+        },
+        Deadline::after(kSideStatement));
+    if (!open) {
+        return false;
+    }
+    bool all = true;
+    const std::vector<SegmentId> known = local->unsealed();
+    for (const SegmentId& segment : open.value()) {
+        if (std::find(known.begin(), known.end(), segment) != known.end()) {
+            continue;
+        }
+        const FoundCopies found =
+            find_copies(servers, segment, Deadline::after(RecoveryOptions().list_deadline));
+        Result<DecodedHeader> header = Error{Errc::Unavailable, "no copy"};
+        for (std::size_t n = 0; n < found.copies.size() && !header; ++n) {
+            header = read_header(servers,
+                                 segment,
+                                 found.copies[n],
+                                 Deadline::after(RecoveryOptions().list_deadline));
+        }
+        all = all && header;
+        if (header && header.value().header.writer_id == self &&
+            header.value().header.boot_epoch < local->boot_epoch()) {
+            base::log::info("storage", "segment_adopted", {{"segment", segment.text()}});
+            local->record_unsealed(segment);
+        }
+    }
+    return all;
+}
+
+bool TrackingAgent::State::are_healthy() const {
+    const std::vector<StorageServerClient*> all = servers.all();
+    return std::all_of(all.begin(), all.end(), [](const StorageServerClient* server) {
+        return server->health().is_healthy();
+    });
+}
+
 // Segments that a predecessor, or we ourselves, left without a seal.
 void TrackingAgent::State::recover() {
     RecoveryOptions recovery;
+    bool adopted = false;
+    // The first probes take a moment; without them no copy could be read.
+    const Deadline patience = Deadline::after(kRecoveryPause);
+    while (!patience.passed() && !are_healthy()) {
+        if (!base::sleep_until(Deadline::after(kProbeLook))) {
+            return;
+        }
+    }
     while (!stopping) {
+        adopted = adopted || adopt();
         const std::size_t left =
-            recover_all(writers, *local, recovery, [this](const RecoveredSegment& recovered) {
+            recover_all(servers, *local, recovery, [this](const RecoveredSegment& recovered) {
                 base::log::info("storage",
                                 "segment_recovered",
                                 {{"segment", recovered.closed.segment->segment.text()},
@@ -237,10 +286,8 @@ void TrackingAgent::State::report_degraded() {
 
 // Nothing is owed to a storage server that is to become empty.
 void TrackingAgent::State::drop_owed_to_draining(Stored& stored) {
-    draining.with([&](const std::vector<StorageServerId>& ids) {
-        std::erase_if(stored.owed, [&](const OwedCopy& owed) {
-            return std::find(ids.begin(), ids.end(), owed.server) != ids.end();
-        });
+    draining.with([&](const std::set<StorageServerId>& ids) {
+        std::erase_if(stored.owed, [&](const OwedCopy& owed) { return ids.contains(owed.server); });
     });
 }
 

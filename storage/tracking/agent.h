@@ -28,9 +28,10 @@
 //   Corrupt      every copy that could be read is bad
 //   Busy         too many reads at once
 //
-// Owner: the daemon. It outlives all fibers that use it. Thread rule: create(), start() and the
-// destructor on `loop`'s thread, shutdown() from a fiber of it; everything else from a fiber of any
-// loop, or from a plain thread that is no loop. Limits: AgentOptions.
+// Owner: the daemon. It outlives all fibers that use it, and is destroyed when `loop` has ended.
+// Thread rule: create(), start() and the destructor on `loop`'s thread, shutdown() from a fiber of
+// it; everything else from a fiber of any loop, or from a plain thread that is no loop. Limits:
+// AgentOptions.
 
 #include <chrono>
 #include <cstddef>
@@ -91,6 +92,7 @@ struct PlacedMessage {
     std::uint32_t uid = 0;
 };
 
+/// What the acceptor of a message is told: it may say 250.
 struct Receipt {
     mail::MessageId id;
     FrameLocation location;

@@ -42,26 +42,16 @@ Result<T> wait_for(Start start, Deadline deadline) {
 
 }  // namespace
 
-CopyReader::CopyReader(std::vector<StorageServerSet*> sets,
+CopyReader::CopyReader(StorageServerSet& servers,
                        std::function<void(const Suspicion&)> on_suspicion)
-    : sets_(std::move(sets)), on_suspicion_(std::move(on_suspicion)) {
-}
-
-// Looked up at each use: a wait may have changed the sets.
-StorageServerClient* CopyReader::server_of(const StorageServerId& store) const {
-    for (const StorageServerSet* set : sets_) {
-        if (StorageServerClient* server = set->find(store); server != nullptr) {
-            return server;
-        }
-    }
-    return nullptr;
+    : servers_(servers), on_suspicion_(std::move(on_suspicion)) {
 }
 
 std::vector<ReplicaPlace> CopyReader::in_order(const FrameLocation& location,
                                                std::span<const ReplicaPlace> replicas) const {
     std::vector<std::pair<int, ReplicaPlace>> found;
     for (const ReplicaPlace& place : replicas) {
-        const StorageServerClient* server = server_of(place.store);
+        const StorageServerClient* server = servers_.find(place.store);
         if (server != nullptr && place.may_hold(location)) {
             found.emplace_back((place.state == ReplicaState::Suspect ? 2 : 0) +
                                    (server->health().is_healthy() ? 0 : 1),
@@ -90,8 +80,13 @@ Result<std::shared_ptr<const ReadFrame>> CopyReader::read(const mail::MessageId&
     static base::Counter& next_copy = base::counter(
         "roundtable_read_next_copy_total", "Reads that had to go to another copy of a message");
     TRY(acquire(location.length, deadline));
-    Error worst{Errc::NotFound, "no storage server that is reached has a copy"};
+    // While some copy may still be good, the message is not lost, only out of reach.
+    Error worst{Errc::Unavailable, "no storage server that is reached has a copy"};
     const std::vector<ReplicaPlace> all = in_order(location, replicas);
+    const auto may_hold = std::count_if(replicas.begin(), replicas.end(), [&](const auto& place) {
+        return place.may_hold(location);
+    });
+    bool out_of_reach = all.size() < static_cast<std::size_t>(may_hold);
     for (std::size_t n = 0; n < all.size() && !deadline.passed(); ++n) {
         Result<std::shared_ptr<const ReadFrame>> frame =
             read_copy(all[n], id, location, share_of(deadline, all.size() - n));
@@ -108,8 +103,9 @@ Result<std::shared_ptr<const ReadFrame>> CopyReader::read(const mail::MessageId&
         if (blames_copy(error.code)) {
             suspect(all[n], location.segment, error.detail);
         }
-        // While some copy may still be good, the message is not lost, only out of reach.
-        const bool out_of_reach = worst.code == Errc::Unavailable || !blames_copy(error.code);
+        // Of those that the time does not suffice for nothing is known.
+        const bool time_is_up = n + 1 < all.size() && deadline.passed();
+        out_of_reach = out_of_reach || time_is_up || !blames_copy(error.code);
         worst = {out_of_reach ? Errc::Unavailable : Errc::Corrupt,
                  fmt::format("storage server {}: {}", all[n].store.text(), error.detail)};
     }
@@ -123,7 +119,8 @@ Result<std::shared_ptr<const ReadFrame>> CopyReader::read_copy(const ReplicaPlac
                                                                Deadline deadline) {
     const Header header = TRY(header_of(copy, location.segment, deadline));
     auto frame = std::make_shared<ReadFrame>();
-    StorageServerClient* server = server_of(copy.store);
+    // Looked up again: the wait may have changed the set.
+    StorageServerClient* server = servers_.find(copy.store);
     if (server == nullptr) {
         return Error{Errc::Unavailable, "the storage server was taken away"};
     }
@@ -149,7 +146,7 @@ Result<CopyReader::Header> CopyReader::header_of(const ReplicaPlace& copy,
     if (const Header* known = headers_.find(segment); known != nullptr) {
         return *known;
     }
-    StorageServerClient* server = server_of(copy.store);
+    StorageServerClient* server = servers_.find(copy.store);
     if (server == nullptr) {
         return Error{Errc::Unavailable, "the storage server was taken away"};
     }
@@ -196,7 +193,7 @@ void CopyReader::suspect(const ReplicaPlace& copy,
     static base::Counter& suspicions = base::counter("roundtable_read_suspicions_total",
                                                      "Copies from which something wrong was read");
     suspicions.add();
-    if (StorageServerClient* server = server_of(copy.store); server != nullptr) {
+    if (StorageServerClient* server = servers_.find(copy.store); server != nullptr) {
         server->report_suspicion();
     }
     on_suspicion_({segment, copy.store, why});

@@ -46,12 +46,11 @@ class CopyReader {
     static constexpr std::uint64_t kReadBytesMax = 256ULL << 20U;
     static constexpr std::size_t kHeadersMax = 4'096;
 
-    /// The sets are searched in their order; they outlive the reader.
-    CopyReader(std::vector<StorageServerSet*> sets,
-               std::function<void(const Suspicion&)> on_suspicion);
+    /// `servers` outlive the reader.
+    CopyReader(StorageServerSet& servers, std::function<void(const Suspicion&)> on_suspicion);
 
-    /// Errors: NotFound (no replica may hold it), Unavailable (none could be read in time), Corrupt
-    /// (every one that could be read is bad), Cancelled.
+    /// Errors: Unavailable (none could be read in time, or none that is reached may hold it),
+    /// Corrupt (every copy was read, and is bad), Cancelled.
     [[nodiscard]] base::Result<std::shared_ptr<const ReadFrame>> read(
         const mail::MessageId& id,
         const FrameLocation& location,
@@ -61,7 +60,6 @@ class CopyReader {
   private:
     using Header = std::shared_ptr<const SegmentHeader>;
 
-    [[nodiscard]] StorageServerClient* server_of(const StorageServerId& store) const;
     [[nodiscard]] std::vector<ReplicaPlace> in_order(const FrameLocation& location,
                                                      std::span<const ReplicaPlace> replicas) const;
     [[nodiscard]] base::Result<std::shared_ptr<const ReadFrame>> read_copy(
@@ -76,7 +74,7 @@ class CopyReader {
     void release(std::uint64_t bytes);
     void suspect(const ReplicaPlace& copy, const SegmentId& segment, const std::string& why);
 
-    std::vector<StorageServerSet*> sets_;
+    StorageServerSet& servers_;
     std::function<void(const Suspicion&)> on_suspicion_;
     LruCache<SegmentId, Header> headers_{kHeadersMax};
     std::uint64_t bytes_in_flight_ = 0;

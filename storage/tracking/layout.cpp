@@ -29,7 +29,8 @@ constexpr base::Statement kServers{
 constexpr base::Statement kAgents{
     "storage_layout_agents",
     "SELECT agent_id, name, retired_at IS NOT NULL, 'mail' FROM directory.mail_server "
-    "UNION ALL SELECT agent_id, name, false, 'access' FROM directory.access_server"};
+    "UNION ALL SELECT agent_id, name, retired_at IS NOT NULL, 'access' FROM "
+    "directory.access_server"};
 // The own storage server first, then the peers' in table order.
 constexpr base::Statement kMailTable{
     "storage_layout_table",
@@ -131,7 +132,8 @@ Result<base::Done> read_agents(base::Connection& connection,
     return base::Done{};
 }
 
-// ---- The text: a line a fact, words separated by tabs; a name with a tab or a newline cannot be.
+// ---- The text: a line a fact, words separated by tabs. In free text (failure domains,
+// directories) tab, newline and backslash are "\t", "\n" and "\\".
 
 constexpr std::string_view kFirstLine = "roundtable layout 1";
 
@@ -154,6 +156,39 @@ std::optional<std::int64_t> number_of(std::string_view text) {
         return std::nullopt;
     }
     return number;
+}
+
+std::string escaped(std::string_view text) {
+    std::string word;
+    for (const char c : text) {
+        switch (c) {
+            case '\t':
+                word += "\\t";
+                break;
+            case '\n':
+                word += "\\n";
+                break;
+            case '\\':
+                word += "\\\\";
+                break;
+            default:
+                word += c;
+        }
+    }
+    return word;
+}
+
+std::string unescaped(std::string_view word) {
+    std::string text;
+    for (std::size_t n = 0; n < word.size(); ++n) {
+        if (word[n] != '\\' || n + 1 == word.size()) {
+            text += word[n];
+            continue;
+        }
+        ++n;
+        text += word[n] == 't' ? '\t' : word[n] == 'n' ? '\n' : word[n];
+    }
+    return text;
 }
 
 Error corrupt(std::string_view what) {
@@ -180,12 +215,11 @@ Result<base::Done> decode_line(const std::vector<std::string_view>& words, Layou
         LayoutServer server;
         server.config.id = TRY(StorageServerId::parse(words[1]));
         server.config.name = words[2];
-        server.config.failure_domain = words[3];
+        server.config.failure_domain = unescaped(words[3]);
         server.use = words[4] == "draining" ? StorageServerUse::Draining : StorageServerUse::Active;
         layout.servers.push_back(std::move(server));
     } else if (what == "path" && words.size() == 3 && !layout.servers.empty()) {
-        layout.servers.back().config.paths.push_back(
-            {std::string(words[1]), std::string(words[2])});
+        layout.servers.back().config.paths.push_back({std::string(words[1]), unescaped(words[2])});
     } else if (what == "own" && words.size() == 2) {
         layout.table.own = TRY(StorageServerId::parse(words[1]));
     } else if (what == "peer" && words.size() == 2) {
@@ -239,10 +273,10 @@ std::string encode(const Layout& layout) {
         text += fmt::format("server\t{}\t{}\t{}\t{}\n",
                             server.config.id.text(),
                             server.config.name,
-                            server.config.failure_domain,
+                            escaped(server.config.failure_domain),
                             server.use == StorageServerUse::Draining ? "draining" : "active");
         for (const StoragePathConfig& path : server.config.paths) {
-            text += fmt::format("path\t{}\t{}\n", path.name, path.root);
+            text += fmt::format("path\t{}\t{}\n", path.name, escaped(path.root));
         }
     }
     text += fmt::format("own\t{}\n", layout.table.own.text());

@@ -33,6 +33,7 @@ enum class StorageServerUse : std::uint8_t {
     Draining,  ///< still read, takes no new segment
 };
 
+/// A storage server and how it may be used.
 struct LayoutServer {
     StorageServerConfig config;
     StorageServerUse use = StorageServerUse::Active;
@@ -49,7 +50,7 @@ struct Layout {
     MirrorTable table;  ///< nil own: none
     CopyPolicy policy;
     std::map<MailServerId, std::string> agents;  ///< names of mail and access servers
-    std::vector<MailServerId> retired;           ///< mail servers declared gone for good
+    std::vector<MailServerId> retired;           ///< those of them that are declared gone for good
 
     friend bool operator==(const Layout&, const Layout&) = default;
 };

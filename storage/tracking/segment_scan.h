@@ -32,15 +32,17 @@ struct ScannedFrame {
     std::string problem;               ///< a message whose envelope cannot be decoded
 };
 
+/// What a scan of one copy found.
 struct CopyScan {
     SegmentHeader header;
     std::uint64_t first_frame = 0;
     std::vector<ScannedFrame> frames;  ///< in offset order, the seal left out
-    std::uint64_t end = 0;             ///< of the last good frame, or where the scan began
+    std::uint64_t end = 0;  ///< of the last good frame (the seal is one), or where the scan began
     std::optional<Seal> seal;
     std::vector<Gap> gaps;
 };
 
+/// Which part of a copy is scanned.
 struct ScanLimits {
     std::uint64_t from = 0;  ///< a frame's offset; 0: the first
     std::uint64_t bytes_max = 64ULL

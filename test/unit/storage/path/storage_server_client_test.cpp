@@ -353,4 +353,27 @@ BOOST_AUTO_TEST_CASE(a_destroyed_client_answers_nobody) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_file_whose_write_was_late_is_not_left_open_in_the_helper) {
+    run_in_fiber([](base::Loop& loop) {
+        Store store(loop);
+        const auto files_open = [&] {
+            std::size_t count = 0;
+            for (const auto& entry : std::filesystem::directory_iterator(
+                     "/proc/" + std::to_string(store.helper()) + "/fd")) {
+                count += std::filesystem::read_symlink(entry).string().ends_with("/a") ? 1U : 0U;
+            }
+            return count;
+        };
+        const auto file = create(store.client, "a", "head");
+        BOOST_REQUIRE(file);
+        BOOST_TEST(files_open() == 1U);
+        stop_process(store.helper());
+        BOOST_CHECK(code_of(write(store.client, file.value(), 4, "late", in(100))) ==
+                    base::Errc::Timeout);
+        store.client.close(file.value());
+        BOOST_REQUIRE(::kill(store.helper(), SIGCONT) == 0);
+        BOOST_TEST(eventually([&] { return files_open() == 0U; }));
+    });
+}
+
 BOOST_AUTO_TEST_SUITE_END()

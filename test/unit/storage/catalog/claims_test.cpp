@@ -1,0 +1,128 @@
+#include "storage/catalog/claims.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "test/unit/storage/tracking/cluster_fixture.h"
+
+using namespace storage;
+using namespace storage_test;
+
+namespace {
+
+class ClaimsFixture : public ClusterFixture {
+  public:
+    ClaimsFixture() : tracker(open("roundtable_trackerd")) {}
+
+    SegmentNote note(std::uint8_t number, SegmentState state = SegmentState::Open) {
+        SegmentHeader header = make_header(7, number);
+        header.writer = "a";
+        header.replicas = {store_id(1), store_id(2)};
+        SegmentNote made = note_of(header, 128);
+        made.state = state;
+        made.length = state == SegmentState::Open ? 0 : 500;
+        BOOST_REQUIRE(note_segments(admin(), std::vector{made}));
+        return made;
+    }
+
+    std::vector<ClaimedSegment> claim(const std::string& name,
+                                      std::size_t most = 8,
+                                      int pause_ms = 0) {
+        auto claimed = claim_segments(
+            *tracker, {name, most, std::chrono::seconds(60), milliseconds(pause_ms)});
+        BOOST_REQUIRE_MESSAGE(claimed, why(claimed));
+        return std::move(claimed).take_value();
+    }
+
+    std::unique_ptr<base::Connection> tracker;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(storage_claims, ClaimsFixture)
+
+BOOST_AUTO_TEST_CASE(a_claim_is_one_trackers_until_it_is_released_or_lapses) {
+    const SegmentNote segment = note(1);
+    BOOST_REQUIRE(claim("t").size() == 1U);
+    BOOST_TEST(claim("u").empty());
+    BOOST_REQUIRE(release_segment(*tracker, segment.id, "u"));  // not u's to release
+    BOOST_TEST(claim("u").empty());
+    BOOST_REQUIRE(release_segment(*tracker, segment.id, "t"));
+    BOOST_TEST(claim("u", 8, 60'000).empty());  // read a moment ago
+    BOOST_TEST(claim("u").size() == 1U);
+    sql("UPDATE catalog.segment SET claimed_until = now() - interval '1 second'");
+    BOOST_TEST(claim("t").size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_may_hold_more_is_due_the_longest_unread_first) {
+    (void)note(1);
+    (void)note(2, SegmentState::Sealed);  // catalogued short of its length
+    (void)note(3, SegmentState::Sealed);
+    sql("UPDATE catalog.segment SET catalogued_to = length WHERE id = $1", {uuid_of(1, 3)});
+    sql("UPDATE catalog.segment SET read_at = now() - interval '1 minute' WHERE id = $1",
+        {uuid_of(1, 1)});
+    const auto first = claim("t", 1);
+    BOOST_REQUIRE(first.size() == 1U);
+    BOOST_CHECK(first[0].id == SegmentId(uuid_of(1, 2)));
+    BOOST_CHECK(first[0].state == SegmentState::Sealed);
+    BOOST_TEST(first[0].length == 500U);
+    BOOST_TEST(first[0].catalogued_to == 128U);
+    const auto second = claim("t");
+    BOOST_REQUIRE(second.size() == 1U);
+    BOOST_REQUIRE(second[0].replicas.size() == 2U);
+    BOOST_CHECK(second[0].replicas[0].store == store_id(1));
+}
+
+BOOST_AUTO_TEST_CASE(a_writer_is_retired_when_every_server_of_its_name_is) {
+    (void)note(1);
+    const auto is_retired = [&] {
+        sql("UPDATE catalog.segment SET claimed_until = NULL");
+        return claim("t").at(0).writer_retired;
+    };
+    BOOST_TEST(!is_retired());
+    sql("UPDATE directory.mail_server SET retired_at = now() WHERE name = 'a'");
+    BOOST_TEST(is_retired());
+    sql("INSERT INTO directory.access_server (name, host_name, address) "
+        "VALUES ('a', 'x.example.test', '127.0.0.1')");
+    BOOST_TEST(!is_retired());  // the segment may be the access server's
+    sql("UPDATE directory.access_server SET retired_at = now()");
+    BOOST_TEST(is_retired());
+    sql("UPDATE catalog.segment SET writer = 'nobody'");
+    BOOST_TEST(!is_retired());
+}
+
+BOOST_AUTO_TEST_CASE(segments_that_are_not_known_are_named) {
+    (void)note(1);
+    const std::vector<SegmentId> asked{SegmentId(uuid_of(1, 1)), SegmentId(uuid_of(1, 2))};
+    BOOST_CHECK(unknown_segments(*tracker, asked).value() == std::vector{asked[1]});
+    BOOST_TEST(unknown_segments(*tracker, {}).value().empty());
+}
+
+BOOST_AUTO_TEST_CASE(open_segments_of_a_writer_before_an_epoch) {
+    (void)note(1);  // of epoch 41
+    (void)note(2, SegmentState::Sealed);
+    const auto agent = open("roundtable_mtad");
+    BOOST_CHECK(open_segments(*agent, "a", 42).value() == std::vector{SegmentId(uuid_of(1, 1))});
+    BOOST_TEST(open_segments(*agent, "a", 41).value().empty());
+    BOOST_TEST(open_segments(*agent, "b", 42).value().empty());
+}
+
+BOOST_AUTO_TEST_CASE(owed_copies_are_counted_and_settled) {
+    SegmentNote segment = note(1);
+    segment.owed = {{store_id(1), "late"}, {store_id(3), "unhealthy"}};
+    BOOST_REQUIRE(note_segments(admin(), std::vector{segment}));
+    (void)note(2, SegmentState::Sealed);
+    const CatchUpState before = catch_up_state(*tracker).value();
+    BOOST_TEST(before.copies_owed == 2U);
+    BOOST_TEST(before.segments_open == 1U);
+    BOOST_TEST(before.segments_behind == 1U);
+    BOOST_REQUIRE(settle_owed(*tracker, segment.id, std::vector{store_id(3)}));
+    BOOST_TEST(catch_up_state(*tracker).value().copies_owed == 1U);
+    BOOST_TEST(value("SELECT reason FROM catalog.copy_owed") == "late");
+}
+
+BOOST_AUTO_TEST_CASE(partitions_are_made_once) {
+    (void)ensure_partitions(*tracker);
+    BOOST_TEST(ensure_partitions(*tracker).value() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
