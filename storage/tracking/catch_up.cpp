@@ -19,6 +19,7 @@ using base::Status;
 
 constexpr auto kListDeadline = std::chrono::seconds(5);
 constexpr std::size_t kRememberedMax = 1'000;
+constexpr std::size_t kKeptFramesMax = 50'000;
 // A segment with a frame that cannot be catalogued is not read again and again.
 constexpr auto kProblemPause = std::chrono::seconds(60);
 
@@ -53,11 +54,37 @@ Deadline CatchUp::statement() const {
 Result<std::size_t> CatchUp::run_once() {
     const ClaimRequest request{
         options_.tracker, options_.claims_max, options_.lease, options_.pause};
-    const std::vector<ClaimedSegment> claimed = TRY(pool_.run(
+    std::vector<ClaimedSegment> claimed = TRY(pool_.run(
         [request](base::Connection& connection) { return claim_segments(connection, request); },
         statement()));
-    for (const ClaimedSegment& segment : claimed) {
-        const Status worked = work_on(segment);
+    std::sort(claimed.begin(), claimed.end(), [](const auto& a, const auto& b) {
+        return a.id < b.id;  // ids sort by time
+    });
+    // See the top of catch_up.h. What was found is kept as far as memory goes, else found again.
+    std::vector<std::optional<Found>> kept(claimed.size());
+    std::size_t frames = 0;
+    for (std::size_t n = claimed.size(); n-- > 0;) {
+        if (is_paused(claimed[n].id)) {
+            continue;
+        }
+        Found found = find(claimed[n]);
+        frames += found.merge.size();
+        const Status told = tell_aborts(found);
+        if (!told) {
+            return told.error();  // the claims lapse by time
+        }
+        if (frames <= kKeptFramesMax) {
+            kept[n] = std::move(found);
+        }
+    }
+    for (std::size_t n = 0; n < claimed.size(); ++n) {
+        const ClaimedSegment& segment = claimed[n];
+        Status worked = base::Done{};
+        if (!is_paused(segment.id)) {
+            ++counters_.segments_read;
+            worked = work_on(segment, kept[n] ? std::move(*kept[n]) : find(segment));
+        }
+        kept[n].reset();
         if (!worked) {
             base::log::warning("storage",
                                "catch_up_failed",
@@ -75,15 +102,45 @@ Result<std::size_t> CatchUp::run_once() {
     return claimed.size();
 }
 
-Status CatchUp::work_on(const ClaimedSegment& segment) {
-    const auto pause = not_before_.find(segment.id);
-    if (pause != not_before_.end() && base::monotonic_now() < pause->second) {
-        return base::Done{};
+bool CatchUp::is_paused(const SegmentId& segment) {
+    const auto until = not_before_.find(segment);
+    if (until == not_before_.end()) {
+        return false;
     }
-    ++counters_.segments_read;
-    const Found found = find(segment);
-    TRY(deliver_steps(segment, found));
+    if (base::monotonic_now() < until->second) {
+        return true;
+    }
+    not_before_.erase(until);
+    return false;
+}
+
+void CatchUp::pause(const SegmentId& segment) {
+    if (not_before_.size() < kRememberedMax) {
+        not_before_[segment] = base::monotonic_now() + kProblemPause;
+    }
+}
+
+Status CatchUp::work_on(const ClaimedSegment& segment, Found found) {
+    const std::uint64_t mark = TRY(deliver_steps(segment, found));
+    // Nobody writes to it any more, and yet there is no way on: a copy that is away, or a gap.
+    if (segment.state != SegmentState::Open && mark == segment.catalogued_to) {
+        pause(segment.id);
+    }
     return note_end(segment, found);
+}
+
+Status CatchUp::tell_aborts(const Found& found) {
+    DeliveryBatch batch;
+    batch.committer = committer();
+    batch.aborted = found.merge.aborted();
+    if (!batch.aborted.empty()) {
+        (void)TRY(deliver_batch(std::move(batch)));
+    }
+    return base::Done{};
+}
+
+std::string CatchUp::committer() const {
+    return "tracker " + options_.tracker;
 }
 
 CatchUp::Found CatchUp::find(const ClaimedSegment& segment) {
@@ -133,15 +190,16 @@ Delivery CatchUp::delivery_of(const SegmentId& segment, const ScannedFrame& fram
     return delivery;
 }
 
-Status CatchUp::deliver_steps(const ClaimedSegment& segment, const Found& found) {
+// Returns up to where the segment is dealt with now.
+Result<std::uint64_t> CatchUp::deliver_steps(const ClaimedSegment& segment, const Found& found) {
     const auto now_ms = static_cast<std::uint64_t>(base::wall_us() / 1'000);
     const std::uint64_t before_ms =
         now_ms - std::min(now_ms, static_cast<std::uint64_t>(options_.grace.count()));
     const std::vector<FrameMerge::Step> steps = found.merge.steps(before_ms);
     DeliveryBatch batch;
-    batch.committer = "tracker " + options_.tracker;
-    batch.aborted = found.merge.aborted();
+    batch.committer = committer();
     std::uint64_t mark = segment.catalogued_to;
+    std::uint64_t reached = mark;
     bool stuck = false;  // a frame that cannot be catalogued: the mark stays before it
     for (std::size_t n = 0; n < steps.size(); ++n) {
         const FrameMerge::Step& step = steps[n];
@@ -167,13 +225,13 @@ Status CatchUp::deliver_steps(const ClaimedSegment& segment, const Found& found)
             batch.covered.clear();
             mark = segment.catalogued_to;
         }
+        reached = std::max(reached, mark);
         batch.deliveries.clear();
-        batch.aborted.clear();
     }
-    if (stuck && not_before_.size() < kRememberedMax) {
-        not_before_[segment.id] = base::monotonic_now() + kProblemPause;
+    if (stuck) {
+        pause(segment.id);
     }
-    return base::Done{};
+    return reached;
 }
 
 Result<CatchUp::Taken> CatchUp::deliver_batch(DeliveryBatch batch) {

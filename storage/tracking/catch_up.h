@@ -6,9 +6,11 @@
 //
 // What it does to an open segment of somebody else is provisional: it never seals, never trusts a
 // length from the catalog, and comes back until it finds a writer's seal or an operator has retired
-// the mail server. Messages younger than `grace` are left to their own agent. A frame that the
-// catalog does not take, or whose envelope is unreadable, raises an alarm, and the mark stays
-// before it; the others go on.
+// the mail server. Messages younger than `grace` are left to their own agent. An abort frame may
+// lie in a later segment than the message that it cancels: so the aborts of all that was claimed
+// are told to the catalog first, then messages are delivered, the oldest segment first. A frame
+// that the catalog does not take, or whose envelope is unreadable, raises an alarm, and the mark
+// stays before it; the others go on.
 //
 // Thread rule: loop thread, from a fiber. Limits: CatchUpOptions.
 
@@ -42,6 +44,7 @@ struct CatchUpOptions {
     std::chrono::milliseconds statement_deadline{20'000};
 };
 
+/// What happened since the start. Monotonic.
 struct CatchUpCounters {
     std::uint64_t segments_read = 0;
     std::uint64_t delivered = 0;     ///< messages that the catalog lacked
@@ -75,9 +78,13 @@ class CatchUp {
         std::uint64_t first_frame = 0;
     };
 
-    [[nodiscard]] base::Status work_on(const ClaimedSegment& segment);
+    [[nodiscard]] base::Status work_on(const ClaimedSegment& segment, Found found);
+    [[nodiscard]] bool is_paused(const SegmentId& segment);
+    [[nodiscard]] base::Status tell_aborts(const Found& found);
     [[nodiscard]] Found find(const ClaimedSegment& segment);
-    [[nodiscard]] base::Status deliver_steps(const ClaimedSegment& segment, const Found& found);
+    [[nodiscard]] base::Result<std::uint64_t> deliver_steps(const ClaimedSegment& segment,
+                                                            const Found& found);
+    void pause(const SegmentId& segment);
     enum class Taken : std::uint8_t { All, Some };
     [[nodiscard]] base::Result<Taken> deliver_batch(DeliveryBatch batch);
     [[nodiscard]] base::Result<Taken> deliver_alone(const DeliveryBatch& batch);
@@ -86,6 +93,7 @@ class CatchUp {
     [[nodiscard]] Delivery delivery_of(const SegmentId& segment, const ScannedFrame& frame) const;
     void report_problem(const SegmentId& segment, const ScannedFrame& frame, std::string why);
     [[nodiscard]] base::Deadline statement() const;
+    [[nodiscard]] std::string committer() const;
 
     StorageServerSet& servers_;
     base::DbPool& pool_;

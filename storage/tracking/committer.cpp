@@ -108,7 +108,7 @@ struct Committer::State : std::enable_shared_from_this<Committer::State> {
     SegmentLedger ledger;
     bool job_queued = false;
     bool away = false;
-    bool alone = false;  // the last batch failed for a reason of its own: one message at a time
+    std::size_t alone = 0;  // messages of a batch that failed for a reason of its own: one by one
     bool stopped = false;
     std::int64_t seen = 0;
     std::chrono::milliseconds retry{0};
@@ -216,11 +216,12 @@ void Committer::State::give_up_waiting(const std::vector<ItemPtr>& items) {
 Work Committer::State::take() {
     const std::lock_guard lock(mutex);
     Work work;
-    const std::size_t most = alone ? 1 : options.batch_max;
+    const std::size_t most = alone > 0 ? 1 : options.batch_max;
     while (!queue.empty() && work.items.size() < most) {
         work.items.push_back(std::move(queue.front()));
         queue.pop_front();
     }
+    alone -= std::min(alone, work.items.size());
     waiting_gauge.set(static_cast<double>(queue.size()));
     work.aborts = std::exchange(aborts, {});
     plan(work);
@@ -310,7 +311,6 @@ void Committer::State::finish(Work& work, DeliveryReport report) {
 void Committer::State::settle(Work& work, const DeliveryReport& report) {
     away = false;
     retry = std::chrono::milliseconds(0);
-    alone = alone && !queue.empty();
     ++counters.batches;
     counters.jumps += report.jumped ? 1 : 0;
     seen = std::max(seen, report.commit_sequence);
@@ -341,7 +341,6 @@ void Committer::State::fail(Work& work, const Error& error) {
     const std::lock_guard lock(mutex);
     ++counters.failures;
     away = true;
-    alone = own_fault;
     retry = std::clamp(retry * 2, kRetryMin, kRetryMax);
     if (error.detail.find("RT001") != std::string::npos) {
         ledger.forget_told();  // the catalog was restored from before it knew them
@@ -354,6 +353,9 @@ void Committer::State::fail(Work& work, const Error& error) {
         } else {
             again.push_back(item);
         }
+    }
+    if (own_fault) {
+        alone += again.size();
     }
     queue.insert(queue.begin(), again.begin(), again.end());
     aborts.insert(aborts.begin(), work.aborts.begin(), work.aborts.end());

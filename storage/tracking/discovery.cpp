@@ -59,10 +59,10 @@ Result<std::vector<std::string>> list_all(StorageServerSet& servers,
     std::string after;
     while (names.size() < Discovery::kFilesMax) {
         Listing page = TRY(list(servers, id, folder, after));
-        for (FileInfo& entry : page.entries) {
-            names.push_back(std::move(entry.name));
+        for (const FileInfo& entry : page.entries) {
+            names.push_back(entry.name);
         }
-        if (page.complete || names.empty()) {
+        if (page.complete || page.entries.empty()) {
             break;
         }
         after = names.back();
@@ -73,10 +73,14 @@ Result<std::vector<std::string>> list_all(StorageServerSet& servers,
 }  // namespace
 
 struct Discovery::Names {
-    std::map<SegmentId, SegmentCopy> copies;
+    std::map<SegmentId, std::vector<SegmentCopy>> copies;
+    std::size_t count = 0;
 };
 
 Result<std::size_t> Discovery::run_once(DiscoveryDepth depth) {
+    if (depth == DiscoveryDepth::All) {
+        known_.clear();  // the catalog may have been restored from before it knew them
+    }
     std::vector<StorageServerId> ids;
     for (const StorageServerClient* server : servers_.all()) {
         if (server->health().is_healthy()) {
@@ -123,12 +127,25 @@ Status Discovery::list_day(const StorageServerId& server, const std::string& day
     }
     for (const std::string& file : TRY(std::move(files))) {
         const Result<SegmentName> name = parse_segment_name(file);
-        if (name && !known_.contains(name.value().segment) && names.copies.size() < kFilesMax) {
-            names.copies.try_emplace(name.value().segment,
-                                     SegmentCopy{server, name.value().generation});
+        if (name && !known_.contains(name.value().segment) && names.count < kFilesMax) {
+            names.copies[name.value().segment].push_back({server, name.value().generation});
+            ++names.count;
         }
     }
     return base::Done{};
+}
+
+// From whichever copy has it good: one bad copy must not hide a segment.
+Result<DecodedHeader> Discovery::header_of(const SegmentId& segment,
+                                           const std::vector<SegmentCopy>& copies) {
+    Result<DecodedHeader> header = Error{Errc::NotFound, "no copy"};
+    for (const SegmentCopy& copy : copies) {
+        header = read_header(servers_, segment, copy, Deadline::after(kHeaderDeadline));
+        if (header || header.error().code == Errc::Cancelled) {
+            break;
+        }
+    }
+    return header;
 }
 
 Result<std::size_t> Discovery::tell(const Names& names) {
@@ -147,14 +164,13 @@ Result<std::size_t> Discovery::tell(const Names& names) {
             Deadline::after(kStatementDeadline)));
         std::vector<SegmentNote> notes;
         for (const SegmentId& id : unknown) {
-            const Result<DecodedHeader> header =
-                read_header(servers_, id, names.copies.at(id), Deadline::after(kHeaderDeadline));
+            const Result<DecodedHeader> header = header_of(id, names.copies.at(id));
             if (header) {
                 notes.push_back(note_of(header.value().header, header.value().size));
             } else if (header.error().code == Errc::Cancelled) {
                 return header.error();
             }
-            // A torn header: its writer died before anything was acknowledged in it.
+            // Torn headers only: its writer died before anything was acknowledged in it.
         }
         const auto shared = std::make_shared<const std::vector<SegmentNote>>(std::move(notes));
         TRY(pool_.run(

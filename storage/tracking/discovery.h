@@ -3,11 +3,12 @@
 // Discovery: finds segments that the catalog does not know (they were opened while it was away) by
 // listing the storage roots, and tells the catalog of them, so that they are caught up.
 //
-// Thread rule: loop thread, from a fiber. Limits: kFilesMax names of one listing are held.
+// Thread rule: loop thread, from a fiber. Limits: kFilesMax names are held.
 
 #include <cstdint>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/db.h"
@@ -37,7 +38,7 @@ class Discovery {
     [[nodiscard]] base::Result<std::size_t> run_once(DiscoveryDepth depth);
 
   private:
-    /// Files by segment, one copy each: the first that was met.
+    /// Files by segment.
     struct Names;
 
     [[nodiscard]] base::Status list_server(const StorageServerId& server,
@@ -47,10 +48,12 @@ class Discovery {
                                         const std::string& day,
                                         Names& names);
     [[nodiscard]] base::Result<std::size_t> tell(const Names& names);
+    [[nodiscard]] base::Result<DecodedHeader> header_of(const SegmentId& segment,
+                                                        const std::vector<SegmentCopy>& copies);
 
     StorageServerSet& servers_;
     base::DbPool& pool_;
-    std::set<SegmentId> known_;  // of recent days: not asked for again
+    std::set<SegmentId> known_;  // not asked for again, until all folders are listed
 };
 
 }  // namespace storage

@@ -19,18 +19,21 @@ void FrameMerge::add(CopyScan scan) {
     }
 }
 
+// That no frame begins in [from, to). Only a seal says so: a place that it leaves out had good
+// bytes in no copy, and is not in the segment.
+bool FrameMerge::is_empty(std::uint64_t from, std::uint64_t to) const {
+    if (from >= to) {
+        return true;
+    }
+    return seal_ && std::none_of(seal_->index.begin(), seal_->index.end(), [&](const auto& entry) {
+               return entry.offset >= from && entry.offset < to;
+           });
+}
+
 bool FrameMerge::is_whole() const {
-    if (!seal_) {
-        return false;
-    }
-    std::uint64_t at = mark_;
-    for (const auto& [offset, frame] : frames_) {
-        if (offset > at) {
-            return false;
-        }
-        at = std::max(at, offset + frame.entry.length);
-    }
-    return at >= seal_->data_size;
+    return seal_ && std::all_of(seal_->index.begin(), seal_->index.end(), [&](const auto& entry) {
+               return entry.offset < mark_ || frames_.contains(entry.offset);
+           });
 }
 
 std::vector<FrameMerge::Step> FrameMerge::steps(std::uint64_t before_ms) const {
@@ -42,13 +45,13 @@ std::vector<FrameMerge::Step> FrameMerge::steps(std::uint64_t before_ms) const {
         if (is_message && frame.entry.id.unix_ms() >= before_ms) {
             return steps;
         }
-        contiguous = contiguous && offset <= at;
+        contiguous = contiguous && is_empty(at, offset);
         const bool deliver = is_message && !aborted_.contains(frame.entry.id);
         steps.push_back(
             {deliver ? &frame : nullptr, offset, offset + frame.entry.length, contiguous});
         at = offset + frame.entry.length;
     }
-    if (seal_ && contiguous && at >= seal_->data_size) {
+    if (seal_ && contiguous && is_empty(at, seal_->data_size)) {
         steps.push_back({nullptr, seal_->data_size, seal_->file_size, true});
     }
     return steps;

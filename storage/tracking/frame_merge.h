@@ -27,10 +27,12 @@ class FrameMerge {
     /// The seal that some copy ends in.
     [[nodiscard]] const std::optional<Seal>& seal() const noexcept { return seal_; }
 
+    [[nodiscard]] std::size_t size() const noexcept { return frames_.size(); }
+
     /// End of the last frame that any copy has.
     [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
 
-    /// True if every octet from the mark to the seal is covered by frames.
+    /// True if it holds every frame that the seal lists from the mark on.
     [[nodiscard]] bool is_whole() const;
 
     /// One step of the delivery, in offset order.
@@ -38,7 +40,7 @@ class FrameMerge {
         const ScannedFrame* message = nullptr;  ///< to be delivered; null: nothing to deliver
         std::uint64_t from = 0;
         std::uint64_t to = 0;
-        bool contiguous = false;  ///< with all before it, from the mark on
+        bool contiguous = false;  ///< no frame is missing between the mark and its end
     };
 
     /// Steps up to the first message that is younger than `before_ms` (by its id): its own agent
@@ -50,6 +52,8 @@ class FrameMerge {
     [[nodiscard]] std::vector<mail::MessageId> aborted() const;
 
   private:
+    [[nodiscard]] bool is_empty(std::uint64_t from, std::uint64_t to) const;
+
     std::uint64_t mark_ = 0;
     std::uint64_t end_ = 0;
     std::map<std::uint64_t, ScannedFrame> frames_;

@@ -32,6 +32,7 @@ struct LayoutSource {
     std::string state_dir;
 };
 
+/// The layout that a server starts with.
 struct StartLayout {
     Layout layout;
     bool from_cache = false;
@@ -42,6 +43,7 @@ struct StartLayout {
 [[nodiscard]] base::Result<StartLayout> start_layout(const LayoutSource& source,
                                                      base::Deadline deadline);
 
+/// How often it looks, and how long it waits for the answer.
 struct LayoutFollowerOptions {
     std::chrono::milliseconds poll{5'000};
     std::chrono::milliseconds read_deadline{10'000};

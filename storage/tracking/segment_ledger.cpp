@@ -62,12 +62,16 @@ void SegmentLedger::note_closed(const SegmentClosed& closed, std::uint64_t first
     }
     for (const ReplicaOutcome& outcome : closed.replicas) {
         const bool good = outcome.end == ReplicaEnd::Sealed;
+        // It may be said again, by each attempt of recovery; the last word counts.
+        std::erase_if(known.note.owed,
+                      [&](const OwedNote& owed) { return owed.store == outcome.server; });
         ReplicaNote note{outcome.server,
                          good ? closed.generation : closed.segment->generation,
                          good ? ReplicaState::Active : ReplicaState::Behind,
                          outcome.durable_size,
                          outcome.detail};
-        if (!good) {
+        // Without a seal nothing is owed yet: recovery writes the copies whole, or says which not.
+        if (!good && closed.sealed) {
             known.note.owed.push_back({outcome.server, "behind: " + outcome.detail});
         }
         const auto at = std::find_if(

@@ -1,5 +1,6 @@
 #include "storage/tracking/tracker.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <utility>
@@ -63,6 +64,7 @@ struct Tracker::State {
     Discovery discovery;
     base::WorkerPool workers;
     std::unique_ptr<LayoutFollower> follower;
+    bool came_through = false;  // the last round of catch-up
     std::atomic<bool> stopping{false};
     std::atomic<std::int64_t> round_ns;
     base::Guarded<CatchUpState> numbers;  // shown by the admin port's thread
@@ -94,7 +96,9 @@ void Tracker::State::repeat(const char* name,
                 base::log::info(
                     "storage", "tracker_step_failed", {{"step", name}, {"error", done.error()}});
             }
-            if (!base::sleep_until(Deadline::after(pause))) {
+            // What failed is not put off for an hour.
+            const auto rest = done ? pause : std::min(pause, options.recent_pause);
+            if (!base::sleep_until(Deadline::after(rest))) {
                 return;
             }
         }
@@ -106,13 +110,19 @@ void Tracker::State::repeat(const char* name,
     }
 }
 
-// Until nothing is due any more.
+// Until nothing is due any more. After the database was away, what it does not know comes first: an
+// abort frame may be there.
 Status Tracker::State::catch_up_round() {
+    if (!came_through) {
+        (void)TRY(discovery.run_once(DiscoveryDepth::Recent));
+    }
+    came_through = false;
     while (!stopping) {
         if (TRY(catch_up.run_once()) == 0) {
             break;
         }
     }
+    came_through = true;
     round_ns = base::monotonic_now().time_since_epoch().count();
     return look_at_numbers();
 }

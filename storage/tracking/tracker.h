@@ -32,6 +32,7 @@ struct TrackerOptions {
     std::size_t connections = 2;
 };
 
+/// For doctor and /healthz.
 struct TrackerHealth {
     bool database_available = false;
     std::int64_t since_round_ms = 0;  ///< since catch-up last went once through what was due

@@ -1,0 +1,129 @@
+#include "storage/tracking/discovery.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "test/unit/storage/tracking/cluster_fixture.h"
+
+using namespace storage;
+using namespace storage_test;
+
+namespace {
+
+class DiscoveryFixture : public ClusterFixture {
+  public:
+    DiscoveryFixture() : pool(conninfo("roundtable_trackerd"), "test", {1, 16, {}}) {}
+
+    void with(const std::function<void(Servers&, Discovery&)>& body) {
+        run_in_fiber([&](base::Loop& loop) {
+            Servers servers(loop, stores);
+            Discovery discovery(servers.set, pool);
+            body(servers, discovery);
+        });
+    }
+
+    // A segment of now (0) or of that many days ago, on these stores.
+    SegmentId put_segment(int days_ago, const std::vector<std::uint8_t>& on) {
+        SegmentHeader header = make_header();
+        header.writer = "a";
+        std::array<std::byte, 16> bytes = base::Uuid::time_ordered().bytes();
+        const auto lower = base::Uuid::lower_bound_at(
+            base::wall_us() - static_cast<std::int64_t>(days_ago) * 86'400'000'000);
+        std::copy_n(lower.bytes().begin(), 6, bytes.begin());
+        header.segment = SegmentId(base::Uuid(bytes));
+        const SegmentBuilder segment(header);
+        for (const std::uint8_t store : on) {
+            put(store, segment.id(), segment.bytes);
+        }
+        return segment.id();
+    }
+
+    base::DbPool pool;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(storage_discovery, DiscoveryFixture)
+
+BOOST_AUTO_TEST_CASE(segments_opened_while_the_catalog_was_away_are_found) {
+    const SegmentId today = put_segment(0, {1, 2});
+    const SegmentId yesterday = put_segment(1, {2});
+    const SegmentId older = put_segment(10, {3});
+    with([&](Servers&, Discovery& discovery) {
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 2U);
+        BOOST_TEST(state_of(today) == "open");
+        BOOST_TEST(state_of(yesterday) == "open");
+        BOOST_TEST(state_of(older).empty());
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::All).value() == 1U);
+        BOOST_TEST(state_of(older) == "open");
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::All).value() == 0U);
+        BOOST_TEST(value("SELECT writer FROM catalog.segment LIMIT 1") == "a");
+        // None of its frames counts as catalogued.
+        BOOST_TEST(value("SELECT bool_and(catalogued_to = first_frame) FROM catalog.segment") ==
+                   "t");
+    });
+}
+
+BOOST_AUTO_TEST_CASE(one_bad_copy_does_not_hide_a_segment) {
+    const SegmentId id = put_segment(0, {1, 2, 3});
+    spoil(stores.path_of(1, {id, 1}), 30);
+    put(2, id, {});
+    with([&](Servers&, Discovery& discovery) {
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 1U);
+        BOOST_TEST(state_of(id) == "open");
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_header_that_no_copy_has_is_passed_over) {
+    const SegmentId torn = put_segment(0, {});
+    put(1, torn, Bytes(20, std::byte{1}));
+    const SegmentId good = put_segment(0, {1});
+    with([&](Servers&, Discovery& discovery) {
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 1U);
+        BOOST_TEST(state_of(good) == "open");
+        BOOST_TEST(state_of(torn).empty());
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_does_not_answer_is_passed_over) {
+    const SegmentId id = put_segment(0, {3});
+    const SegmentId other = put_segment(0, {1});
+    with([&](Servers& servers, Discovery& discovery) {
+        std::filesystem::remove(stores.root(3) + "/roundtable-store");
+        BOOST_REQUIRE(
+            eventually([&] { return !servers.set.find(store_id(3))->health().is_healthy(); }));
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::All).value() == 1U);
+        BOOST_TEST(state_of(other) == "open");
+        write_identity(stores.root(3), store_id(3));
+        servers.settle();
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::All).value() == 1U);
+        BOOST_TEST(state_of(id) == "open");
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_catalog_restored_from_before_is_told_again) {
+    const SegmentId id = put_segment(0, {1});
+    with([&](Servers&, Discovery& discovery) {
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 1U);
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 0U);
+        sql("DELETE FROM catalog.segment");
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::All).value() == 1U);
+        BOOST_TEST(state_of(id) == "open");
+    });
+}
+
+BOOST_AUTO_TEST_CASE(folders_of_thousands_are_listed_in_pages) {
+    const SegmentId id = put_segment(0, {});
+    const std::string folder =
+        std::filesystem::path(stores.path_of(1, {id, 1})).parent_path().string();
+    std::filesystem::create_directories(folder);
+    for (int n = 0; n < 5'000; ++n) {
+        std::ofstream(folder + "/0" + std::to_string(10'000 + n));  // names of something else
+    }
+    const SegmentId last = put_segment(0, {1});
+    with([&](Servers&, Discovery& discovery) {
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 1U);
+        BOOST_TEST(state_of(last) == "open");
+    });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
