@@ -24,6 +24,7 @@
 namespace storage {
 
 enum class SegmentState : std::uint8_t { Open, Sealed, Retired };
+/// Of one copy: complete; ends early; a reader found it bad; gone.
 enum class ReplicaState : std::uint8_t { Active, Behind, Suspect, Lost };
 
 /// "open", "active" and so on, as the catalog writes them.
@@ -39,6 +40,7 @@ struct ReplicaNote {
     std::string reason;
 };
 
+/// A copy that should be there and is not.
 struct OwedNote {
     StorageServerId store;
     std::string reason;
@@ -62,6 +64,7 @@ struct SegmentNote {
 /// The note of an open segment whose replicas are all good.
 [[nodiscard]] SegmentNote note_of(const SegmentHeader& header, std::uint64_t first_frame);
 
+/// Whether the sender was told 250.
 enum class Acknowledged : std::uint8_t {
     No,   ///< nobody said 250 yet: it may be refused
     Yes,  ///< it must be stored
@@ -90,6 +93,7 @@ struct CoveredStretch {
     friend bool operator==(const CoveredStretch&, const CoveredStretch&) = default;
 };
 
+/// One delivery statement: many messages, and what it says of segments.
 struct DeliveryBatch {
     std::string committer;              ///< who commits: "mail a", "tracker t1"
     std::int64_t seen = 0;              ///< highest commit sequence it was told; 0 at its start
@@ -111,6 +115,7 @@ struct DeliveredTo {
     std::uint64_t modseq = 0;
 };
 
+/// What the statement did; all of it was committed.
 struct DeliveryReport {
     std::vector<std::vector<DeliveredTo>> deliveries;  ///< as in the batch: message, recipient
     std::int64_t commit_sequence = 0;
@@ -134,6 +139,7 @@ struct DeliveryReport {
 /// For operators.
 enum class Severity : std::uint8_t { Info, Warning, Alarm };
 
+/// What operators are told; see directory.event.
 struct Event {
     Severity severity = Severity::Info;
     std::string kind;     ///< lower case with underscores

@@ -27,6 +27,7 @@ struct Migration {
 /// The migrations of a folder, in order. Other files (README.md) are passed over.
 [[nodiscard]] base::Result<std::vector<Migration>> load_migrations(const std::string& folder);
 
+/// What a run of the migrations did.
 struct MigrationReport {
     std::vector<std::string> applied;  ///< names, in order; empty: nothing was to do
     int version = 0;                   ///< of the database now

@@ -73,6 +73,7 @@ struct FrameLocation {
 
 }  // namespace storage
 
+/// So that ids are keys of unordered containers.
 template <typename Tag>
 struct std::hash<storage::StrongUuid<Tag>> {
     std::size_t operator()(const storage::StrongUuid<Tag>& id) const noexcept {
