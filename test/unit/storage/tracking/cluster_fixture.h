@@ -80,6 +80,7 @@ inline void spoil(const std::string& path, std::uint64_t at) {
     put_file(path, bytes);
 }
 
+/// The database with that cluster in it, and the directories.
 class ClusterFixture : public test_support::CatalogDatabase {
   public:
     ClusterFixture() : stores(3) {
