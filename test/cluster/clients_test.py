@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Foreign clients against one cluster: dig, swaks, curl, Python's smtplib, imaplib and poplib, mbsync,
-mutt; and the report views as psql shows them."""
+"""Foreign clients against one cluster: dig, swaks, curl, Python's smtplib, imaplib and poplib,
+mbsync, mutt; and the report views as psql shows them."""
 
 import imaplib
 import os
@@ -62,8 +62,8 @@ def swaks_delivers_and_is_refused():
 
 
 def curl_sends_and_reads():
-    text = (f"From: <c@client.invalid>\r\nTo: <{cluster.address('bob')}>\r\nSubject: by curl\r\n\r\n"
-            "curl body\r\n")
+    text = (f"From: <c@client.invalid>\r\nTo: <{cluster.address('bob')}>\r\n"
+            "Subject: by curl\r\n\r\ncurl body\r\n")
     before = inbox_count("bob")
     address, port = cluster.best_smtp()
     tool("curl", "-sS", f"smtp://{address}:{port}/client.invalid", "--mail-from",
@@ -71,8 +71,8 @@ def curl_sends_and_reads():
     wait_until("curl's message", lambda: inbox_count("bob") == before + 1, 10)
     for server in cluster.endpoints.access_servers:
         user = f"{cluster.address('bob')}:{cluster.password}"
-        out = tool("curl", "-sS", "-u", user,
-                   f"imap://{server['address']}:{server['imap_port']}/INBOX;UID={before + 1}").stdout
+        inbox = f"imap://{server['address']}:{server['imap_port']}/INBOX"
+        out = tool("curl", "-sS", "-u", user, f"{inbox};UID={before + 1}").stdout
         assert "Subject: by curl" in out, out
         out = tool("curl", "-sS", "-u", user,
                    f"pop3://{server['address']}:{server['pop3_port']}/{before + 1}").stdout
@@ -81,8 +81,8 @@ def curl_sends_and_reads():
 
 def smtplib_imaplib_and_poplib_agree():
     access = cluster.endpoints.access_servers
-    text = ("From: \"S\" <s@client.invalid>\r\nTo: <alice@example.test>\r\nSubject: =?utf-8?q?gr=C3=BC?="
-            "\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+    text = ("From: \"S\" <s@client.invalid>\r\nTo: <alice@example.test>\r\n"
+            "Subject: =?utf-8?q?gr=C3=BC?=\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
             "Content-Type: text/plain\r\n\r\none\r\n--b\r\nContent-Type: text/html\r\n\r\n"
             "<p>two</p>\r\n--b--\r\n")
     with smtplib.SMTP(*cluster.best_smtp(), timeout=30) as smtp:
@@ -190,8 +190,8 @@ set header_cache=""
 set copy=no
 push "<tag-pattern>~A<enter><tag-prefix><copy-message>{cluster.directory}/mutt-copy<enter><exit>"
 """)
-    tool("script", "-qec",
-         f"timeout --foreground 30 mutt -n -F {config} -f imap://{server['address']}:{server['imap_port']}/INBOX",
+    inbox = f"imap://{server['address']}:{server['imap_port']}/INBOX"
+    tool("script", "-qec", f"timeout --foreground 30 mutt -n -F {config} -f {inbox}",
          "/dev/null", check=False, stdin="")
     copy = cluster.directory / "mutt-copy"
     assert copy.exists() and "Subject: sync 4" in copy.read_text(), "mutt copied nothing"

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Faults, one after another, on one cluster: the database away, the name server restarted without it,
-a storage directory filled up, one made unwritable, one of two paths gone, all but one store gone, daemons killed with -9.
+"""Faults, one after another, on one cluster: the database away, the name server restarted without
+it, a storage directory filled up, one made unwritable, one of two paths gone, all but one store
+gone, daemons killed with -9.
 After each, what was acknowledged is there, and mail flows again."""
 
 import imaplib

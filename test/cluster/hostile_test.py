@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Malformed input of every kind, at every port, in files, on the command line and in table rows: each
-gets a clear error, no daemon ends, and the next client is served as if nothing had been."""
+"""Malformed input of every kind, at every port, in files, on the command line and in table rows:
+each gets a clear error, no daemon ends, and the next client is served as if nothing had been."""
 
 import contextlib
 import imaplib
@@ -185,7 +185,8 @@ def imap_garbage_gets_bad():
             peer.close()
         for literal in (b"a LOGIN {99999999999999999999}\r\n", b"a LOGIN {4000000000}\r\n",
                         b"a LOGIN {2000000000+}\r\n",
-                        b"a LOGIN {300000+}\r\n" + b"x" * 300000 + b"\r\n", b"a LOGIN {-1}\r\n", b"a LOGIN {5\r\n"):
+                        b"a LOGIN {300000+}\r\n" + b"x" * 300000 + b"\r\n", b"a LOGIN {-1}\r\n",
+                        b"a LOGIN {5\r\n"):
             peer = imap_peer()
             with contextlib.suppress(ConnectionError, BrokenPipeError):
                 peer.send(literal)
@@ -290,8 +291,8 @@ def a_row_that_is_no_record_costs_its_domain_alone():
     wait_until("the second domain", lambda: dns_client.query(
         address, "second.test", "MX").answers, 10)
     with nothing_else_suffers("after a bad row"):
-        cluster.sql("INSERT INTO directory.record (domain_id, owner, type, rdata) SELECT id, 'www', "
-                    "'A', 'not an address' FROM directory.domain WHERE name = 'second.test'",
+        cluster.sql("INSERT INTO directory.record (domain_id, owner, type, rdata) SELECT id, "
+                    "'www', 'A', 'not an address' FROM directory.domain WHERE name = 'second.test'",
                     user="roundtable_operator")
         log = cluster.directory / "log" / "ns1.log"
         wait_until("the refusal in the log", lambda: "domain-refused" in log.read_text(), 10)

@@ -100,7 +100,8 @@ def nothing_acknowledged_is_lost():
 
         # What an agent acknowledged while its commit was in doubt is catalogued by the tracker.
         def catalogued():
-            return int(cluster.sql("SELECT count(DISTINCT message_id) FROM report.delivery")[0][0]) >= MESSAGES
+            rows = cluster.sql("SELECT count(DISTINCT message_id) FROM report.delivery")
+            return int(rows[0][0]) >= MESSAGES
 
         wait_until("every message in the catalog", catalogued, 120)
 
