@@ -237,9 +237,11 @@ const std::string* ConfigSection::scalar(std::string_view key, bool required) co
 void ConfigSection::bad(std::string_view key, std::string_view expected) const {
     const ConfigNode* node = find(key);
     const ConfigNode* place = node != nullptr ? node : node_;
-    document_->note(place != nullptr ? place->line : 1,
-                    place != nullptr ? place->column : 1,
-                    "'" + path_ + std::string(key) + "': " + std::string(expected));
+    // What is said of a key that is not there is a missing setting, too.
+    document_->problems.push_back({place != nullptr ? place->line : 1,
+                                   place != nullptr ? place->column : 1,
+                                   "'" + path_ + std::string(key) + "': " + std::string(expected),
+                                   find(key) == nullptr});
 }
 
 void ConfigSection::problem(std::string_view key, std::string_view message) const {

@@ -82,7 +82,8 @@ def curl_sends_and_reads():
 def smtplib_imaplib_and_poplib_agree():
     access = cluster.endpoints.access_servers
     text = ("From: \"S\" <s@client.invalid>\r\nTo: <alice@example.test>\r\n"
-            "Subject: =?utf-8?q?gr=C3=BC?=\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+            "Subject: =?utf-8?q?gr=C3=BC?=\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
             "Content-Type: text/plain\r\n\r\none\r\n--b\r\nContent-Type: text/html\r\n\r\n"
             "<p>two</p>\r\n--b--\r\n")
     with smtplib.SMTP(*cluster.best_smtp(), timeout=30) as smtp:

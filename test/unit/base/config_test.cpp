@@ -132,6 +132,12 @@ BOOST_AUTO_TEST_CASE(a_missing_setting_is_shown_only_if_nothing_else_is_wrong) {
     BOOST_TEST(problem_of(wrong) == "test.yaml:1:4: 'a': expected a whole number from 0 to 9");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_caller_misses_is_shown_after_an_unknown_key) {
+    const Config config = parse("lisen: 127.0.0.1:25\n");
+    config.root().problem("listen", "needs at least one address");
+    BOOST_TEST(problem_of(config) == "test.yaml:1:1: unknown key 'lisen'");
+}
+
 BOOST_AUTO_TEST_CASE(wrong_values_are_errors) {
     struct Case {
         const char* yaml;
