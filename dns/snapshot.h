@@ -2,7 +2,8 @@
 
 // Snapshot: everything that answers are made from, at one moment. Immutable; a change makes a new
 // one that shares what did not change: zones and names when only the steering moved, steered sets
-// when only records did. Threads of the answer path see it through a SnapshotCell.
+// when only records did. Threads of the answer path see it through a
+// SnapshotHolder.
 //
 // A snapshot is complete: every zone that is steered has its set. create() refuses otherwise, so
 // that an answer never lacks servers because something was published too early.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "dns/directory/byte_format.h"
 #include "dns/directory/zone_sources.h"
@@ -44,8 +45,7 @@ base::Result<SnapshotBuilder::ServedZone> SnapshotBuilder::compile(
     return served;
 }
 
-void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& directory,
-                                     std::vector<std::string>& changed) {
+void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& directory) {
     directory_ = directory;
     refused_.clear();
     const HostsByDomain hosts = hosts_by_domain(*directory);
@@ -71,7 +71,7 @@ void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& dir
         place.sets = std::move(sets);
         names_changed = true;
         if (built_) {
-            changed.push_back(domain.name);
+            changed_.push_back(domain.name);
         }
     }
     names_changed |= std::erase_if(zones_, [&present](const auto& zone) {
@@ -139,12 +139,16 @@ base::Result<Snapshot::SharedSet> SnapshotBuilder::set_for(PoolKind kind,
 
 base::Status SnapshotBuilder::assign_sets(const BuildInput& input) {
     next_sets_.clear();
+    // A domain that is refused now may have lost its servers in the same change: its sets of before
+    // stay, since the pool's own table would name hosts that are none of its.
+    const auto has_table = [](const PoolInput& pool, const std::string& name) {
+        return pool.commit != nullptr && pool.commit->zones->contains(name);
+    };
     for (auto& [name, zone] : zones_) {
-        // Without a pool the sets of before stay: a domain that is refused now may still need them.
-        if (zone.image->steers_mail() && input.mail.commit != nullptr) {
+        if (zone.image->steers_mail() && has_table(input.mail, name)) {
             zone.sets.mail = TRY(set_for(PoolKind::Mail, input.mail, name));
         }
-        if (zone.image->steers_access() && input.access.commit != nullptr) {
+        if (zone.image->steers_access() && has_table(input.access, name)) {
             zone.sets.access = TRY(set_for(PoolKind::Access, input.access, name));
         }
     }
@@ -155,7 +159,7 @@ base::Status SnapshotBuilder::assign_sets(const BuildInput& input) {
 base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
     BuildReport report;
     if (input.directory != directory_) {
-        take_directory(input.directory, report.changed);
+        take_directory(input.directory);
     }
     TRY(assign_sets(input));
     Snapshot::Source source;
@@ -176,6 +180,7 @@ base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
     report.domains = zones_.size();
     report.snapshot = TRY(Snapshot::create(std::move(source)));
     report.refused = refused_;
+    report.changed = std::exchange(changed_, {});
     ++next_id_;
     built_ = true;
     return report;

@@ -85,8 +85,7 @@ class SnapshotBuilder {
         Snapshot::SharedSet set;
     };
 
-    void take_directory(const std::shared_ptr<const Directory>& directory,
-                        std::vector<std::string>& changed);
+    void take_directory(const std::shared_ptr<const Directory>& directory);
     [[nodiscard]] base::Result<ServedZone> compile(const ZoneSource& source,
                                                    const base::Digest256& digest,
                                                    const DirectoryDomain& domain) const;
@@ -104,6 +103,7 @@ class SnapshotBuilder {
     std::shared_ptr<const Directory> directory_;  // that zones_ and refused_ are of
     Zones zones_;
     std::vector<RefusedDomain> refused_;
+    std::vector<std::string> changed_;  // since the last build that succeeded
     std::shared_ptr<const NameTable> names_;
     std::vector<CachedSet> sets_;
     std::vector<CachedSet> next_sets_;
