@@ -1,5 +1,6 @@
 #include "dns/control/steering_journal.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -11,7 +12,7 @@ namespace {
 constexpr base::Duration kWriteDeadline = std::chrono::seconds(30);
 constexpr base::Duration kRetryAfter = std::chrono::seconds(1);
 constexpr base::Duration kIdle = std::chrono::hours(1);
-constexpr std::size_t kCauseMax = 1000;
+constexpr std::size_t kCauseMax = 1000;  // octets
 
 constexpr base::Statement kCommit{
     "dns_steering_commit",
@@ -31,10 +32,28 @@ constexpr base::Statement kPriorities{
     "WHERE e.domain_id = v.domain_id AND e.mail_server_id = v.server_id "
     "AND (e.priority_index <> v.priority OR abs(e.first_share - v.share) >= 0.005)"};
 
-constexpr base::Statement kSerials{"dns_serials",
-                                   "UPDATE directory.domain d SET serial = v.serial "
-                                   "FROM unnest($1::text[], $2::bigint[]) AS v(name, serial) "
-                                   "WHERE d.name = v.name AND d.serial <> v.serial"};
+// Only forward (RFC 1982 3.2): another name server may have written a newer one in the meantime.
+constexpr base::Statement kSerials{
+    "dns_serials",
+    "UPDATE directory.domain d SET serial = v.serial "
+    "FROM unnest($1::text[], $2::bigint[]) AS v(name, serial) WHERE d.name = v.name "
+    "AND (v.serial - d.serial + 4294967296) % 4294967296 BETWEEN 1 AND 2147483647"};
+
+// The head of a text of UTF-8, not cut within a character: the server takes no half of one.
+std::string head(const std::string& text) {
+    std::size_t size = std::min(text.size(), kCauseMax);
+    while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) >> 6) == 2) {
+        --size;
+    }
+    return text.substr(0, size);
+}
+
+// `reason`: away (for long) or refused (by the database).
+base::Counter& dropped_commits(std::string_view reason) {
+    return base::counter("roundtable_dns_commits_dropped_total",
+                         "Steering commits that were never written to the database",
+                         {{"folder", "dns"}, {"reason", reason}});
+}
 
 base::Status write_commit(base::Tx& tx,
                           const std::string& name_server,
@@ -51,7 +70,7 @@ base::Status write_commit(base::Tx& tx,
                  {static_cast<double>(commit.when.unix_us) / 1e6,
                   name_server,
                   commit.pool,
-                  commit.cause.substr(0, kCauseMax),
+                  head(commit.cause),
                   zones,
                   servers,
                   changes}));
@@ -69,7 +88,7 @@ base::Status write_priorities(base::Tx& tx, const JournalEntries& entries) {
         servers.push_back(static_cast<std::int64_t>(entry.row.server.value));
         priorities.push_back(entry.row.priority_index);
         shares.push_back(entry.row.first_share);
-        causes.push_back(entry.cause.substr(0, kCauseMax));
+        causes.push_back(head(*entry.cause));
     }
     TRY(tx.query(kPriorities, {domains, servers, priorities, shares, causes}));
     return base::Done{};
@@ -121,8 +140,12 @@ void SteeringJournal::add_commit(std::shared_ptr<const steering::SteeringCommit>
 
 void SteeringJournal::add_priorities(const std::vector<ExchangePriority>& rows,
                                      const std::string& cause) {
+    if (rows.empty()) {
+        return;
+    }
+    const auto shared = std::make_shared<const std::string>(cause);
     for (const ExchangePriority& row : rows) {
-        waiting_.priorities[{row.domain_id, row.server}] = {row, cause};
+        waiting_.priorities[{row.domain_id, row.server}] = {row, shared};
     }
     news_.notify();
 }
@@ -147,14 +170,32 @@ void SteeringJournal::run() {
             },
             base::Deadline::after(kWriteDeadline));
         if (written) {
+            if (std::exchange(away_, false)) {
+                base::log::info("dns", "journal-written");
+            }
             continue;
         }
-        if (written.error().code != base::Errc::Cancelled) {
+        if (written.error().code == base::Errc::Cancelled) {
+            return;
+        }
+        if (!std::exchange(away_, true)) {
             base::log::warning("dns", "journal-waits", {{"error", written.error()}});
+        }
+        if (!base::is_temporary(written.error().code) && !entries->commits.empty()) {
+            drop_commits(*entries, written.error());
         }
         put_back(std::move(*entries));
         (void)base::sleep_until(base::Deadline::after(kRetryAfter));
     }
+}
+
+/// What the database refuses for good must not hold back what comes after it. Priorities and
+/// serials stay: they are a few columns of ours, and wrong until they are written.
+void SteeringJournal::drop_commits(JournalEntries& entries, const base::Error& why) {
+    base::log::error(
+        "dns", "commits-refused", {{"commits", entries.commits.size()}, {"error", why}});
+    dropped_commits("refused").add(entries.commits.size());
+    entries.commits.clear();
 }
 
 /// What came in the meantime is newer and stays.
@@ -167,13 +208,9 @@ void SteeringJournal::put_back(JournalEntries entries) {
 }
 
 void SteeringJournal::limit() {
-    static base::Counter& dropped =
-        base::counter("roundtable_dns_commits_dropped_total",
-                      "Steering commits that were never written: the database was away for long",
-                      {{"folder", "dns"}});
     while (waiting_.commits.size() > kCommitsKept) {
         waiting_.commits.pop_front();
-        dropped.add();
+        dropped_commits("away").add();
     }
 }
 

@@ -2,9 +2,12 @@
 
 // SteeringJournal: writes to the database what the steering did: each commit with its cause and
 // diff, the priority of each MX, the serials. Answers never wait for it; while the database is away
-// the newest priorities and serials and the last kCommitsKept commits wait here.
+// the newest priorities and serials and the last kCommitsKept commits wait here. Commits that the
+// database refuses for good are dropped and counted. What waits when the process ends is lost: the
+// next life reports all priorities again, and serials are kept in the snapshot files, too.
 //
-// Owner: NameServer; destroyed before the loop and the pool. Thread rule: loop thread only.
+// Owner: NameServer; destroyed after the loop's run() and before the pool. Thread rule: loop thread
+// only.
 
 #include <cstdint>
 #include <deque>
@@ -31,7 +34,7 @@ inline constexpr std::size_t kCommitsKept = 1000;
 struct JournalEntries {
     struct Priority {
         ExchangePriority row;
-        std::string cause;
+        std::shared_ptr<const std::string> cause;  ///< shared by the rows of one commit
     };
 
     std::deque<std::shared_ptr<const steering::SteeringCommit>> commits;
@@ -44,7 +47,8 @@ struct JournalEntries {
 };
 
 /// Writes them in one transaction. Blocks. Errors: those of base::Connection; nothing is written
-/// then. Writing the same twice changes nothing but a repeated commit row.
+/// then. Writing the same twice changes nothing but a repeated commit row. A serial only moves
+/// forward.
 [[nodiscard]] base::Status write_journal(base::Connection& connection,
                                          const std::string& name_server,
                                          const JournalEntries& entries);
@@ -64,12 +68,14 @@ class SteeringJournal {
 
   private:
     void run();
+    static void drop_commits(JournalEntries& entries, const base::Error& why);
     void put_back(JournalEntries entries);
     void limit();
 
     base::DbPool& pool_;
     std::string name_server_;
     JournalEntries waiting_;
+    bool away_ = false;  // and logged
     base::FiberEvent news_;
 };
 
