@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 namespace dns {
 namespace {
@@ -42,6 +43,7 @@ void SteeringPool::restore_trims(std::vector<steering::SavedTrim> trims) {
 base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory) {
     PoolPlan plan = plan_pool(directory, pool_);
     if (plan.empty()) {
+        restored_ = save_trims();
         engine_.reset();
         hosts_.reset();
         prober_->set_targets({});
@@ -49,14 +51,22 @@ base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory
         return Commit();
     }
     const steering::Now now = steering_now();
-    if (engine_) {
+    if (engine_ && engine_->config() == plan.config) {
+        // An override alone: no configuration among the causes that people read.
+    } else if (engine_) {
         TRY(engine_->configure(std::move(plan.config), now));
     } else {
         engine_.emplace(TRY(steering::SteeringEngine::create(std::move(plan.config), now)));
         engine_->restore_trims(restored_);
     }
     hosts_ = std::make_shared<const std::vector<SteeredHost>>(std::move(plan.hosts));
-    TRY(engine_->set_overrides(std::move(plan.overrides), now));
+    // The servers must be right even where the overrides cannot be: answers name them.
+    const base::Status overridden = engine_->set_overrides(std::move(plan.overrides), now);
+    if (!overridden) {
+        base::log::error("dns",
+                         "overrides-refused",
+                         {{"pool", pool_name(pool_)}, {"error", overridden.error()}});
+    }
     Commit commit = engine_->poll(now);
     prober_->set_targets(plan.targets);
     arm();

@@ -40,7 +40,8 @@ class SteeringPool {
     void restore_trims(std::vector<steering::SavedTrim> trims);
 
     /// Takes what is configured; gives the commit that follows from it, null if none does.
-    /// Errors: Invalid from the engine; the old configuration then stays in force.
+    /// Errors: Invalid from the engine; the old configuration then stays in force. Overrides that
+    /// the engine refuses are logged, those of before then stay.
     base::Result<Commit> take(const Directory& directory);
 
     /// What the answers are to be made from.
@@ -63,7 +64,7 @@ class SteeringPool {
     base::Loop& loop_;
     PoolName pool_;
     OnCommit on_commit_;
-    std::vector<steering::SavedTrim> restored_;
+    std::vector<steering::SavedTrim> restored_;  // for the next engine
     std::optional<steering::SteeringEngine> engine_;
     std::shared_ptr<const std::vector<SteeredHost>> hosts_;
     std::unique_ptr<probe::Prober> prober_;

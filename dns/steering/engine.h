@@ -64,8 +64,11 @@ struct ZoneConfig {
     std::optional<PolicyForm> form;
     std::optional<std::uint32_t> ttl_s;
     std::vector<ZoneServer> servers;  ///< a part of the pool's; empty: all of them
+
+    bool operator==(const ZoneConfig&) const = default;
 };
 
+/// One pool as configured. A value; what is wrong with it is found by configure().
 struct PoolConfig {
     std::string name;
     Policy policy = Policy::Load;
@@ -73,12 +76,16 @@ struct PoolConfig {
     Settings settings;
     std::vector<ServerConfig> servers;  ///< in any order, ids distinct, at least one
     std::vector<ZoneConfig> zones;      ///< in any order, names distinct
+
+    bool operator==(const PoolConfig&) const = default;
 };
 
 /// What a name server keeps over its own restart: the trims, by server.
 struct SavedTrim {
     ServerId id;
     double z = 0;
+
+    bool operator==(const SavedTrim&) const = default;
 };
 
 /// One server as the engine sees it now: for consoles and `explain`.

@@ -57,6 +57,8 @@ struct Settings {
     std::uint16_t losses_min = 3;  ///< losses in a row before down, at least; 1 to 8
     std::uint16_t losses_max = 8;  ///< and at most; losses_min to 16
     std::uint16_t replies_up = 2;  ///< replies in a row before up; 1 to 5
+
+    bool operator==(const Settings&) const = default;
 };
 
 /// Errc::Invalid names the first setting outside its range.
