@@ -1,5 +1,6 @@
 #include "dns/control/answer_metrics.h"
 
+#include "dns/directory/pools.h"
 #include "dns/wire.h"
 
 namespace dns {
@@ -34,6 +35,29 @@ AnswerMetrics::AnswerMetrics() {
                                              "Questions to the internal view, by verdict",
                                              {{"verdict", kVerdicts[i]}});
     }
+    constexpr std::array<std::string_view, 2> kDropped = {"send", "source"};
+    for (std::size_t i = 0; i < kDropped.size(); ++i) {
+        udp_dropped_[i].metric =
+            &base::counter("roundtable_dns_udp_dropped_total",
+                           "Datagrams without an answer: the socket took no more, or no source",
+                           {{"folder", "dns"}, {"reason", kDropped[i]}});
+    }
+    constexpr std::array<std::string_view, 4> kConnections = {
+        "accepted", "refused_total", "refused_client", "timeout"};
+    for (std::size_t i = 0; i < kConnections.size(); ++i) {
+        tcp_[i].metric = &base::counter("roundtable_dns_tcp_connections_total",
+                                        "Connections to the public port, by what became of them",
+                                        {{"outcome", kConnections[i]}});
+    }
+    constexpr std::array<std::string_view, 4> kProbes = {"reply", "lost", "refused", "bad_banner"};
+    for (const PoolName pool : {PoolName::Mail, PoolName::Access}) {
+        for (std::size_t i = 0; i < kProbes.size(); ++i) {
+            probes_[static_cast<std::size_t>(pool)][i].metric =
+                &base::counter("roundtable_dns_probes_total",
+                               "Probes of mail and access servers, by outcome",
+                               {{"pool", pool_name(pool)}, {"outcome", kProbes[i]}});
+        }
+    }
 }
 
 void AnswerMetrics::take_answers(std::span<const AnswerCounters* const> threads) {
@@ -60,6 +84,32 @@ void AnswerMetrics::take_internal(const InternalCounters& counters) {
     internal_[2].take(counters.unsure.value());
     internal_[3].take(counters.refused_name.value());
     internal_[4].take(counters.refused_acl.value());
+}
+
+void AnswerMetrics::take_udp(std::span<const UdpCounters* const> threads) {
+    std::uint64_t send = 0;
+    std::uint64_t source = 0;
+    for (const UdpCounters* thread : threads) {
+        send += thread->dropped_send.value();
+        source += thread->dropped_source.value();
+    }
+    udp_dropped_[0].take(send);
+    udp_dropped_[1].take(source);
+}
+
+void AnswerMetrics::take_tcp(const TcpCounters& counters) {
+    tcp_[0].take(counters.accepted.value());
+    tcp_[1].take(counters.refused_total.value());
+    tcp_[2].take(counters.refused_client.value());
+    tcp_[3].take(counters.timeouts.value());
+}
+
+void AnswerMetrics::take_probes(PoolName pool, const probe::ProbeCounts& counts) {
+    std::array<Follower, 4>& followers = probes_[static_cast<std::size_t>(pool)];
+    followers[0].take(counts.replies);
+    followers[1].take(counts.lost);
+    followers[2].take(counts.refused);
+    followers[3].take(counts.bad_banners);
 }
 
 void AnswerMetrics::set_zones(std::size_t served, std::size_t refused, std::size_t memory_bytes) {

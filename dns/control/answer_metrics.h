@@ -1,9 +1,11 @@
 #pragma once
 
 // AnswerMetrics: brings the counters of the answer path, which only their own threads raise, into
-// the metrics that the admin port shows, and sets the gauges of the name server.
+// the metrics that the admin port shows, and sets the gauges of the name server. README.md lists
+// the metrics.
 //
-// Owner: NameServer. Thread rule: one thread.
+// Owner: NameServer. Thread rule: one thread. Each source is the same one each time: what it has
+// counted more than at the last call is added.
 
 #include <array>
 #include <cstdint>
@@ -11,7 +13,11 @@
 
 #include "base/metrics.h"
 #include "dns/answer.h"
+#include "dns/directory/directory.h"
 #include "dns/internal_answer.h"
+#include "dns/probe/prober.h"
+#include "dns/tcp_server.h"
+#include "dns/udp_server.h"
 
 namespace dns {
 
@@ -23,6 +29,9 @@ class AnswerMetrics {
     /// All threads' counters, each time the same ones (threads may be added at the end).
     void take_answers(std::span<const AnswerCounters* const> threads);
     void take_internal(const InternalCounters& counters);
+    void take_udp(std::span<const UdpCounters* const> threads);
+    void take_tcp(const TcpCounters& counters);
+    void take_probes(PoolName pool, const probe::ProbeCounts& counts);
     void set_zones(std::size_t served, std::size_t refused, std::size_t memory_bytes);
     void set_servers_up(std::size_t mail, std::size_t access);
 
@@ -42,6 +51,9 @@ class AnswerMetrics {
     std::array<Follower, kQueryOutcomes> outcomes_;
     Follower truncated_;
     std::array<Follower, 5> internal_;
+    std::array<Follower, 2> udp_dropped_;
+    std::array<Follower, 4> tcp_;
+    std::array<std::array<Follower, 4>, 2> probes_;  // by pool
 };
 
 }  // namespace dns

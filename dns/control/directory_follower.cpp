@@ -12,12 +12,23 @@ constexpr base::Duration kPollEvery = std::chrono::seconds(2);
 constexpr base::Duration kVersionDeadline = std::chrono::seconds(5);
 constexpr base::Duration kReadDeadline = std::chrono::minutes(2);
 
+// The same but for the version it was read at. The serials count: another name server may have
+// moved one.
+bool same_configuration(const Directory& left, const Directory& right) {
+    return left.steering_key == right.steering_key && left.mail_servers == right.mail_servers &&
+           left.access_servers == right.access_servers && left.name_servers == right.name_servers &&
+           left.domains == right.domains && left.overrides == right.overrides;
+}
+
+// read_accounts() shares what did not change.
+bool same_accounts(const AccountView& left, const AccountView& right) {
+    return left.domains() == right.domains();
+}
+
 }  // namespace
 
-DirectoryFollower::DirectoryFollower(base::DbPool& pool,
-                                     std::shared_ptr<const AccountView> known,
-                                     Callbacks callbacks)
-    : pool_(pool), accounts_(std::move(known)), callbacks_(std::move(callbacks)) {
+DirectoryFollower::DirectoryFollower(base::DbPool& pool, Known known, Callbacks callbacks)
+    : pool_(pool), known_(std::move(known)), callbacks_(std::move(callbacks)) {
 }
 
 base::Status DirectoryFollower::start(base::Loop& loop) {
@@ -43,20 +54,39 @@ base::Status DirectoryFollower::check() {
         pool_.run([](base::Connection& connection) { return read_directory_version(connection); },
                   base::Deadline::after(kVersionDeadline)));
     if (version != version_) {
-        Directory directory =
-            TRY(pool_.run([](base::Connection& connection) { return read_directory(connection); },
-                          base::Deadline::after(kReadDeadline)));
-        AccountView accounts = TRY(pool_.run(
-            [known = accounts_](base::Connection& connection) {
-                return read_accounts(connection, known.get());
-            },
-            base::Deadline::after(kReadDeadline)));
-        version_ = directory.version;
-        accounts_ = std::make_shared<const AccountView>(std::move(accounts));
-        callbacks_.on_accounts(accounts_);
-        callbacks_.on_directory(std::make_shared<const Directory>(std::move(directory)));
+        TRY(read());
     }
     callbacks_.on_checked();
+    return base::Done{};
+}
+
+base::Status DirectoryFollower::read() {
+    struct Read {
+        std::int64_t version = 0;
+        Known found;
+    };
+
+    const auto job = [known = known_](base::Connection& connection) -> base::Result<Read> {
+        Directory directory = TRY(read_directory(connection));
+        AccountView accounts = TRY(read_accounts(connection, known.accounts.get()));
+        Read result{directory.version, known};
+        if (known.directory == nullptr || !same_configuration(*known.directory, directory)) {
+            result.found.directory = std::make_shared<const Directory>(std::move(directory));
+        }
+        if (known.accounts == nullptr || !same_accounts(*known.accounts, accounts)) {
+            result.found.accounts = std::make_shared<const AccountView>(std::move(accounts));
+        }
+        return result;
+    };
+    Read read = TRY(pool_.run(job, base::Deadline::after(kReadDeadline)));
+    version_ = read.version;
+    const Known old = std::exchange(known_, read.found);
+    if (known_.accounts != old.accounts) {
+        callbacks_.on_accounts(known_.accounts);
+    }
+    if (known_.directory != old.directory) {
+        callbacks_.on_directory(known_.directory);
+    }
     return base::Done{};
 }
 

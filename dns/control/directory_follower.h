@@ -4,8 +4,12 @@
 // addresses there are. It reads when directory.version has risen, which it looks for on each notice
 // and every kPollEvery; correctness does not depend on notices.
 //
-// Owner: NameServer; destroyed before the loop and the pool. Thread rule: loop thread only; its
-// callbacks come there, from its own fiber, and must not wait.
+// What was read and is the same as before (another room's change of the directory, a change that
+// was taken back) is not handed out again; that is found out on the worker that reads, because a
+// large directory takes longer to compare than the loop may wait.
+//
+// Owner: NameServer; destroyed after the loop's run() and before the pool. Thread rule: loop thread
+// only; its callbacks come there, from its own fiber, and must not wait.
 
 #include <functional>
 #include <memory>
@@ -24,17 +28,22 @@ namespace dns {
 /// See the top of this file.
 class DirectoryFollower {
   public:
+    /// What an earlier life left; null where it left nothing.
+    struct Known {
+        std::shared_ptr<const Directory> directory;
+        std::shared_ptr<const AccountView> accounts;
+    };
+
     struct Callbacks {
+        /// Something else than before, or the first.
         std::function<void(std::shared_ptr<const Directory>)> on_directory;
         std::function<void(std::shared_ptr<const AccountView>)> on_accounts;
         /// The database answered, after the two above: what we have is what it has.
         std::function<void()> on_checked;
     };
 
-    /// `pool` outlives it. `known`: addresses read in an earlier life, or null.
-    DirectoryFollower(base::DbPool& pool,
-                      std::shared_ptr<const AccountView> known,
-                      Callbacks callbacks);
+    /// `pool` outlives it.
+    DirectoryFollower(base::DbPool& pool, Known known, Callbacks callbacks);
 
     /// Starts its fiber, which ends with the loop. Busy, Cancelled: as of base::spawn.
     base::Status start(base::Loop& loop);
@@ -45,9 +54,10 @@ class DirectoryFollower {
   private:
     void run();
     base::Status check();
+    base::Status read();
 
     base::DbPool& pool_;
-    std::shared_ptr<const AccountView> accounts_;
+    Known known_;
     Callbacks callbacks_;
     std::int64_t version_ = -1;  // of what was handed out; -1: nothing yet
     bool away_ = false;

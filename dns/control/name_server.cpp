@@ -51,11 +51,31 @@ Client client_of(const base::Endpoint& peer) {
     return client;
 }
 
-// The same configuration, read twice?
-bool same_but_version(const Directory& left, const Directory& right) {
-    Directory other = right;
-    other.version = left.version;
-    return left == other;
+bool is_in(const std::vector<RefusedDomain>& refused, const RefusedDomain& domain) {
+    return std::ranges::any_of(refused, [&domain](const RefusedDomain& other) {
+        return other.name == domain.name && other.reason == domain.reason;
+    });
+}
+
+// What is to be written to the snapshot files.
+struct Unsaved {
+    std::shared_ptr<const Directory> directory;   // null: saved
+    Serials serials;                              // of the directory
+    std::shared_ptr<const AccountView> accounts;  // null: saved
+    std::optional<SavedTrims> trims;              // none: saved
+};
+
+base::Status write_files(const SnapshotFiles& files, const Unsaved& unsaved) {
+    if (unsaved.directory != nullptr) {
+        TRY(files.save_directory(*unsaved.directory, unsaved.serials));
+    }
+    if (unsaved.accounts != nullptr) {
+        TRY(files.save_accounts(*unsaved.accounts));
+    }
+    if (unsaved.trims) {
+        TRY(files.save_trims(*unsaved.trims));
+    }
+    return base::Done{};
 }
 
 }  // namespace
@@ -84,10 +104,10 @@ struct NameServer::State {
     void on_published(const Published& done);
     void publish(steering::Urgency urgency);
     base::Status listen_public();
-    base::Status follow(std::shared_ptr<const AccountView> known);
+    base::Status follow(DirectoryFollower::Known known);
+    void set_certainty();
     void do_chores();
     void save_changes();
-    [[nodiscard]] SavedTrims trims() const;
     std::size_t respond_tcp(std::span<const std::byte> packet,
                             const base::Endpoint& peer,
                             std::span<std::byte> out);
@@ -108,12 +128,13 @@ struct NameServer::State {
     PriorityReport priorities;
     SnapshotPublisher publisher;
     std::vector<RefusedDomain> refused;
+    std::string publish_problem;  // of the last build; empty: it succeeded
 
-    // To be saved; null: saved.
-    std::shared_ptr<const Directory> unsaved_directory;
+    std::shared_ptr<const Directory> published_directory;  // good parts only
     Serials serials;
-    std::shared_ptr<const AccountView> unsaved_accounts;
-    base::WorkerPool file_worker;
+    Unsaved unsaved;
+    SavedTrims saved_trims;
+    base::WorkerPool file_worker;  // the only one that writes files
 
     std::optional<base::Instant> checked_at;  // when the database last confirmed what we have
     base::DbPool database;
@@ -132,8 +153,9 @@ struct NameServer::State {
 
 base::Status NameServer::State::open() {
     SavedState saved = TRY(files.load());
-    mail.restore_trims(std::move(saved.trims.mail));
-    access.restore_trims(std::move(saved.trims.access));
+    mail.restore_trims(saved.trims.mail);
+    access.restore_trims(saved.trims.access);
+    saved_trims = std::move(saved.trims);
     if (!config.internal_listen.empty()) {
         internal = TRY(InternalServer::create(loop, {config.internal_listen, config.internal_acl}));
     }
@@ -148,7 +170,6 @@ base::Status NameServer::State::open() {
     if (internal != nullptr && saved.accounts != nullptr) {
         internal->set_view(saved.accounts);
     }
-    TRY(follow(saved.accounts));
     TRY(journal.start(loop));
     chores = base::Timer::every(loop, kChoresEvery, [this] { do_chores(); });
     TRY(base::spawn(loop, "save snapshot", [this] {
@@ -158,16 +179,19 @@ base::Status NameServer::State::open() {
     }));
     if (saved.directory != nullptr) {
         base::log::info("dns", "starting-from-file", {{"version", saved.directory->version}});
-        take_directory(std::move(saved.directory));
+        take_directory(saved.directory);
     }
-    return base::Done{};
+    return follow({saved.directory, saved.accounts});
 }
 
-base::Status NameServer::State::follow(std::shared_ptr<const AccountView> known) {
+base::Status NameServer::State::follow(DirectoryFollower::Known known) {
     DirectoryFollower::Callbacks callbacks;
     callbacks.on_directory = [this](auto read) { take_directory(std::move(read)); };
     callbacks.on_accounts = [this](auto read) { take_accounts(std::move(read)); };
-    callbacks.on_checked = [this] { checked_at = base::monotonic_now(); };
+    callbacks.on_checked = [this] {
+        checked_at = base::monotonic_now();
+        set_certainty();
+    };
     follower.emplace(database, std::move(known), std::move(callbacks));
     TRY(follower->start(loop));
     base::ChangeListener::Callbacks notices;
@@ -184,9 +208,6 @@ base::Status NameServer::State::follow(std::shared_ptr<const AccountView> known)
 }
 
 void NameServer::State::take_directory(std::shared_ptr<const Directory> read) {
-    if (directory != nullptr && same_but_version(*directory, *read)) {
-        return;
-    }
     directory = std::move(read);
     configure(mail, "mail");
     configure(access, "access");
@@ -210,7 +231,7 @@ void NameServer::State::take_accounts(std::shared_ptr<const AccountView> view) {
     if (internal != nullptr) {
         internal->set_view(view);
     }
-    unsaved_accounts = std::move(view);
+    unsaved.accounts = std::move(view);
 }
 
 void NameServer::State::report(const SteeringPool::Commit& commit) {
@@ -239,14 +260,14 @@ void NameServer::State::publish(steering::Urgency urgency) {
 
 void NameServer::State::on_published(const Published& done) {
     if (!done.outcome) {
-        base::log::error("dns", "snapshot-refused", {{"error", done.outcome.error()}});
+        if (std::exchange(publish_problem, done.outcome.error().detail) != publish_problem) {
+            base::log::error("dns", "snapshot-refused", {{"error", done.outcome.error()}});
+        }
         return;
     }
+    publish_problem.clear();
     for (const RefusedDomain& bad : done.refused) {
-        const bool known = std::ranges::any_of(refused, [&bad](const RefusedDomain& old) {
-            return old.name == bad.name && old.reason == bad.reason;
-        });
-        if (!known) {
+        if (!is_in(refused, bad)) {
             base::log::error(
                 "dns",
                 "domain-refused",
@@ -256,7 +277,10 @@ void NameServer::State::on_published(const Published& done) {
     refused = done.refused;
     journal.add_serials(done.moved);
     serials = done.serials;
-    unsaved_directory = done.last_good;
+    if (published_directory != done.last_good || !done.moved.empty()) {
+        published_directory = done.last_good;
+        unsaved.directory = done.last_good;
+    }
     metrics.set_zones(done.domains, done.refused.size(), done.memory);
     if (!on_ready) {
         return;
@@ -292,10 +316,16 @@ std::size_t NameServer::State::respond_tcp(std::span<const std::byte> packet,
     return size;
 }
 
-void NameServer::State::do_chores() {
+void NameServer::State::set_certainty() {
     if (internal != nullptr) {
         const bool sure = checked_at && base::monotonic_now() - *checked_at < kSureFor;
         internal->set_certainty(sure ? Certainty::Sure : Certainty::Unsure);
+    }
+}
+
+void NameServer::State::do_chores() {
+    set_certainty();
+    if (internal != nullptr) {
         metrics.take_internal(internal->counters());
     }
     std::vector<const AnswerCounters*> answers = {&tcp_thread.counters};
@@ -303,39 +333,42 @@ void NameServer::State::do_chores() {
         for (const AnswerCounters* counters : udp->answer_counters()) {
             answers.push_back(counters);
         }
+        metrics.take_udp(udp->counters());
+        metrics.take_tcp(tcp->counters());
     }
     metrics.take_answers(answers);
+    metrics.take_probes(PoolName::Mail, mail.probe_counts());
+    metrics.take_probes(PoolName::Access, access.probe_counts());
     metrics.set_servers_up(mail.servers_up(), access.servers_up());
 }
 
-SavedTrims NameServer::State::trims() const {
-    return {mail.save_trims(), access.save_trims()};
-}
-
-/// In a fiber.
+/// In a fiber, or after the loop's end on its thread.
 void NameServer::State::save_changes() {
-    const auto new_directory = std::exchange(unsaved_directory, nullptr);
-    const auto new_accounts = std::exchange(unsaved_accounts, nullptr);
-    const base::Status saved = file_worker.run(
-        [this, new_directory, new_accounts, moved = serials, learnt = trims()]() -> base::Status {
-            if (new_directory != nullptr) {
-                TRY(files.save_directory(*new_directory, moved));
-            }
-            if (new_accounts != nullptr) {
-                TRY(files.save_accounts(*new_accounts));
-            }
-            return files.save_trims(learnt);
-        },
-        base::Deadline::after(kSaveDeadline));
-    if (saved) {
+    SavedTrims learnt{mail.save_trims(), access.save_trims()};
+    if (learnt != saved_trims) {
+        unsaved.trims = learnt;
+    }
+    if (unsaved.directory == nullptr && unsaved.accounts == nullptr && !unsaved.trims) {
         return;
     }
-    base::log::warning("dns", "snapshot-not-saved", {{"error", saved.error()}});
-    if (unsaved_directory == nullptr) {
-        unsaved_directory = new_directory;
+    Unsaved now = std::exchange(unsaved, {});
+    now.serials = serials;
+    // It owns what it writes: past the deadline it may still be at it.
+    const base::Status saved =
+        file_worker.run([files = files, now] { return write_files(files, now); },
+                        base::Deadline::after(kSaveDeadline));
+    if (saved) {
+        saved_trims = std::move(learnt);
+        return;
     }
-    if (unsaved_accounts == nullptr) {
-        unsaved_accounts = new_accounts;
+    if (saved.error().code != base::Errc::Cancelled) {
+        base::log::warning("dns", "snapshot-not-saved", {{"error", saved.error()}});
+    }
+    if (unsaved.directory == nullptr) {
+        unsaved.directory = now.directory;
+    }
+    if (unsaved.accounts == nullptr) {
+        unsaved.accounts = now.accounts;
     }
 }
 
@@ -353,18 +386,7 @@ base::Result<std::unique_ptr<NameServer>> NameServer::create(base::Loop& loop,
 }
 
 void NameServer::save() {
-    const base::Status saved = [this]() -> base::Status {
-        if (state_->unsaved_directory != nullptr) {
-            TRY(state_->files.save_directory(*state_->unsaved_directory, state_->serials));
-        }
-        if (state_->unsaved_accounts != nullptr) {
-            TRY(state_->files.save_accounts(*state_->unsaved_accounts));
-        }
-        return state_->files.save_trims(state_->trims());
-    }();
-    if (!saved) {
-        base::log::warning("dns", "snapshot-not-saved", {{"error", saved.error()}});
-    }
+    state_->save_changes();
 }
 
 const base::Status& NameServer::outcome() const noexcept {

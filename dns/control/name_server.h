@@ -11,8 +11,8 @@
 // public as soon as it has something to answer from. Without such files it waits for the database.
 //
 // Owner: main(). Thread rule: create() and the destructor on the main loop's thread (before and
-// after its run()). Errors of create(): Io, Exists (address in use), Refused; those of a public
-// listener, which comes later, end the loop and are the outcome().
+// after its run()). Errors of create(): Io, Exists (address in use), Refused; after one the loop
+// must not run. Those of a public listener, which comes later, end the loop and are the outcome().
 
 #include <functional>
 #include <memory>
@@ -36,7 +36,7 @@ class NameServer {
     NameServer(const NameServer&) = delete;
     NameServer& operator=(const NameServer&) = delete;
 
-    /// After the loop's run(): keeps what was learnt. Blocks.
+    /// After the loop's run(): keeps what was learnt. Blocks, a minute at most.
     void save();
 
     /// Why the loop ended; Ok when it was asked to.

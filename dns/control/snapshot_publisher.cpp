@@ -46,7 +46,8 @@ std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_of(
         zone.name = domain.name;
         zone.directory_serial = domain.serial;
         zone.records_changed = with_changes.contains(domain.name);
-        if (!domain.mail.empty() && input.mail.commit != nullptr) {
+        if (!domain.mail.empty() && input.mail.commit != nullptr &&
+            input.mail.commit->zones->contains(domain.name)) {
             const auto& table = input.mail.commit->table_for(domain.name);
             auto& answer = canonical[table.get()];
             if (answer == nullptr) {
@@ -94,6 +95,7 @@ SnapshotPublisher::SnapshotPublisher(base::Loop& loop,
     : loop_(loop),
       on_published_(std::move(on_published)),
       work_(std::make_shared<Work>(holder)),
+      self_(std::make_shared<SnapshotPublisher*>(this)),
       worker_("dns-build", 1, 1) {
 }
 
@@ -114,11 +116,15 @@ void SnapshotPublisher::start() {
     last_ = std::move(*pending_);
     pending_.reset();
     owed_.cancel();
-    const base::Status submitted =
-        worker_.submit([this, work = work_, poster = loop_.poster(), request = *last_] {
+    const base::Status submitted = worker_.submit(
+        [self = std::weak_ptr(self_), work = work_, poster = loop_.poster(), request = *last_] {
             Published published = work->publish(request);
             // Past the loop's end nobody waits for it.
-            (void)poster.post([this, published = std::move(published)] { finish(published); });
+            (void)poster.post([self, published = std::move(published)] {
+                if (const auto publisher = self.lock()) {
+                    (*publisher)->finish(published);
+                }
+            });
         });
     if (!submitted) {
         building_ = false;

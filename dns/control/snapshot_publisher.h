@@ -5,8 +5,9 @@
 // changes costs two builds. Serials move in the same step (serial_keeper.h), so that no snapshot
 // shows new content under an old serial or the reverse.
 //
-// Owner: NameServer; destroy it before the holder and the loop. Thread rule: loop thread only; the
-// callback comes there, too.
+// Owner: NameServer; destroy it before the holder and the loop. It may go while the loop runs on: a
+// build that has ended is then put in force but not told. Thread rule: loop thread only; the
+// callback comes there, too, and must not destroy the publisher.
 
 #include <functional>
 #include <memory>
@@ -64,7 +65,8 @@ class SnapshotPublisher {
     std::optional<PublishRequest> last_;  // for serials that are owed
     bool building_ = false;
     base::Timer owed_;
-    base::WorkerPool worker_;  // goes first
+    std::shared_ptr<SnapshotPublisher*> self_;  // what a posted end of a build finds us by
+    base::WorkerPool worker_;                   // goes first
 };
 
 }  // namespace dns

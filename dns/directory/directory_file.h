@@ -35,6 +35,8 @@ namespace dns {
 struct SavedTrims {
     std::vector<steering::SavedTrim> mail;
     std::vector<steering::SavedTrim> access;
+
+    bool operator==(const SavedTrims&) const = default;
 };
 
 [[nodiscard]] std::string encode_trims(const SavedTrims& trims);
