@@ -59,6 +59,8 @@ struct DomainAccounts {
     [[nodiscard]] const AccountEntry* find(std::span<const std::byte> digest) const noexcept;
 };
 
+/// The addresses of all our domains, at one moment: what the internal view answers from. Immutable,
+/// shared between threads; a newer one shares the domains that did not change.
 class AccountView {
   public:
     using Domains = std::vector<std::shared_ptr<const DomainAccounts>>;

@@ -66,6 +66,7 @@ inline constexpr std::size_t kAnswerKinds = 10;
 /// "positive", "steered", ...: the label of its counter.
 [[nodiscard]] std::string_view answer_kind_name(AnswerKind kind) noexcept;
 
+/// What one thread has answered. Its thread raises them, any may read.
 struct AnswerCounters {
     std::array<Counter, kQueryOutcomes> outcomes;
     std::array<Counter, kAnswerKinds> answers;
@@ -76,6 +77,8 @@ struct AnswerCounters {
 /// skip every second variant.
 inline constexpr std::size_t kTurns = 256;
 
+/// What a thread of the answer path keeps from one answer to the next: whose turn it is in each
+/// rotation, and its counters. Owned by the thread; not shared.
 struct ThreadState {
     /// Threads start at different places, so that a few answers of each do not all begin with the
     /// same server.

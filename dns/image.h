@@ -52,6 +52,8 @@ struct ImageHeader {
 
 static_assert(sizeof(ImageHeader) == 12);
 
+/// The end of one set of additional records in an image: answers are cut at these places, so that a
+/// set is whole or not there (RFC 2181 9).
 struct ImageExtra {
     std::uint16_t end;  ///< offset of the octet after it
     std::uint16_t records;

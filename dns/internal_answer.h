@@ -39,6 +39,8 @@ enum class Certainty : std::uint8_t { Sure, Unsure };
 /// Who may ask.
 enum class Admission : std::uint8_t { Allowed, Refused };
 
+/// A query to the internal view with all that the answer depends on beside the view. Borrows the
+/// packet for the call.
 struct InternalQuery {
     std::span<const std::byte> packet;
     Transport transport = Transport::Udp;

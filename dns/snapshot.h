@@ -29,6 +29,8 @@ struct ZoneSteering {
     }
 };
 
+/// See the top of this file. Borrowed by readers until they say that they are through with it
+/// (snapshot_holder.h).
 class Snapshot {
   public:
     using SharedSet = std::shared_ptr<const SteeredSet>;

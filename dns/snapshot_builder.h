@@ -33,6 +33,7 @@ struct PoolInput {
 
 using Serials = std::map<std::string, std::uint32_t, std::less<>>;
 
+/// What a snapshot is to be made from. The commits belong to the same directory.
 struct BuildInput {
     std::shared_ptr<const Directory> directory;
     PoolInput mail;
@@ -47,6 +48,7 @@ struct RefusedDomain {
     bool serves_old = false;
 };
 
+/// A snapshot that is ready to be put in force, and what is to be told about it.
 struct BuildReport {
     std::unique_ptr<const Snapshot> snapshot;
     std::vector<RefusedDomain> refused;
@@ -55,6 +57,7 @@ struct BuildReport {
     std::size_t memory = 0;            ///< octets, of zones, names and sets
 };
 
+/// See the top of this file.
 class SnapshotBuilder {
   public:
     /// `seed`: of the hash of names, see NameTable.

@@ -39,6 +39,7 @@ class SnapshotHolder {
     std::atomic<const Snapshot*> current_{nullptr};
 };
 
+/// How one thread sees the snapshot in force. See the top of this file for its duties.
 class SnapshotReader {
   public:
     explicit SnapshotReader(const SnapshotHolder& holder);

@@ -36,6 +36,7 @@ struct SteeredHost {
 
 enum class PoolKind : std::uint8_t { Mail, Access };
 
+/// What a SteeredSet is built from. Every server of the table has its host.
 struct SteeredSource {
     PoolKind kind = PoolKind::Mail;
     std::uint32_t ttl = 60;  ///< of every RRset of the set
@@ -44,6 +45,8 @@ struct SteeredSource {
     std::vector<SteeredHost> hosts;
 };
 
+/// The ready-made answers of one pool for one table: an image for each kind, row and order.
+/// Immutable, shared by snapshots and by the zones that are steered alike.
 class SteeredSet {
   public:
     /// `names`: where the additional addresses of MX and SRV targets come from.

@@ -38,6 +38,7 @@ struct TcpCounters {
     Counter timeouts;  ///< idle, or too slow to write or to read
 };
 
+/// See the top of this file.
 class TcpServer {
   public:
     struct Options {

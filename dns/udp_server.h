@@ -30,6 +30,7 @@ struct UdpCounters {
     Counter dropped_source;  ///< port 0 cannot be answered
 };
 
+/// See the top of this file.
 class UdpServer {
   public:
     struct Options {

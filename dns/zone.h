@@ -60,6 +60,7 @@ struct RecordSet {
 
 using RecordSets = std::map<std::uint16_t, RecordSet>;
 
+/// A zone whose records have been checked: what compile_zone() lays out as images. A value.
 struct Zone {
     Name apex;
     std::uint32_t negative_ttl = 0;    ///< RFC 2308 5: min(TTL of the SOA, its MINIMUM)

@@ -48,6 +48,8 @@ struct Node {
     [[nodiscard]] bool is(std::uint8_t flag) const noexcept { return (flags & flag) != 0; }
 };
 
+/// A zone as the answer path reads it: nodes in canonical order and one arena of names and images.
+/// Immutable, shared by snapshots; references into it live as long as it does.
 class ZoneImage {
   public:
     [[nodiscard]] const Name& apex() const noexcept { return apex_; }

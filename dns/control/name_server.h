@@ -10,9 +10,10 @@
 // It starts from the files of an earlier life before it has reached anything, and listens for the
 // public as soon as it has something to answer from. Without such files it waits for the database.
 //
-// Owner: main(). Thread rule: create() and the destructor on the main loop's thread (before and
-// after its run()). Errors of create(): Io, Exists (address in use), Refused; after one the loop
-// must not run. Those of a public listener, which comes later, end the loop and are the outcome().
+// Owner: main(). One on a thread (liburcu knows threads, see snapshot_holder.h). Thread rule:
+// create() and the destructor on the main loop's thread (before and after its run()). Errors of
+// create(): Io, Exists (address in use), Refused; after one the loop must not run. Those of a
+// public listener, which comes later, end the loop and are the outcome().
 
 #include <functional>
 #include <memory>

@@ -46,6 +46,7 @@ class ByteWriter {
     std::string out_;
 };
 
+/// Reads fields from bytes that it borrows. Never past them: see the top of this file.
 class ByteReader {
   public:
     explicit ByteReader(std::string_view bytes) : rest_(bytes) {}

@@ -62,6 +62,7 @@ struct MailExchange {
     bool operator==(const MailExchange&) const = default;
 };
 
+/// A mail domain: its zone, its servers and how they are steered. Times in seconds.
 struct DirectoryDomain {
     std::int64_t id = 0;
     std::string name;
@@ -92,6 +93,7 @@ struct DirectoryOverride {
     bool operator==(const DirectoryOverride&) const = default;
 };
 
+/// All of it, as of one version. Every server that a domain names is in the lists.
 struct Directory {
     std::int64_t version = 0;  ///< directory.version that it was read at
     std::array<std::byte, 16> steering_key{};

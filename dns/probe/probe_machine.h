@@ -44,6 +44,7 @@ struct ProbeTiming {
 /// Number of a connection, given by the machine; never used twice.
 using ConnectionId = std::uint64_t;
 
+/// What the shell is to do with a connection; it opens, writes and closes for the machine.
 struct ProbeAction {
     enum class Kind : std::uint8_t { Connect, Send, Close };
     Kind kind = Kind::Connect;
@@ -58,6 +59,8 @@ enum class CloseCause : std::uint8_t {
     Unreachable,  ///< no route, or a failure of our own: says nothing of the server
 };
 
+/// See the top of this file. on_connected() and on_bytes() are for connections that the machine
+/// asked for and has not closed; of others they are ignored.
 class ProbeMachine {
   public:
     /// First probe at `first_s`. `expected_name`: the name that the greeting of a load report must

@@ -31,6 +31,7 @@ struct LoadCounters {
     bool operator==(const LoadCounters&) const = default;
 };
 
+/// What came of one probe of one server, for the steering. Times: seconds on the monotonic clock.
 struct ProbeResult {
     steering::ServerId server;
     double time_s = 0;  ///< when the outcome was known

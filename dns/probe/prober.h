@@ -44,6 +44,7 @@ struct ProbeCounts {
     std::uint64_t bad_banners = 0;
 };
 
+/// See the top of this file.
 class Prober {
   public:
     using OnResult = std::function<bool(const ProbeResult&)>;

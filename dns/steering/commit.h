@@ -46,6 +46,7 @@ struct ServerDiff {
 
 using ZoneTables = std::map<std::string, std::size_t, std::less<>>;
 
+/// See the top of this file. `tables` is never empty; every index of `zones` is one of it.
 struct SteeringCommit {
     std::uint64_t id = 0;  ///< rises by one per commit
     Now when;

@@ -102,6 +102,7 @@ struct ServerStatus {
     double accepted_rate = 0;    ///< mails per second
 };
 
+/// See the top of this file.
 class SteeringEngine {
   public:
     /// Errc::Invalid as for build_table, or if a zone names a server that the pool has not.

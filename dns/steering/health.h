@@ -28,6 +28,8 @@ struct ServerHealth {
     std::string reason;         ///< why it is down; empty while up
 };
 
+/// Judges probes of one pool: which servers are up, given how often probes are lost in the pool as
+/// a whole (STEERING 5.3). The state of each server is its owner's. One thread.
 class HealthGate {
   public:
     explicit HealthGate(const Settings& settings);

@@ -45,6 +45,8 @@ struct OverrideScope {
     bool operator==(const OverrideScope&) const = default;
 };
 
+/// An operator's decision over the steering, as it was written down. A value; which of several
+/// holds is for resolve_overrides() to say.
 struct Override {
     std::uint64_t id = 0;
     OverrideKind kind = OverrideKind::Pin;

@@ -79,6 +79,7 @@ struct ServerInput {
     std::uint8_t tier = 0;                         ///< 0 = main site, 1.. = backup sites
 };
 
+/// All that a table depends on: build_table() is a function of this and nothing else.
 struct TableInput {
     Policy policy = Policy::Load;
     PolicyForm form = PolicyForm::Paired;
@@ -122,6 +123,8 @@ struct Row {
     bool operator==(const Row&) const = default;
 };
 
+/// What answers are made from: the rows of one view of a pool, with what led to them. Immutable
+/// once built, shared by commits, steered sets and reports.
 struct SteeringTable {
     Policy policy = Policy::Load;
     PolicyForm form = PolicyForm::Paired;
