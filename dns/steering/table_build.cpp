@@ -178,7 +178,8 @@ std::vector<Row> nested_table_rows(const SteeringTable& table, const Settings& s
         }
     }
     std::ranges::sort(ends);
-    ends.erase(std::ranges::unique(ends).begin(), ends.end());
+    // Not std::ranges::unique: clang 14, which builds the fuzzers, does not take it.
+    ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
 
     std::vector<std::size_t> at(tiers.size(), 0);  // the row that each tier is in
     std::vector<Row> rows;
