@@ -68,7 +68,7 @@ class ByteReader {
     std::string_view raw(std::size_t size) {
         if (size > rest_.size()) {
             fail();
-            return {};
+            return {"", 0};  // not null: it goes into memcpy()
         }
         const std::string_view value = rest_.substr(0, size);
         rest_.remove_prefix(size);

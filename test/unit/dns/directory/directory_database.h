@@ -76,6 +76,21 @@ class DirectoryDatabase {
             "WHERE d.name = 'mail.test'");
     }
 
+    /// Away: no session gets in, and those of the daemon's role are ended. sql() goes on.
+    enum class Reach { Away, Back };
+
+    void set_reach(Reach reach) const {
+        const bool away = reach == Reach::Away;
+        const auto other =
+            connect(test_support::PostgresServer::shared().conninfo("postgres", "postgres"));
+        run(*other, "ALTER DATABASE " + name_ + " ALLOW_CONNECTIONS " + (away ? "false" : "true"));
+        if (away) {
+            run(*other,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name_ +
+                    "' AND usename = 'roundtable_dnsd'");
+        }
+    }
+
     /// An account with one address in mail.test.
     void add_account(const std::string& local_part) {
         sql("WITH a AS (INSERT INTO directory.account (login, domain_id) "

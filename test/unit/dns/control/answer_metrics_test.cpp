@@ -1,0 +1,125 @@
+#include "dns/control/answer_metrics.h"
+
+#include <sstream>
+
+#include <boost/test/unit_test.hpp>
+
+namespace {
+
+// The value of one series of the process; -1: there is none.
+double series(const std::string& name) {
+    std::istringstream text(base::metrics_text());
+    for (std::string line; std::getline(text, line);) {
+        if (line.starts_with(name + " ")) {
+            return std::stod(line.substr(name.size() + 1));
+        }
+    }
+    return -1;
+}
+
+// How much a series rose since it was made.
+class Rise {
+  public:
+    explicit Rise(std::string name) : name_(std::move(name)), start_(series(name_)) {
+        BOOST_REQUIRE_MESSAGE(start_ >= 0, "no series " + name_);
+    }
+
+    [[nodiscard]] double value() const { return series(name_) - start_; }
+
+  private:
+    std::string name_;
+    double start_;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(answer_metrics)
+
+BOOST_AUTO_TEST_CASE(takes_each_count_once_over_all_threads) {
+    dns::AnswerMetrics metrics;
+    const Rise steered("roundtable_dns_answers_total{kind=\"steered\"}");
+    const Rise truncated("roundtable_dns_truncated_total");
+    dns::AnswerCounters first;
+    dns::AnswerCounters second;
+    first.answers[static_cast<std::size_t>(dns::AnswerKind::Steered)].add(3);
+    first.truncated.add();
+    const dns::AnswerCounters* one[] = {&first};
+    metrics.take_answers(one);
+    metrics.take_answers(one);
+    BOOST_TEST(steered.value() == 3);
+    second.answers[static_cast<std::size_t>(dns::AnswerKind::Steered)].add(2);
+    first.answers[static_cast<std::size_t>(dns::AnswerKind::Steered)].add();
+    const dns::AnswerCounters* both[] = {&first, &second};
+    metrics.take_answers(both);
+    BOOST_TEST(steered.value() == 6);
+    BOOST_TEST(truncated.value() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(every_kind_and_outcome_has_a_series) {
+    const dns::AnswerMetrics metrics;
+    for (std::size_t i = 0; i < dns::kAnswerKinds; ++i) {
+        const std::string kind(dns::answer_kind_name(static_cast<dns::AnswerKind>(i)));
+        BOOST_TEST(series("roundtable_dns_answers_total{kind=\"" + kind + "\"}") >= 0);
+    }
+    for (std::size_t i = 0; i < dns::kQueryOutcomes; ++i) {
+        const std::string name(dns::outcome_name(static_cast<dns::QueryOutcome>(i)));
+        BOOST_TEST(series("roundtable_dns_queries_total{outcome=\"" + name + "\"}") >= 0);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(takes_the_internal_view_s_verdicts) {
+    dns::AnswerMetrics metrics;
+    const auto name = [](const std::string& verdict) {
+        return "roundtable_dns_verifications_total{verdict=\"" + verdict + "\"}";
+    };
+    const Rise found(name("found"));
+    const Rise unknown(name("unknown"));
+    const Rise unsure(name("unsure"));
+    const Rise refused_name(name("refused_name"));
+    const Rise refused_client(name("refused_client"));
+    dns::InternalCounters counters;
+    counters.found.add(1);
+    counters.unknown.add(2);
+    counters.unsure.add(3);
+    counters.refused_name.add(4);
+    counters.refused_acl.add(5);
+    metrics.take_internal(counters);
+    BOOST_TEST(found.value() == 1);
+    BOOST_TEST(unknown.value() == 2);
+    BOOST_TEST(unsure.value() == 3);
+    BOOST_TEST(refused_name.value() == 4);
+    BOOST_TEST(refused_client.value() == 5);
+}
+
+BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
+    dns::AnswerMetrics metrics;
+    const Rise dropped("roundtable_dns_udp_dropped_total{folder=\"dns\",reason=\"source\"}");
+    const Rise refused("roundtable_dns_tcp_connections_total{outcome=\"refused_client\"}");
+    const Rise lost("roundtable_dns_probes_total{pool=\"access\",outcome=\"lost\"}");
+    const Rise other("roundtable_dns_probes_total{pool=\"mail\",outcome=\"lost\"}");
+    dns::UdpCounters udp;
+    udp.dropped_source.add(2);
+    const dns::UdpCounters* threads[] = {&udp};
+    metrics.take_udp(threads);
+    dns::TcpCounters tcp;
+    tcp.refused_client.add(3);
+    metrics.take_tcp(tcp);
+    metrics.take_probes(dns::PoolName::Access, {.replies = 1, .lost = 4});
+    BOOST_TEST(dropped.value() == 2);
+    BOOST_TEST(refused.value() == 3);
+    BOOST_TEST(lost.value() == 4);
+    BOOST_TEST(other.value() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(sets_the_gauges) {
+    dns::AnswerMetrics metrics;
+    metrics.set_zones(7, 2, 4096);
+    metrics.set_servers_up(3, 1);
+    BOOST_TEST(series("roundtable_dns_zones") == 7);
+    BOOST_TEST(series("roundtable_dns_zones_refused") == 2);
+    BOOST_TEST(series("roundtable_dns_snapshot_bytes") == 4096);
+    BOOST_TEST(series("roundtable_dns_servers_up{pool=\"mail\"}") == 3);
+    BOOST_TEST(series("roundtable_dns_servers_up{pool=\"access\"}") == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
