@@ -28,7 +28,7 @@ namespace dns {
 namespace {
 
 constexpr base::Duration kChoresEvery = std::chrono::seconds(1);
-constexpr base::Duration kSaveEvery = std::chrono::seconds(5);
+constexpr base::Duration kSaveEvery = std::chrono::seconds(2);
 constexpr base::Duration kSaveDeadline = std::chrono::minutes(1);
 // Addresses that came in the meantime are unknown to a view that has not heard from the database
 // for longer than this: it stops denying.
