@@ -115,9 +115,8 @@ BOOST_AUTO_TEST_CASE(any_number_run_and_one_delivers) {
         tracker->start();
         BOOST_REQUIRE(eventually([&] { return in_inbox(ann) == "50" && in_inbox(bob) == "50"; }));
         // Counted when the answer has come, which may be after the rows are seen.
-        BOOST_REQUIRE(eventually([&] {
-            return first.counters().delivered + tracker->counters().delivered == 100U;
-        }));
+        BOOST_REQUIRE(eventually(
+            [&] { return first.counters().delivered + tracker->counters().delivered == 100U; }));
         kept.push_back(std::move(tracker));  // its fibers end with the loop
     });
 }
