@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/uuid.h"
 #include "storage/path/helper.h"
 #include "storage/path/helper_process.h"
@@ -130,6 +131,13 @@ void PathClient::State::set_state(StoreState state, Readable read, std::string r
     const bool changed = health.state != state;
     health.state = state;
     health.reason = std::move(reason);
+    if (changed && state == StoreState::Healthy) {
+        base::log::info("storage", "path-healthy", {{"path", config.name}});
+    } else if (changed) {
+        base::log::warning("storage",
+                           state == StoreState::Suspect ? "path-suspect" : "path-out",
+                           {{"path", config.name}, {"reason", health.reason}});
+    }
     if (changed && on_change) {
         loop.post(guarded([](State& self) { self.on_change(); }));
     }
