@@ -27,6 +27,8 @@ using base::Status;
 
 constexpr auto kStartupConnect = std::chrono::seconds(5);
 constexpr auto kStatementDeadline = std::chrono::seconds(30);
+constexpr auto kProbeWait = std::chrono::seconds(2);
+constexpr auto kProbeLook = std::chrono::milliseconds(10);
 
 PathOptions read_only(std::string helper_program) {
     PathOptions paths;
@@ -73,6 +75,7 @@ struct Tracker::State {
     // Runs `step` every `pause` until the tracker or the loop stops.
     void repeat(const char* name, std::chrono::milliseconds pause, std::function<Status()> step);
     Status catch_up_round();
+    Status wait_for_stores();
     Status look_at_numbers();
     Status make_partitions();
 };
@@ -114,6 +117,7 @@ void Tracker::State::repeat(const char* name,
 // abort frame may be there.
 Status Tracker::State::catch_up_round() {
     if (!came_through) {
+        TRY(wait_for_stores());
         (void)TRY(discovery.run_once(DiscoveryDepth::Recent));
     }
     came_through = false;
@@ -125,6 +129,19 @@ Status Tracker::State::catch_up_round() {
     came_through = true;
     round_ns = base::monotonic_now().time_since_epoch().count();
     return look_at_numbers();
+}
+
+// What lies on a store whose first probe is still under way would be taken for out of reach, and
+// put off. A store that is really gone costs this wait once.
+Status Tracker::State::wait_for_stores() {
+    const Deadline deadline = Deadline::after(kProbeWait);
+    const auto is_ready = [](const StorageServerClient* server) {
+        return server->health().is_healthy();
+    };
+    while (!std::ranges::all_of(servers.all(), is_ready) && !deadline.passed()) {
+        TRY(base::sleep_until(Deadline::after(kProbeLook).sooner(deadline)));
+    }
+    return base::Done{};
 }
 
 Status Tracker::State::look_at_numbers() {

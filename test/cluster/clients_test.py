@@ -182,6 +182,7 @@ set imap_pass="{cluster.password}"
 set ssl_starttls=no
 set ssl_force_tls=no
 set quit=yes
+set folder="{cluster.directory}"
 set confirmappend=no
 set confirmcreate=no
 set delete=no
