@@ -28,7 +28,11 @@ namespace dns {
 namespace {
 
 constexpr base::Duration kChoresEvery = std::chrono::seconds(1);
-constexpr base::Duration kSaveEvery = std::chrono::seconds(2);
+// What changed in the directory is saved at once, so that a name server that is killed and cannot
+// reach the database knows it; a large one at most a tenth of the time. Trims can wait.
+constexpr base::Duration kSaveEvery = std::chrono::seconds(5);
+constexpr base::Duration kSaveGap = std::chrono::milliseconds(100);
+constexpr int kSaveRest = 10;
 constexpr base::Duration kSaveDeadline = std::chrono::minutes(1);
 // Addresses that came in the meantime are unknown to a view that has not heard from the database
 // for longer than this: it stops denying.
@@ -133,6 +137,7 @@ struct NameServer::State {
     std::shared_ptr<const Directory> published_directory;  // good parts only
     Serials serials;
     Unsaved unsaved;
+    base::FiberEvent news_to_save;
     SavedTrims saved_trims;
     base::WorkerPool file_worker;  // the only one that writes files
 
@@ -173,8 +178,15 @@ base::Status NameServer::State::open() {
     TRY(journal.start(loop));
     chores = base::Timer::every(loop, kChoresEvery, [this] { do_chores(); });
     TRY(base::spawn(loop, "save snapshot", [this] {
-        while (base::sleep_until(base::Deadline::after(kSaveEvery))) {
+        while (!base::fiber_cancelled()) {
+            (void)news_to_save.wait(base::Deadline::after(kSaveEvery));  // its end is seen above
+            const base::Instant started = base::monotonic_now();
             save_changes();
+            const base::Duration rest =
+                std::max(kSaveGap, (base::monotonic_now() - started) * kSaveRest);
+            if (!base::sleep_until(base::Deadline::after(rest))) {
+                return;
+            }
         }
     }));
     if (saved.directory != nullptr) {
@@ -232,6 +244,7 @@ void NameServer::State::take_accounts(std::shared_ptr<const AccountView> view) {
         internal->set_view(view);
     }
     unsaved.accounts = std::move(view);
+    news_to_save.notify();
 }
 
 void NameServer::State::report(const SteeringPool::Commit& commit) {
@@ -280,6 +293,7 @@ void NameServer::State::on_published(const Published& done) {
     if (published_directory != done.last_good || !done.moved.empty()) {
         published_directory = done.last_good;
         unsaved.directory = done.last_good;
+        news_to_save.notify();
     }
     metrics.set_zones(done.domains, done.refused.size(), done.memory);
     if (!on_ready) {

@@ -66,6 +66,9 @@ def mail_is_accepted_while_the_database_is_away():
     accepted = send(5)
     # DNS does not notice: it answers, also after a restart from its last snapshot.
     name_server = cluster.endpoints.name_servers[0]["name"]
+    snapshot = cluster.directory / "state" / name_server / "snapshot" / "directory"
+    wait_until("the domain in the snapshot on disk", lambda: (
+        snapshot.exists() and cluster.domain.encode() in snapshot.read_bytes()), 10)
     old = cluster.kill(name_server)
     cluster.wait_restarted(name_server, old)
 
