@@ -146,15 +146,15 @@ void SmtpService::turn_away(base::Fd socket, const base::Endpoint& peer, Refusal
     }
     base::log::info(
         "mta", "turned away", {{"peer", peer.to_text()}, {"reason", refusal_name(refusal)}});
-    if (refusals_ >= kRefusalsMax) {
+    if (*refusals_ >= kRefusalsMax) {
         return;
     }
     auto kept = std::make_shared<base::Fd>(std::move(socket));
-    ++refusals_;
-    const base::Result<base::FiberId> fiber =
-        base::spawn(loop_, "turn away " + peer.to_text(), [this, kept, refusal] {
+    ++*refusals_;
+    const base::Result<base::FiberId> fiber = base::spawn(
+        loop_, "turn away " + peer.to_text(), [&loop = loop_, count = refusals_, kept, refusal] {
             base::Result<std::unique_ptr<base::SocketStream>> stream =
-                base::SocketStream::adopt(loop_, std::move(*kept));
+                base::SocketStream::adopt(loop, std::move(*kept));
             if (stream) {
                 std::string text;
                 append_reply(text, turn_away_reply(refusal));
@@ -163,10 +163,10 @@ void SmtpService::turn_away(base::Fd socket, const base::Endpoint& peer, Refusal
                     linger(*stream.value());
                 }
             }
-            --refusals_;
+            --*count;
         });
     if (!fiber) {
-        --refusals_;
+        --*refusals_;
     }
 }
 

@@ -71,7 +71,8 @@ class SmtpService {
     std::vector<std::unique_ptr<base::Listener>> listeners_;
     Slots sessions_;
     base::WaitQueue session_ended_;
-    std::size_t refusals_ = 0;
+    // Shared with the fibers that turn clients away: they may outlive this.
+    std::shared_ptr<std::size_t> refusals_ = std::make_shared<std::size_t>(0);
     bool stopping_ = false;
 };
 

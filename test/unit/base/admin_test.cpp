@@ -44,7 +44,8 @@ std::string send_request(const AdminServer& server, const std::string& request) 
         auto connected = SocketStream::connect(loop, server.bound(), later());
         BOOST_REQUIRE(connected);
         SocketStream& stream = *connected.value();
-        BOOST_TEST(bool(stream.write(request)));
+        // A request that is refused while it is being sent may find the connection closed.
+        (void)stream.write(request);
         while (stream.fill(later())) {
             all += stream.buffered();
             stream.consume(stream.buffered().size());
