@@ -273,7 +273,8 @@ void NameServer::State::publish(steering::Urgency urgency) {
 
 void NameServer::State::on_published(const Published& done) {
     if (!done.outcome) {
-        if (std::exchange(publish_problem, done.outcome.error().detail) != publish_problem) {
+        if (publish_problem != done.outcome.error().detail) {
+            publish_problem = done.outcome.error().detail;
             base::log::error("dns", "snapshot-refused", {{"error", done.outcome.error()}});
         }
         return;

@@ -6,22 +6,18 @@
 #include <set>
 #include <utility>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "dns/control/steering_pool.h"
 
 namespace dns {
 namespace {
 
 constexpr double kOwedMinS = 0.05;
 
-double now_s() {
-    return std::chrono::duration<double>(base::monotonic_now().time_since_epoch()).count();
-}
-
 }  // namespace
 
-// Used by one build at a time; the loop thread does not look into it.
+// Used by one build at a time; the loop thread looks at owed_s, and only between two builds.
 struct SnapshotPublisher::Work {
     explicit Work(SnapshotHolder& the_holder) : holder(the_holder), builder(base::random_u64()) {}
 
@@ -70,8 +66,8 @@ Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
         published.outcome = std::move(first).take_error();
         return published;
     }
-    published.moved =
-        keeper.update(zones_of(input, first.value().changed), request.urgency, now_s());
+    published.moved = keeper.update(
+        zones_of(input, first.value().changed), request.urgency, steering_now().monotonic_s);
     owed_s = keeper.due_s();
     input.serials = keeper.serials();
     auto second = builder.build(input);
@@ -143,7 +139,7 @@ void SnapshotPublisher::finish(const Published& published) {
         return;
     }
     if (work_->owed_s) {
-        const double left_s = std::max(kOwedMinS, *work_->owed_s - now_s());
+        const double left_s = std::max(kOwedMinS, *work_->owed_s - steering_now().monotonic_s);
         const auto span =
             std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(left_s));
         owed_ = base::Timer::after(loop_, span, [this] {
