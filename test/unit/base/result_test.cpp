@@ -6,6 +6,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "test/support/errors.h"
+
 using base::Done;
 using base::Errc;
 using base::Error;
@@ -13,21 +15,6 @@ using base::Result;
 using base::Status;
 
 namespace {
-
-constexpr Errc kAll[] = {Errc::Invalid,
-                         Errc::NotFound,
-                         Errc::Exists,
-                         Errc::Refused,
-                         Errc::TooLarge,
-                         Errc::Corrupt,
-                         Errc::Unsupported,
-                         Errc::Timeout,
-                         Errc::Unavailable,
-                         Errc::UnknownOutcome,
-                         Errc::Busy,
-                         Errc::Io,
-                         Errc::Closed,
-                         Errc::Cancelled};
 
 Result<int> half(int number) {
     if (number % 2 != 0) {
@@ -75,15 +62,15 @@ BOOST_AUTO_TEST_CASE(values_that_only_move_are_taken_out) {
 
 BOOST_AUTO_TEST_CASE(each_kind_has_a_name_of_its_own) {
     std::set<std::string_view> names;
-    for (const Errc code : kAll) {
+    for (const Errc code : test_support::kAllErrors) {
         BOOST_TEST(base::errc_name(code) != "unknown");
         names.insert(base::errc_name(code));
     }
-    BOOST_TEST(names.size() == std::size(kAll));
+    BOOST_TEST(names.size() == std::size(test_support::kAllErrors));
 }
 
 BOOST_AUTO_TEST_CASE(what_may_succeed_later_is_temporary) {
-    for (const Errc code : kAll) {
+    for (const Errc code : test_support::kAllErrors) {
         const bool permanent = code == Errc::Invalid || code == Errc::NotFound ||
                                code == Errc::Exists || code == Errc::Refused ||
                                code == Errc::TooLarge || code == Errc::Corrupt ||

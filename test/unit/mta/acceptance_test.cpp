@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "base/clock.h"
+#include "test/support/errors.h"
 
 namespace {
 
@@ -52,20 +53,7 @@ BOOST_AUTO_TEST_CASE(a_receipt_that_is_not_catalogued_yet_is_250) {
 }
 
 BOOST_AUTO_TEST_CASE(no_error_is_ever_250) {
-    for (const Errc code : {Errc::Invalid,
-                            Errc::NotFound,
-                            Errc::Exists,
-                            Errc::Refused,
-                            Errc::TooLarge,
-                            Errc::Corrupt,
-                            Errc::Unsupported,
-                            Errc::Timeout,
-                            Errc::Unavailable,
-                            Errc::UnknownOutcome,
-                            Errc::Busy,
-                            Errc::Io,
-                            Errc::Closed,
-                            Errc::Cancelled}) {
+    for (const Errc code : test_support::kAllErrors) {
         for (const std::size_t recipients : {1U, 2U}) {
             const mta::Acceptance got = accept(base::Error{code, "why"}, recipients);
             BOOST_TEST_CONTEXT("errc " << base::errc_name(code)) {

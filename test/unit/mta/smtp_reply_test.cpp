@@ -6,6 +6,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "test/support/errors.h"
+
 namespace {
 
 using base::Errc;
@@ -17,21 +19,6 @@ std::string wire(const Reply& reply) {
     mta::append_reply(out, reply);
     return out;
 }
-
-const std::vector<Errc> kAllErrors = {Errc::Invalid,
-                                      Errc::NotFound,
-                                      Errc::Exists,
-                                      Errc::Refused,
-                                      Errc::TooLarge,
-                                      Errc::Corrupt,
-                                      Errc::Unsupported,
-                                      Errc::Timeout,
-                                      Errc::Unavailable,
-                                      Errc::UnknownOutcome,
-                                      Errc::Busy,
-                                      Errc::Io,
-                                      Errc::Closed,
-                                      Errc::Cancelled};
 
 }  // namespace
 
@@ -58,7 +45,7 @@ BOOST_AUTO_TEST_CASE(lines_are_at_most_512_octets) {
 BOOST_AUTO_TEST_CASE(temporary_errors_never_bounce) {
     for (const ReplyPhase phase :
          {ReplyPhase::Sender, ReplyPhase::Recipient, ReplyPhase::Store, ReplyPhase::StoreMany}) {
-        for (const Errc code : kAllErrors) {
+        for (const Errc code : test_support::kAllErrors) {
             const Reply reply = mta::reply_for_error({code, "detail"}, phase);
             BOOST_TEST_CONTEXT("errc " << base::errc_name(code)) {
                 BOOST_TEST(!reply.is_positive());

@@ -6,8 +6,11 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <unistd.h>
+
+#include "ops/cli.h"
 
 namespace ops_test {
 
@@ -28,6 +31,29 @@ inline std::string captured(std::FILE* stream, const std::function<void()>& body
     }
     (void)std::fclose(file);
     return text;
+}
+
+/// What came of one call of the command.
+struct Run {
+    int code = -1;
+    std::string out;
+    std::string error;
+};
+
+/// Runs the command with these words, its own name aside.
+inline Run run(std::vector<std::string> words) {
+    words.insert(words.begin(), "roundtable");
+    std::vector<char*> argv;
+    for (std::string& word : words) {
+        argv.push_back(word.data());
+    }
+    Run result;
+    result.out = captured(stdout, [&] {
+        result.error = captured(stderr, [&] {
+            result.code = ops::run_command_line(static_cast<int>(argv.size()), argv.data());
+        });
+    });
+    return result;
 }
 
 }  // namespace ops_test

@@ -8,30 +8,8 @@
 
 #include "test/unit/ops/captured_output.h"
 
-namespace {
-
-struct Run {
-    int code = -1;
-    std::string out;
-    std::string error;
-};
-
-Run run(std::vector<std::string> words) {
-    words.insert(words.begin(), "roundtable");
-    std::vector<char*> argv;
-    for (std::string& word : words) {
-        argv.push_back(word.data());
-    }
-    Run result;
-    result.out = ops_test::captured(stdout, [&] {
-        result.error = ops_test::captured(stderr, [&] {
-            result.code = ops::run_command_line(static_cast<int>(argv.size()), argv.data());
-        });
-    });
-    return result;
-}
-
-}  // namespace
+using ops_test::run;
+using ops_test::Run;
 
 BOOST_AUTO_TEST_SUITE(cli)
 

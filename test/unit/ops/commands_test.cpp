@@ -17,13 +17,9 @@
 #include "test/support/catalog_database.h"
 #include "test/unit/ops/captured_output.h"
 
-namespace {
+using ops_test::Run;
 
-struct Run {
-    int code = -1;
-    std::string out;
-    std::string error;
-};
+namespace {
 
 // A line, what it must end with, and what must stand in its output (standard error if it failed).
 struct Step {
@@ -50,8 +46,7 @@ class Fixture {
 
     // Words are parted by blanks; "~" in a word stands for `root`.
     Run run(const std::string& line) {
-        std::vector<std::string> words = {
-            "roundtable", "--database", database.conninfo("roundtable_operator")};
+        std::vector<std::string> words = {"--database", database.conninfo("roundtable_operator")};
         std::istringstream stream(line);
         for (std::string word; stream >> word;) {
             if (const std::size_t at = word.find('~'); at != std::string::npos) {
@@ -59,17 +54,7 @@ class Fixture {
             }
             words.push_back(word);
         }
-        std::vector<char*> argv;
-        for (std::string& word : words) {
-            argv.push_back(word.data());
-        }
-        Run result;
-        result.out = ops_test::captured(stdout, [&] {
-            result.error = ops_test::captured(stderr, [&] {
-                result.code = ops::run_command_line(static_cast<int>(argv.size()), argv.data());
-            });
-        });
-        return result;
+        return ops_test::run(std::move(words));
     }
 
     void play(const std::vector<Step>& steps) {
