@@ -30,10 +30,10 @@ constexpr auto kStatementDeadline = std::chrono::seconds(30);
 constexpr auto kProbeWait = std::chrono::seconds(2);
 constexpr auto kProbeLook = std::chrono::milliseconds(10);
 
-PathOptions read_only(std::string helper_program) {
+// A tracker writes: copies that are owed, journals, compacted segments.
+PathOptions path_options(std::string helper_program) {
     PathOptions paths;
     paths.helper_program = std::move(helper_program);
-    paths.probe = ProbeKind::Read;
     return paths;
 }
 
@@ -51,7 +51,7 @@ struct Tracker::State {
     State(base::Loop& a_loop, TrackerOptions an_options, std::string helper_program)
         : loop(a_loop),
           options(std::move(an_options)),
-          servers(loop, read_only(std::move(helper_program))),
+          servers(loop, path_options(std::move(helper_program))),
           pool(options.database, "tracker " + options.name, {options.connections, 64, {}}),
           catch_up(servers, pool, catch_up_options(options)),
           discovery(servers, pool),
