@@ -19,6 +19,7 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> mx_commands();
 [[nodiscard]] std::vector<Command> schema_commands();
 [[nodiscard]] std::vector<Command> server_commands();
+[[nodiscard]] std::vector<Command> setting_commands();
 
 /// Who makes a change, for author columns: the login name of the person (before sudo), at the least
 /// "uid N".

@@ -21,6 +21,7 @@ const std::vector<Command>& all_commands() {
     static const std::vector<Command> commands = [] {
         std::vector<Command> all;
         for (const auto& table : {cluster_commands(),
+                                  setting_commands(),
                                   schema_commands(),
                                   server_commands(),
                                   mirror_commands(),

@@ -46,6 +46,17 @@ base::Result<std::string> decompress(std::string_view compressed, std::size_t oc
     return out;
 }
 
+void compress_ahead(FrameInput& frame) {
+    std::optional<std::string> compressed = compress(frame.message);
+    if (!compressed) {
+        frame.compression = Compression::None;
+        return;
+    }
+    frame.compression = Compression::Zstd;
+    frame.octets = static_cast<std::uint32_t>(frame.message.size());
+    frame.message = std::move(*compressed);
+}
+
 base::Result<std::string> message_octets(const FrameView& frame) {
     if (frame.compression == Compression::None) {
         return std::string(frame.message);

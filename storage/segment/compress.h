@@ -18,6 +18,10 @@ namespace storage {
 /// Exactly `octets` octets come out, or Corrupt.
 [[nodiscard]] base::Result<std::string> decompress(std::string_view compressed, std::size_t octets);
 
+/// Compresses the message of a frame ahead, where that may take its time: a large one keeps a loop
+/// busy when the encoder does it. One that does not gain is left as it is.
+void compress_ahead(FrameInput& frame);
+
 /// The octet-exact message of a frame, decompressed if need be. Errors: Corrupt.
 [[nodiscard]] base::Result<std::string> message_octets(const FrameView& frame);
 

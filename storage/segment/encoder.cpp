@@ -184,19 +184,25 @@ base::Result<FrameLocation> SegmentEncoder::append(const FrameInput& frame, Byte
         frame.summary.size() > mail::kSummaryMax || frame.message.size() > kMessageSizeMax) {
         return base::Error{base::Errc::TooLarge, "segment: part of a frame is too large"};
     }
+    const bool is_ahead = frame.octets != 0;
+    if (is_ahead && frame.octets > kMessageSizeMax) {
+        return base::Error{base::Errc::TooLarge, "segment: part of a frame is too large"};
+    }
     std::string_view message = frame.message;
     std::optional<std::string> compressed;
     FrameHead head;
-    if (frame.compression == Compression::Zstd) {
+    if (frame.compression == Compression::Zstd && !is_ahead) {
         compressed = compress(frame.message);
     }
     if (compressed) {
         message = *compressed;
+    }
+    if (compressed || is_ahead) {
         head.flags = kFlagZstd;
     }
     head.type = frame.type;
     head.kind = is_message ? static_cast<std::uint8_t>(frame.kind) : std::uint8_t{0};
-    head.octets = static_cast<std::uint32_t>(frame.message.size());
+    head.octets = is_ahead ? frame.octets : static_cast<std::uint32_t>(frame.message.size());
     head.id = frame.id;
     head.received_us = frame.received_us;
     head.server = frame.server;

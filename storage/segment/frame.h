@@ -51,11 +51,12 @@ struct FrameInput {
     mail::MessageId id;
     mail::Kind kind = mail::Kind::Email;
     Compression compression = Compression::None;  ///< of the message, kept only if it gains
-    std::uint64_t received_us = 0;                ///< microseconds since 1970
-    MailServerId server;                          ///< which mail server accepted it
-    std::string envelope;                         ///< mail::encode(Envelope)
-    std::string summary;                          ///< mail::encode(Summary)
-    std::string message;                          ///< octet-exact
+    std::uint32_t octets = 0;       ///< not 0: `message` is compressed already, and was so large
+    std::uint64_t received_us = 0;  ///< microseconds since 1970
+    MailServerId server;            ///< which mail server accepted it
+    std::string envelope;           ///< mail::encode(Envelope)
+    std::string summary;            ///< mail::encode(Summary)
+    std::string message;            ///< octet-exact
 };
 
 /// A whole, checked frame: magic, lengths, both CRCs and the tag were right.

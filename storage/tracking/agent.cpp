@@ -20,6 +20,7 @@
 #include "storage/catalog/claims.h"
 #include "storage/mirror/agent_state.h"
 #include "storage/mirror/recovery.h"
+#include "storage/segment/compress.h"
 #include "storage/segment/encoder.h"
 #include "storage/tracking/committer.h"
 #include "storage/tracking/copy_reader.h"
@@ -38,7 +39,7 @@ using base::Result;
 using base::Status;
 
 // Parsing more than this would hold up the other fibers of a loop.
-constexpr std::size_t kSummarizeInline = 128U << 10U;
+constexpr std::size_t kInlineMax = 128U << 10U;  // larger messages are worked on elsewhere
 constexpr std::size_t kWorkerThreads = 2;
 constexpr std::size_t kWorkerQueue = 256;
 constexpr auto kStartupConnect = std::chrono::seconds(5);
@@ -124,7 +125,8 @@ struct TrackingAgent::State {
 
     base::Loop& loop;
     const AgentOptions options;
-    const MailServerId self;  // as the directory names this server
+    const MailServerId self;                                  // as the directory names this server
+    std::atomic<Compression> compression{Compression::None};  // of what is stored from now on
     std::unique_ptr<AgentState> local;
     StorageServerSet servers;
     MirrorWriter mirror;
@@ -169,6 +171,7 @@ void TrackingAgent::State::apply(const Layout& layout) {
     servers.apply(std::move(all), std::move(leaving));
     mirror.set_table(layout.table);
     mirror.set_policy(layout.policy);
+    compression = layout.compression;
 }
 
 void TrackingAgent::State::on_closed(const SegmentClosed& closed_segment) {
@@ -376,25 +379,32 @@ void TrackingAgent::shutdown(Deadline deadline) {
 
 namespace {
 
-Result<FrameInput> frame_of(const Submission& submission,
-                            const MailServerId& server,
+// What takes CPU in proportion to the message.
+void fill(FrameInput& frame, std::string message) {
+    frame.summary = mail::encode(mail::summarize(message));
+    frame.message = std::move(message);
+    if (frame.compression == Compression::Zstd) {
+        compress_ahead(frame);
+    }
+}
+
+Result<FrameInput> frame_of(FrameInput frame,
+                            Submission& submission,
                             base::WorkerPool& workers,
                             Deadline deadline) {
-    FrameInput frame;
     frame.id = mail::MessageId::from_bytes(base::Uuid::time_ordered().bytes());
     frame.kind = submission.kind;
     frame.received_us = static_cast<std::uint64_t>(
         submission.received_us != 0 ? submission.received_us : base::wall_us());
-    frame.server = server;
     frame.envelope = TRY(mail::encode(submission.envelope));
-    if (submission.message.size() <= kSummarizeInline) {
-        frame.summary = mail::encode(mail::summarize(submission.message));
+    if (submission.message.size() <= kInlineMax) {
+        fill(frame, std::move(submission.message));
         return frame;
     }
-    auto message = std::make_shared<const std::string>(submission.message);
-    frame.summary =
-        TRY(workers.run([message] { return mail::encode(mail::summarize(*message)); }, deadline));
-    return frame;
+    const auto large = std::make_shared<FrameInput>(std::move(frame));
+    const auto message = std::make_shared<std::string>(std::move(submission.message));
+    TRY(workers.run([large, message] { fill(*large, std::move(*message)); }, deadline));
+    return std::move(*large);
 }
 
 }  // namespace
@@ -413,17 +423,20 @@ Result<Receipt> TrackingAgent::store(Submission submission, Deadline deadline) {
     if (state.committer.is_full()) {
         return Error{Errc::Busy, "too many messages wait to be catalogued"};
     }
-    FrameInput frame = TRY(frame_of(submission, state.self, state.workers, deadline));
+    const std::size_t message_size = submission.message.size();
+    FrameInput frame;
+    frame.server = state.self;
+    frame.compression = state.compression;
+    frame = TRY(frame_of(std::move(frame), submission, state.workers, deadline));
     Delivery delivery;
     delivery.id = frame.id;
     delivery.kind = frame.kind;
-    delivery.message_size = submission.message.size();
+    delivery.message_size = message_size;
     delivery.summary_size = static_cast<std::uint32_t>(frame.summary.size());
     delivery.received_us = static_cast<std::int64_t>(frame.received_us);
     delivery.server = state.options.server;
     delivery.sender = submission.envelope.sender;
     delivery.recipients = std::move(submission.envelope.recipients);
-    frame.message = std::move(submission.message);
 
     Result<Stored> written = state.mirror.store(std::move(frame), deadline);
     if (!written) {

@@ -16,7 +16,8 @@ using base::Error;
 using base::Result;
 
 constexpr base::Statement kCluster{"storage_layout_cluster",
-                                   "SELECT v.version, c.min_copies, c.accept_degraded "
+                                   "SELECT v.version, c.min_copies, c.accept_degraded, "
+                                   "c.compression "
                                    "FROM directory.version v, directory.cluster c"};
 constexpr base::Statement kServers{
     "storage_layout_servers",
@@ -206,6 +207,8 @@ Result<base::Done> decode_line(const std::vector<std::string_view>& words, Layou
         layout.version = *version;
         layout.policy.min_copies = static_cast<std::uint8_t>(*copies);
         layout.policy.accept_degraded = words[3] == "degraded";
+    } else if (what == "compression" && words.size() == 2) {
+        layout.compression = words[1] == "zstd" ? Compression::Zstd : Compression::None;
     } else if (what == "self" && words.size() == 2) {
         layout.agent = TRY(MailServerId::parse(words[1]));
     } else if (what == "agent" && words.size() == 3) {
@@ -242,6 +245,7 @@ Result<Layout> read_layout(base::Connection& connection, ServerRole role, std::s
     layout.version = cluster[0].int64(0);
     layout.policy.min_copies = static_cast<std::uint8_t>(cluster[0].int64(1));
     layout.policy.accept_degraded = cluster[0].boolean(2);
+    layout.compression = cluster[0].text(3) == "zstd" ? Compression::Zstd : Compression::None;
     layout.servers = TRY(read_servers(connection, server));
     TRY(read_agents(connection, role, server, layout));
     if (role != ServerRole::Tracker) {
@@ -278,6 +282,9 @@ std::string encode(const Layout& layout) {
         for (const StoragePathConfig& path : server.config.paths) {
             text += fmt::format("path\t{}\t{}\n", path.name, escaped(path.root));
         }
+    }
+    if (layout.compression == Compression::Zstd) {
+        text += "compression\tzstd\n";
     }
     text += fmt::format("own\t{}\n", layout.table.own.text());
     for (const StorageServerId& peer : layout.table.peers) {

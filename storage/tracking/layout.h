@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "storage/mirror/placement.h"
 #include "storage/path/storage_server_client.h"
+#include "storage/segment/frame.h"
 #include "storage/segment/ids.h"
 
 namespace storage {
@@ -49,8 +50,9 @@ struct Layout {
         servers;        ///< in ring order (by their row's id), retired ones left out
     MirrorTable table;  ///< nil own: none
     CopyPolicy policy;
-    std::map<MailServerId, std::string> agents;  ///< names of mail and access servers
-    std::vector<MailServerId> retired;           ///< those of them that are declared gone for good
+    Compression compression = Compression::None;  ///< of messages in new segments
+    std::map<MailServerId, std::string> agents;   ///< names of mail and access servers
+    std::vector<MailServerId> retired;            ///< those of them that are declared gone for good
 
     friend bool operator==(const Layout&, const Layout&) = default;
 };

@@ -277,6 +277,21 @@ BOOST_AUTO_TEST_CASE(messages_that_are_not_there) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(settings_of_the_cluster) {
+    Fixture f;
+    f.play({
+        {"setting list", 0, "expunged_retention"},
+        {"--json setting list", 0, "\"setting\":\"compression\""},
+        {"setting set compression zstd", 0, "compression is now zstd"},
+        {"setting set compression lzma", 1, "none or zstd"},
+        {"setting set expunged_retention 30d"},
+        {"setting set expunged_retention soon", 1, "interval"},
+        {"setting set min_copies 9", 1, "from 1 to 5"},
+        {"setting set colour red", 3, "there is no setting colour"},
+        {"setting list", 0, "30 days"},
+    });
+}
+
 BOOST_AUTO_TEST_CASE(the_cluster_as_a_whole) {
     Fixture f;
     f.make_cluster();

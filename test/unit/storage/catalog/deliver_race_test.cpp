@@ -141,6 +141,47 @@ BOOST_AUTO_TEST_CASE(many_deliverers_of_the_same_messages_deliver_each_once) {
     BOOST_TEST(value("SELECT count(*) FROM catalog.message") == "30");
 }
 
+// What fits is stored, to the octet, however many agents deliver at the same time.
+BOOST_AUTO_TEST_CASE(a_quota_is_exact_under_concurrent_deliveries_and_copies) {
+    constexpr int kFit = 50;
+    sql("UPDATE directory.account SET quota_bytes = $2 WHERE id = $1", {ann, kFit * 700 + 699});
+    deliver(batch({message(0, {to(ann)})}));
+    const std::int64_t inbox_id = std::stoll(inbox(ann, "id"));
+    const std::int64_t archive =
+        std::stoll(value("SELECT catalog.create_mailbox($1, 'Archive', NULL)", {ann}));
+    std::atomic<int> stored = 1;
+    std::atomic<int> failures = 0;
+    std::vector<std::thread> committers;
+    for (int committer = 0; committer < kCommitters; ++committer) {
+        committers.emplace_back([&, committer] {
+            const auto connection = open("postgres");
+            for (int n = 0; n < kBatches; ++n) {
+                storage::DeliveryBatch work;
+                work.committer = "mail " + std::to_string(committer);
+                work.deliveries = {message(0, {to(bob), to(ann)})};
+                const auto report = storage::deliver(*connection, work);
+                failures += report ? 0 : 1;
+                stored +=
+                    report && report.value().deliveries[0][1].outcome == DeliveryOutcome::Delivered
+                        ? 1
+                        : 0;
+                const auto copied = connection->query(
+                    "SELECT count(*) FROM catalog.copy_messages($1, '{1}', '{1}', $2, false)",
+                    {inbox_id, archive});
+                stored += copied ? 1 : 0;
+                failures += !copied && copied.error().detail.find("RT002") == std::string::npos;
+            }
+        });
+    }
+    for (std::thread& committer : committers) {
+        committer.join();
+    }
+    BOOST_TEST(failures == 0);
+    BOOST_TEST(stored == kFit);
+    BOOST_TEST(value("SELECT sum(bytes) FROM catalog.mailbox WHERE account_id = $1", {ann}) ==
+               std::to_string(kFit * 700));
+}
+
 // Deleting an account while its mail arrives leaves neither a row nor an error behind.
 BOOST_AUTO_TEST_CASE(an_account_may_be_deleted_while_mail_arrives) {
     std::atomic<int> failures = 0;

@@ -98,6 +98,30 @@ BOOST_AUTO_TEST_CASE(over_quota_is_refused_before_250_and_stored_after_it) {
     BOOST_TEST(inbox(ann, "bytes") == "1400");
 }
 
+BOOST_AUTO_TEST_CASE(messages_of_one_call_count_against_one_another) {
+    sql("UPDATE directory.account SET quota_bytes = 1500 WHERE id = $1", {ann});
+    const auto report = deliver(batch({message(0, {to(ann)}),
+                                       message(1, {to(ann), to(ann, "y@example.test")}),
+                                       message(2, {to(ann)}),
+                                       message(3, {to(bob)})}));
+    BOOST_CHECK(report.deliveries[0][0].outcome == DeliveryOutcome::Delivered);
+    BOOST_CHECK(report.deliveries[1][0].outcome == DeliveryOutcome::Delivered);
+    BOOST_CHECK(report.deliveries[2][0].outcome == DeliveryOutcome::Refused);
+    BOOST_TEST(report.deliveries[2][0].reason == "over_quota");
+    BOOST_CHECK(report.deliveries[3][0].outcome == DeliveryOutcome::Delivered);
+    BOOST_TEST(inbox(ann, "bytes") == "1400");
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_is_refused_uses_up_nobodys_quota) {
+    sql("UPDATE directory.account SET quota_bytes = 1000 WHERE id = $1", {ann});
+    sql("UPDATE directory.account SET quota_bytes = 100 WHERE id = $1", {bob});
+    const auto report = deliver(batch({message(0, {to(ann), to(bob)}), message(1, {to(ann)})}));
+    BOOST_CHECK(report.deliveries[0][0].outcome == DeliveryOutcome::Refused);
+    BOOST_TEST(report.deliveries[0][1].reason == "over_quota");
+    BOOST_CHECK(report.deliveries[1][0].outcome == DeliveryOutcome::Delivered);
+    BOOST_TEST(inbox(ann, "bytes") == "700");
+}
+
 BOOST_AUTO_TEST_CASE(an_append_goes_to_its_mailbox_with_flags_and_keywords) {
     value("SELECT catalog.create_mailbox($1, 'Archive/2026', NULL)", {ann});
     auto append = message(0, {to(ann, "")});

@@ -60,4 +60,23 @@ BOOST_AUTO_TEST_CASE(a_compressed_frame_gives_the_exact_message) {
     BOOST_CHECK(message.value() == frame.message);
 }
 
+BOOST_AUTO_TEST_CASE(a_frame_compressed_ahead_is_the_same_as_one_compressed_by_the_encoder) {
+    for (const std::string& text : {std::string(50'000, 'm'), std::string("short")}) {
+        FrameInput frame = make_frame(1, text);
+        frame.compression = Compression::Zstd;
+        FrameInput ahead = frame;
+        compress_ahead(ahead);
+        BOOST_TEST((ahead.octets != 0) == (text.size() > 100));
+        Bytes one;
+        Bytes two;
+        auto encoder = SegmentEncoder::create(make_header()).take_value();
+        auto second = SegmentEncoder::create(make_header()).take_value();
+        encoder.begin(one);
+        second.begin(two);
+        const FrameLocation at = encoder.append(frame, one).value();
+        BOOST_CHECK(second.append(ahead, two).value() == at);
+        BOOST_CHECK(one == two);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -99,6 +99,27 @@ class AgentFixture : public ClusterFixture {
 
 BOOST_FIXTURE_TEST_SUITE(storage_agent, AgentFixture)
 
+// Small ones and those that a worker deals with.
+BOOST_AUTO_TEST_CASE(messages_are_compressed_if_the_cluster_says_so) {
+    sql("UPDATE directory.cluster SET compression = 'zstd'");
+    with(End::Shutdown, [&](base::Loop&, TrackingAgent& agent) {
+        settle(agent);
+        for (const std::size_t size : {std::size_t{10'000}, std::size_t{300'000}}) {
+            Submission large = mail(ann, "large");
+            large.message += std::string(size, 'z');
+            const std::string text = large.message;
+            const auto receipt = agent.store(std::move(large), in(10'000));
+            BOOST_REQUIRE_MESSAGE(receipt, why(receipt));
+            BOOST_TEST(receipt.value().location.length < size / 2);
+            const auto message = agent.read_message(receipt.value().id, in(5'000));
+            BOOST_REQUIRE_MESSAGE(message, why(message));
+            BOOST_CHECK(*message.value() == text);
+        }
+    });
+    BOOST_TEST(value("SELECT max(size) FROM catalog.mailbox_message") ==
+               std::to_string(mail(ann, "large").message.size() + 300'000));
+}
+
 BOOST_AUTO_TEST_CASE(a_stored_message_is_durable_twice_catalogued_and_readable) {
     with(End::Shutdown, [&](base::Loop&, TrackingAgent& agent) {
         settle(agent);

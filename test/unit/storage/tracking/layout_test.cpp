@@ -23,7 +23,8 @@ class LayoutFixture : public ClusterFixture {
 BOOST_FIXTURE_TEST_SUITE(storage_layout, LayoutFixture)
 
 BOOST_AUTO_TEST_CASE(a_mail_server_sees_its_store_its_peers_and_all_paths) {
-    sql("UPDATE directory.cluster SET min_copies = 3, accept_degraded = true");
+    sql("UPDATE directory.cluster SET min_copies = 3, accept_degraded = true, "
+        "compression = 'zstd'");
     sql("INSERT INTO directory.storage_path (storage_server_id, directory, preference, for_server) "
         "SELECT id, '/mnt/first', 1, 'a' FROM directory.storage_server WHERE name = 's2'");
     sql("INSERT INTO directory.storage_path (storage_server_id, directory, preference, for_server) "
@@ -32,6 +33,7 @@ BOOST_AUTO_TEST_CASE(a_mail_server_sees_its_store_its_peers_and_all_paths) {
     BOOST_CHECK(layout.agent == MailServerId(uuid_of(2, 1)));
     BOOST_TEST(layout.policy.min_copies == 3);
     BOOST_TEST(layout.policy.accept_degraded);
+    BOOST_CHECK(layout.compression == storage::Compression::Zstd);
     BOOST_CHECK((layout.table == MirrorTable{store_id(1), {store_id(2)}}));
     BOOST_REQUIRE(layout.servers.size() == 3U);
     BOOST_CHECK(layout.servers[1].config.id == store_id(2));
@@ -90,6 +92,7 @@ BOOST_AUTO_TEST_CASE(the_text_holds_all_of_it) {
     layout.servers[0].config.failure_domain = "rack\t1\nrow \\t 2\\";
     layout.servers[0].config.paths[0].root = "/mnt/a\tb\\n";
     layout.policy.accept_degraded = true;
+    layout.compression = storage::Compression::Zstd;
     BOOST_CHECK(decode_layout(encode(layout)).value() == layout);
     const Layout empty;
     BOOST_CHECK(decode_layout(encode(empty)).value() == empty);
