@@ -30,6 +30,8 @@ constexpr base::Statement kDeliver{
 constexpr base::Statement kJump{"storage_jump", "SELECT catalog.jump($1, $2)"};
 constexpr base::Statement kNoteSegments{"storage_note_segments",
                                         "SELECT catalog.note_segments($1::jsonb)"};
+constexpr base::Statement kNoteWhole{"storage_note_whole_segments",
+                                     "SELECT catalog.note_whole_segments($1::jsonb)"};
 constexpr base::Statement kSuspect{"storage_suspect_replica",
                                    "SELECT catalog.suspect_replica($1::uuid, $2::uuid, $3)"};
 constexpr base::Statement kRaiseEvent{"storage_raise_event",
@@ -328,6 +330,13 @@ Result<DeliveryReport> deliver(base::Connection& connection, const DeliveryBatch
 Status note_segments(base::Connection& connection, std::span<const SegmentNote> segments) {
     if (!segments.empty()) {
         (void)TRY(connection.query(kNoteSegments, {describe(segments)}));
+    }
+    return base::Done{};
+}
+
+Status note_whole_segments(base::Connection& connection, std::span<const SegmentNote> segments) {
+    if (!segments.empty()) {
+        (void)TRY(connection.query(kNoteWhole, {describe(segments)}));
     }
     return base::Done{};
 }

@@ -130,6 +130,11 @@ struct DeliveryReport {
 [[nodiscard]] base::Status note_segments(base::Connection& connection,
                                          std::span<const SegmentNote> segments);
 
+/// The same of segments that were written whole, which are catalogued to their end from the start:
+/// whoever wrote them knows their frames.
+[[nodiscard]] base::Status note_whole_segments(base::Connection& connection,
+                                               std::span<const SegmentNote> segments);
+
 /// A copy from which bad octets were read.
 [[nodiscard]] base::Status suspect_replica(base::Connection& connection,
                                            const SegmentId& segment,

@@ -45,8 +45,8 @@ constexpr base::Statement kUnknown{
     "WHERE NOT EXISTS (SELECT FROM catalog.segment s WHERE s.id = x.id)"};
 constexpr base::Statement kOpen{
     "storage_open_segments",
-    "SELECT id FROM catalog.segment WHERE state = 'open' AND writer = $1 AND boot_epoch < $2 "
-    "ORDER BY id"};
+    "SELECT id FROM catalog.segment WHERE state = 'open' AND writer = $1 "
+    "AND boot_epoch > 0 AND boot_epoch < $2 ORDER BY id"};
 constexpr base::Statement kSettleOwed{
     "storage_settle_owed",
     "DELETE FROM catalog.copy_owed o USING directory.storage_server v "

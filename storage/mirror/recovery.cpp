@@ -356,6 +356,10 @@ base::Result<RecoveredSegment> recover_segment(StorageServerSet& servers,
         return base::Error{none ? base::Errc::NotFound : base::Errc::Unavailable,
                            "no readable copy of segment " + segment.text()};
     }
+    if (merge.header->header.boot_epoch == format::kWholeBootEpoch && !merge.seal) {
+        return base::Error{found.unread.empty() ? base::Errc::NotFound : base::Errc::Unavailable,
+                           "no copy of the whole segment " + segment.text() + " has its seal"};
+    }
     RecoveredSegment recovered;
     recovered.closed.segment = std::make_shared<const SegmentHeader>(merge.header->header);
     recovered.reason = reason_to_wait(merge, found.unread, options.lost);
@@ -485,6 +489,7 @@ base::Status survey_server(StorageServerSet& servers,
                 continue;
             }
             if (seen.value().header.writer_id == writer &&
+                seen.value().header.boot_epoch != format::kWholeBootEpoch &&
                 seen.value().header.boot_epoch < epoch_end) {
                 survey.note(name.value().segment, seen.value());
             }

@@ -87,15 +87,15 @@ struct FoundCopies {
 
 /// Recovers one segment. Errors: Unavailable (no copy could be read now: try again), NotFound
 /// (every server answered and none has a file of it, or empty ones, which are removed: nothing was
-/// ever acknowledged in it),
-/// Cancelled.
+/// ever acknowledged in it; or a whole segment without its seal, which was never one), Cancelled.
 [[nodiscard]] base::Result<RecoveredSegment> recover_segment(StorageServerSet& servers,
                                                              const SegmentId& segment,
                                                              const RecoveryOptions& options);
 
 /// Segments below the storage roots whose writer is `writer`, opened in a boot epoch below
-/// `epoch_end`, and of which no copy ends in a seal; found by listing. For a lost journal, and for
-/// retiring a mail server. What cannot be read is left out: ask again. Errors: Cancelled.
+/// `epoch_end`, and of which no copy ends in a seal; found by listing. Whole segments are not among
+/// them. For a lost journal, and for retiring a mail server. What cannot be read is left out: ask
+/// again. Errors: Cancelled.
 [[nodiscard]] base::Result<std::vector<SegmentId>> find_unsealed(StorageServerSet& servers,
                                                                  const MailServerId& writer,
                                                                  std::uint64_t epoch_end,

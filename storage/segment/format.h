@@ -43,6 +43,10 @@ inline constexpr std::size_t kHeaderReplicasAt = 88;      // 16 octets each, the
 inline constexpr std::size_t kHeaderCrcSize = 4;          // the last octets of the header
 inline constexpr std::size_t kSaltSize = 16;
 
+// The boot epoch of a segment that was written whole, seal included. Writers that append count
+// theirs from 1.
+inline constexpr std::uint64_t kWholeBootEpoch = 0;
+
 static_assert(kHeaderReplicasAt % kAlignment == 0);
 static_assert(kHeaderReplicasAt + kReplicasMax * 16 + kWriterNameMax + kHeaderCrcSize +
                   kAlignment <=

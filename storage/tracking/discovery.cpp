@@ -8,9 +8,11 @@
 
 #include "base/fiber.h"
 #include "base/log.h"
-#include "storage/catalog/catalog.h"
+#include "base/worker_pool.h"
 #include "storage/catalog/claims.h"
+#include "storage/segment/format.h"
 #include "storage/segment/name.h"
+#include "storage/segment/reader.h"
 #include "storage/tracking/segment_scan.h"
 
 namespace storage {
@@ -24,6 +26,7 @@ using base::Status;
 
 constexpr auto kListDeadline = std::chrono::seconds(10);
 constexpr auto kHeaderDeadline = std::chrono::seconds(10);
+constexpr auto kWholeDeadline = std::chrono::seconds(60);
 constexpr auto kStatementDeadline = std::chrono::seconds(20);
 constexpr std::size_t kAskMax = 1'000;
 constexpr std::size_t kKnownMax = 100'000;
@@ -148,6 +151,51 @@ Result<DecodedHeader> Discovery::header_of(const SegmentId& segment,
     return header;
 }
 
+// Of a segment that was written whole: only copies with their seal are one (SEGMENT.md). Nothing if
+// there is none.
+Result<std::optional<SegmentNote>> Discovery::note_of_whole(
+    const DecodedHeader& header, const std::vector<SegmentCopy>& copies) {
+    SegmentNote note = storage::note_of(header.header, header.size);
+    for (ReplicaNote& replica : note.replicas) {
+        replica.state = ReplicaState::Suspect;
+        replica.reason = "not seen when the segment was found";
+    }
+    for (const SegmentCopy& copy : copies) {
+        const Result<Seal> seal = read_whole(note.id, copy);
+        if (!seal && seal.error().code == Errc::Cancelled) {
+            return seal.error();
+        }
+        if (!seal) {
+            continue;
+        }
+        note.state = SegmentState::Sealed;
+        note.length = seal.value().file_size;
+        note.generation = std::max(note.generation, copy.generation);
+        std::erase_if(note.replicas, [&](const ReplicaNote& replica) {
+            return replica.store == copy.server &&
+                   (replica.state == ReplicaState::Suspect || replica.generation < copy.generation);
+        });
+        if (std::ranges::find(note.replicas, copy.server, &ReplicaNote::store) ==
+            note.replicas.end()) {
+            note.replicas.push_back(
+                {copy.server, copy.generation, ReplicaState::Active, note.length, {}});
+        }
+    }
+    if (note.state != SegmentState::Sealed) {
+        return std::optional<SegmentNote>();
+    }
+    return std::optional(std::move(note));
+}
+
+Result<Seal> Discovery::read_whole(const SegmentId& segment, const SegmentCopy& copy) {
+    const Deadline deadline = Deadline::after(kWholeDeadline);
+    // Checksums take their time: not on the loop.
+    base::WorkerPool worker("discover", 1, 1);
+    const auto bytes =
+        std::make_shared<const Bytes>(TRY(read_copy(servers_, segment, copy, deadline)));
+    return worker.run([bytes] { return verify_sealed(*bytes); }, deadline);
+}
+
 Result<std::size_t> Discovery::tell(const Names& names) {
     std::vector<SegmentId> ids;
     for (const auto& [id, copy] : names.copies) {
@@ -165,7 +213,13 @@ Result<std::size_t> Discovery::tell(const Names& names) {
         std::vector<SegmentNote> notes;
         for (const SegmentId& id : unknown) {
             const Result<DecodedHeader> header = header_of(id, names.copies.at(id));
-            if (header) {
+            if (header && header.value().header.boot_epoch == format::kWholeBootEpoch) {
+                std::optional<SegmentNote> note =
+                    TRY(note_of_whole(header.value(), names.copies.at(id)));
+                if (note) {
+                    notes.push_back(std::move(*note));
+                }
+            } else if (header) {
                 notes.push_back(note_of(header.value().header, header.value().size));
             } else if (header.error().code == Errc::Cancelled) {
                 return header.error();

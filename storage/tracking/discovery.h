@@ -1,11 +1,14 @@
 #pragma once
 
 // Discovery: finds segments that the catalog does not know (they were opened while it was away) by
-// listing the storage roots, and tells the catalog of them, so that they are caught up.
+// listing the storage roots, and tells the catalog of them, so that they are caught up. A segment
+// that was written whole is one only if a copy verifies, and is told as sealed; any other is told
+// as open, and catch-up finds its seal.
 //
-// Thread rule: loop thread, from a fiber. Limits: kFilesMax names are held.
+// Thread rule: loop thread, from a fiber. Limits: kFilesMax names are held, and one whole segment.
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +16,7 @@
 #include "base/clock.h"
 #include "base/db.h"
 #include "base/result.h"
+#include "storage/catalog/catalog.h"
 #include "storage/mirror/recovery.h"
 #include "storage/path/storage_server_set.h"
 
@@ -50,6 +54,9 @@ class Discovery {
     [[nodiscard]] base::Result<std::size_t> tell(const Names& names);
     [[nodiscard]] base::Result<DecodedHeader> header_of(const SegmentId& segment,
                                                         const std::vector<SegmentCopy>& copies);
+    [[nodiscard]] base::Result<std::optional<SegmentNote>> note_of_whole(
+        const DecodedHeader& header, const std::vector<SegmentCopy>& copies);
+    [[nodiscard]] base::Result<Seal> read_whole(const SegmentId& segment, const SegmentCopy& copy);
 
     StorageServerSet& servers_;
     base::DbPool& pool_;

@@ -282,6 +282,26 @@ BOOST_AUTO_TEST_CASE(a_torn_file_of_an_earlier_attempt_is_passed_over) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_whole_segment_is_not_completed) {
+    run_in_fiber([](base::Loop& loop) {
+        Stores stores(2);
+        SegmentHeader header = header_on({1, 2});
+        header.boot_epoch = 0;
+        Left left(header);
+        left.put(stores, 1, 3);
+        Servers servers(loop, stores, 2);
+        BOOST_CHECK(code_of(recover_segment(servers.set, left.segment.id(), {})) ==
+                    base::Errc::NotFound);
+        BOOST_TEST(stores.files(1).size() == 1U);
+        BOOST_TEST(stores.files(2).empty());
+        // With its seal it is a segment like any other.
+        left.segment.seal();
+        put_file(stores.path_of(2, {left.segment.id(), 1}), left.segment.bytes);
+        BOOST_TEST(recover_segment(servers.set, left.segment.id(), {}).value().complete);
+        BOOST_CHECK(sealed_file(stores, 1, left.segment.id(), 2) == left.segment.bytes);
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_large_copy_is_written_and_read_in_parts) {
     run_in_fiber([](base::Loop& loop) {
         Stores stores(1);
@@ -315,6 +335,7 @@ BOOST_AUTO_TEST_CASE(open_segments_of_a_writer_are_found_by_listing) {
         put(2, 5, 1, true);
         put(3, 7, 1, false);  // of the present epoch
         put(4, 5, 2, false);  // another's
+        put(6, 0, 1, false);  // of a tracker that died while it wrote
         // Open here, but sealed there.
         put(5, 5, 1, false);
         SegmentHeader both = make_header(7, 5);

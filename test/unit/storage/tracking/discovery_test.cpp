@@ -21,8 +21,8 @@ class DiscoveryFixture : public ClusterFixture {
         });
     }
 
-    // A segment of now (0) or of that many days ago, on these stores.
-    SegmentId put_segment(int days_ago, const std::vector<std::uint8_t>& on) {
+    // Of now (0) or of that many days ago.
+    static SegmentHeader header_of(int days_ago) {
         SegmentHeader header = make_header();
         header.writer = "a";
         std::array<std::byte, 16> bytes = base::Uuid::time_ordered().bytes();
@@ -30,7 +30,12 @@ class DiscoveryFixture : public ClusterFixture {
             base::wall_us() - static_cast<std::int64_t>(days_ago) * 86'400'000'000);
         std::copy_n(lower.bytes().begin(), 6, bytes.begin());
         header.segment = SegmentId(base::Uuid(bytes));
-        const SegmentBuilder segment(header);
+        return header;
+    }
+
+    // A segment of then, on these stores.
+    SegmentId put_segment(int days_ago, const std::vector<std::uint8_t>& on) {
+        const SegmentBuilder segment(header_of(days_ago));
         for (const std::uint8_t store : on) {
             put(store, segment.id(), segment.bytes);
         }
@@ -82,6 +87,32 @@ BOOST_AUTO_TEST_CASE(a_header_that_no_copy_has_is_passed_over) {
         BOOST_TEST(state_of(good) == "open");
         BOOST_TEST(state_of(torn).empty());
     });
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_written_whole_is_one_only_with_its_seal) {
+    SegmentHeader header = header_of(0);
+    header.boot_epoch = 0;
+    SegmentBuilder segment(header);
+    segment.add(make_mail(1, ann, "one"));
+    const Bytes torn = segment.bytes;
+    const Seal seal = segment.seal();
+    put(1, segment.id(), torn);
+    with([&](Servers&, Discovery& discovery) {
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 0U);
+        // A file whose end is there and whose middle is not.
+        put(1, segment.id(), segment.bytes);
+        spoil(stores.path_of(1, {segment.id(), 1}), seal.data_size - 20);
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 0U);
+        BOOST_TEST(state_of(segment.id()).empty());
+        put(2, segment.id(), segment.bytes, 3);
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 1U);
+    });
+    BOOST_TEST(state_of(segment.id()) == "sealed");
+    BOOST_TEST(value("SELECT length FROM catalog.segment") == std::to_string(seal.file_size));
+    BOOST_TEST(value("SELECT catalogued_to = first_frame FROM catalog.segment") == "t");
+    BOOST_TEST(value("SELECT string_agg(r.state || ' ' || r.generation, ',' "
+                     "ORDER BY storage_server_id) FROM catalog.segment_replica r") ==
+               "suspect 1,active 3");
 }
 
 BOOST_AUTO_TEST_CASE(a_store_that_does_not_answer_is_passed_over) {
