@@ -33,6 +33,10 @@ Settings read_settings(const base::ConfigSection& root) {
     settings.tracker.state_dir = root.text("state_dir");
     settings.tracker.helper_program = root.text("path_helper", "");
     settings.tracker.grace = milliseconds(root.duration("grace", settings.tracker.grace));
+    settings.tracker.upkeep_pause =
+        milliseconds(root.duration("upkeep_pause", settings.tracker.upkeep_pause));
+    settings.tracker.attribute_cache =
+        milliseconds(root.duration("attribute_cache", settings.tracker.attribute_cache));
     if (root.has("admin_listen")) {
         settings.admin = root.endpoint("admin_listen");
     }

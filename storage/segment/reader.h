@@ -116,8 +116,8 @@ struct ReplayResult {
 /// a result.
 [[nodiscard]] base::Result<ReplayResult> replay(std::span<const std::byte> file);
 
-/// The scrub: `file` is a sealed copy, whole and without a gap, with the SHA-256 that its seal
-/// says. Bytes behind the seal are ignored. Errors: Corrupt.
+/// The scrub: `file` is a sealed copy, with exactly the frames that its seal lists and the SHA-256
+/// that it says. Bytes behind the seal are ignored. Errors: those of decode_header; Corrupt.
 [[nodiscard]] base::Result<Seal> verify_sealed(std::span<const std::byte> file);
 
 }  // namespace storage

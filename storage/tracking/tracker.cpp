@@ -29,11 +29,15 @@ constexpr auto kStartupConnect = std::chrono::seconds(5);
 constexpr auto kStatementDeadline = std::chrono::seconds(30);
 constexpr auto kProbeWait = std::chrono::seconds(2);
 constexpr auto kProbeLook = std::chrono::milliseconds(10);
+// A storage server that is back gets what it is owed soon.
+constexpr auto kProbeRetryMax = std::chrono::seconds(5);
+constexpr std::uint64_t kFirstRate = 1U << 20U;  // until the cluster's is read
 
 // A tracker writes: copies that are owed, journals, compacted segments.
 PathOptions path_options(std::string helper_program) {
     PathOptions paths;
     paths.helper_program = std::move(helper_program);
+    paths.retry_max = kProbeRetryMax;
     return paths;
 }
 
@@ -43,6 +47,30 @@ CatchUpOptions catch_up_options(const TrackerOptions& options) {
     catch_up.grace = options.grace;
     catch_up.pause = options.catch_up_pause;
     return catch_up;
+}
+
+RepairOptions repair_options(const TrackerOptions& options) {
+    RepairOptions repair;
+    repair.tracker = options.name;
+    return repair;
+}
+
+ScrubOptions scrub_options(const TrackerOptions& options) {
+    ScrubOptions scrub;
+    scrub.tracker = options.name;
+    scrub.times.attribute_cache = options.attribute_cache;
+    return scrub;
+}
+
+PlanOptions plan_options(const TrackerOptions& options) {
+    PlanOptions plan;
+    plan.tracker = options.name;
+    // Tests hurry; an agent of theirs hears of a drain as soon as they do.
+    plan.request_pause =
+        std::min<std::chrono::milliseconds>(5 * options.upkeep_pause, plan.request_pause);
+    plan.drain_settle =
+        std::min<std::chrono::milliseconds>(15 * options.upkeep_pause, plan.drain_settle);
+    return plan;
 }
 
 }  // namespace
@@ -56,6 +84,11 @@ struct Tracker::State {
           catch_up(servers, pool, catch_up_options(options)),
           discovery(servers, pool),
           workers("tracker", 1, 64),
+          repair_rate(kFirstRate),
+          scrub_rate(kFirstRate),
+          repairer({servers, pool, workers, repair_rate}, repair_options(options)),
+          scrubber({servers, pool, workers, scrub_rate}, scrub_options(options)),
+          planner(servers, pool, plan_options(options)),
           round_ns(base::monotonic_now().time_since_epoch().count()) {}
 
     base::Loop& loop;
@@ -65,6 +98,11 @@ struct Tracker::State {
     CatchUp catch_up;
     Discovery discovery;
     base::WorkerPool workers;
+    ByteRate repair_rate;
+    ByteRate scrub_rate;
+    Repairer repairer;
+    Scrubber scrubber;
+    CopyPlanner planner;
     std::unique_ptr<LayoutFollower> follower;
     bool came_through = false;  // the last round of catch-up
     std::atomic<bool> stopping{false};
@@ -78,6 +116,9 @@ struct Tracker::State {
     Status wait_for_stores();
     Status look_at_numbers();
     Status make_partitions();
+    Status plan_round();
+    // Runs `once` until it finds nothing to do.
+    Status exhaust(const std::function<Result<std::size_t>()>& once);
 };
 
 void Tracker::State::apply(const Layout& layout) {
@@ -175,6 +216,28 @@ Status Tracker::State::make_partitions() {
     return base::Done{};
 }
 
+Status Tracker::State::plan_round() {
+    static base::Gauge& suspects =
+        base::gauge("roundtable_copies_suspect", "Copies of segments that a reader found bad");
+    static base::Gauge& oldest = base::gauge("roundtable_copy_owed_oldest_seconds",
+                                             "How long the longest owed copy has been owed");
+    const UpkeepState now = TRY(planner.run_once());
+    suspects.set(static_cast<double>(now.suspects));
+    oldest.set(now.oldest_owed_s);
+    repair_rate.set_per_second(now.bytes_per_second);
+    scrub_rate.set_per_second(now.bytes_per_second);
+    return base::Done{};
+}
+
+Status Tracker::State::exhaust(const std::function<Result<std::size_t>()>& once) {
+    while (!stopping) {
+        if (TRY(once()) == 0) {
+            break;
+        }
+    }
+    return base::Done{};
+}
+
 Tracker::Tracker(std::unique_ptr<State> state) : state_(std::move(state)) {
 }
 
@@ -211,6 +274,14 @@ void Tracker::start() {
         (void)TRY(state.discovery.run_once(DiscoveryDepth::All));
         return base::Done{};
     });
+    const auto upkeep = state.options.upkeep_pause;
+    state.repeat("plan copies", upkeep, [&state] { return state.plan_round(); });
+    state.repeat("repair", upkeep, [&state] {
+        return state.exhaust([&state] { return state.repairer.run_once(); });
+    });
+    state.repeat("scrub", upkeep, [&state] {
+        return state.exhaust([&state] { return state.scrubber.run_once(); });
+    });
     state.repeat("housekeeping", state.options.housekeeping_pause, [&state] {
         return state.make_partitions();
     });
@@ -235,6 +306,14 @@ TrackerHealth Tracker::health() const {
 
 const CatchUpCounters& Tracker::counters() const {
     return state_->catch_up.counters();
+}
+
+const RepairCounters& Tracker::repair_counters() const {
+    return state_->repairer.counters();
+}
+
+const ScrubCounters& Tracker::scrub_counters() const {
+    return state_->scrubber.counters();
 }
 
 }  // namespace storage

@@ -2,7 +2,7 @@
 
 // Tracker: the message tracking agent on its own, for what was missed. Any number run. It catches
 // the catalog up from segments, finds segments that the catalog does not know, keeps partitions
-// made, and shows what is owed.
+// made, makes the copies that are owed, and reads copies whole so that bad ones are found.
 //
 // Owner: the daemon. Thread rule: create(), start() and the destructor on `loop`'s thread; stop()
 // on any; health() on any.
@@ -15,6 +15,9 @@
 #include "base/loop.h"
 #include "base/result.h"
 #include "storage/tracking/catch_up.h"
+#include "storage/upkeep/copy_planner.h"
+#include "storage/upkeep/repairer.h"
+#include "storage/upkeep/scrubber.h"
 
 namespace storage {
 
@@ -29,6 +32,8 @@ struct TrackerOptions {
     std::chrono::milliseconds full_pause{3'600'000};  ///< between listings of all folders
     std::chrono::milliseconds housekeeping_pause{3'600'000};
     std::chrono::milliseconds layout_poll{5'000};
+    std::chrono::milliseconds upkeep_pause{1'000};      ///< between rounds of repair and scrub
+    std::chrono::milliseconds attribute_cache{60'000};  ///< of the mounts: a bad copy is read twice
     std::size_t connections = 2;
 };
 
@@ -60,6 +65,8 @@ class Tracker {
     [[nodiscard]] TrackerHealth health() const;
     /// Loop thread.
     [[nodiscard]] const CatchUpCounters& counters() const;
+    [[nodiscard]] const RepairCounters& repair_counters() const;
+    [[nodiscard]] const ScrubCounters& scrub_counters() const;
 
   private:
     struct State;
