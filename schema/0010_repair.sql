@@ -253,7 +253,10 @@ BEGIN
      WHERE (r.segment_id, r.storage_server_id) IN (
            SELECT x.segment_id, x.storage_server_id
              FROM directory.storage_server v JOIN catalog.segment_replica x ON x.storage_server_id = v.id
-            WHERE v.state = 'retired' LIMIT p_most);
+            WHERE v.state = 'retired'
+              AND NOT EXISTS (SELECT FROM catalog.upkeep_request q
+                               WHERE q.storage_server_id = v.id AND q.kind = 'retire' AND q.finished_at IS NULL)
+            LIMIT p_most);
     GET DIAGNOSTICS v_count = ROW_COUNT;
     RETURN v_all + v_count;
 END
@@ -408,7 +411,7 @@ COMMENT ON FUNCTION catalog.note_verified(uuid, uuid, integer, text, text, doubl
 ------------------------------------------------------------------------------- operators' requests
 
 -- What a request still has to do: copies to read or to look at; of a storage server that retires,
--- segments that would have too few copies without it, and those that are still being written there.
+-- segments that have too few copies without it, and those that are still being written there.
 CREATE FUNCTION catalog.request_left(a_request bigint) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
     SELECT CASE q.kind
@@ -416,8 +419,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
             SELECT count(*)
               FROM catalog.segment_replica r
               JOIN catalog.segment s ON s.id = r.segment_id AND s.superseded_at IS NULL
+              JOIN directory.storage_server v ON v.id = r.storage_server_id
              WHERE r.storage_server_id = q.storage_server_id
-               AND (s.state = 'open' OR cardinality(catalog.copy_domains(s.id)) < c.min_copies))
+               AND CASE v.state
+                   WHEN 'draining' THEN s.state = 'open'
+                        OR cardinality(catalog.copy_domains(s.id)) < c.min_copies
+                   -- Declared lost: of what had no other copy none can be made.
+                   WHEN 'retired' THEN s.state = 'sealed'
+                        AND cardinality(catalog.copy_domains(s.id)) BETWEEN 1 AND c.min_copies - 1
+                   ELSE false END)
         ELSE (
             SELECT count(*)
               FROM catalog.segment_replica r
@@ -451,7 +461,7 @@ BEGIN
         UPDATE catalog.upkeep_request x SET looked_at = now() WHERE x.id = q.id;
         CONTINUE WHEN q.kind = 'retire' AND q.state = 'draining'
                       AND q.requested_at > now() - make_interval(secs => p_settle_s);
-        CONTINUE WHEN catalog.request_left(q.id) > 0 AND (q.kind <> 'retire' OR q.state = 'draining');
+        CONTINUE WHEN catalog.request_left(q.id) > 0;
         IF q.kind = 'retire' AND q.state = 'draining' THEN
             CONTINUE WHEN EXISTS (SELECT FROM directory.mail_server m
                                    WHERE m.storage_server_id = q.server_id AND m.retired_at IS NULL);

@@ -20,6 +20,7 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> schema_commands();
 [[nodiscard]] std::vector<Command> server_commands();
 [[nodiscard]] std::vector<Command> setting_commands();
+[[nodiscard]] std::vector<Command> storage_commands();
 
 /// Who makes a change, for author columns: the login name of the person (before sudo), at the least
 /// "uid N".
@@ -39,5 +40,10 @@ base::Status change_one(CommandContext& context,
                         const std::string& sql,
                         const base::Params& params,
                         const std::string& if_none);
+
+/// Adds the storage server "name" with its --path directories, --failure-domain and --for. Each
+/// directory gets the identity file of the store, or must have it already: the same store may be
+/// reached by several paths. Errc::Exists, Errc::Invalid, and those of mark_store_roots().
+base::Status add_storage_server(CommandContext& context, const Arguments& arguments);
 
 }  // namespace ops

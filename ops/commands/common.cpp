@@ -24,6 +24,7 @@ const std::vector<Command>& all_commands() {
                                   setting_commands(),
                                   schema_commands(),
                                   server_commands(),
+                                  storage_commands(),
                                   mirror_commands(),
                                   domain_commands(),
                                   mx_commands(),

@@ -5,6 +5,8 @@ namespace ops {
 
 namespace {
 
+constexpr std::int64_t kCheckRows = 1'000;
+
 base::Status list_mirrors(CommandContext& context, const Arguments&) {
     return print_rows(context,
                       "SELECT m.name AS mail_server, own.name AS own_storage, p.name AS peer, "
@@ -41,7 +43,10 @@ base::Status set_mirrors(CommandContext& context, const Arguments& arguments) {
         }
     }
     (void)TRY(tx.commit());
-    say(context, server + " mirrors to its peers from its next segment on");
+    say(context,
+        server +
+            " mirrors to its peers from its next segment on; the trackers copy what is older "
+            "(`roundtable mirror check` lists what is not there yet)");
     return base::Done{};
 }
 
@@ -58,6 +63,33 @@ base::Status remove_mirror(CommandContext& context, const Arguments& arguments) 
     return base::Done{};
 }
 
+// What the table asks for and is not there. It is an error, so that a script can wait for its end.
+base::Status check_mirrors(CommandContext& context, const Arguments& arguments) {
+    const std::int64_t limit = TRY(arguments.integer("--limit", 1, 1'000'000, kCheckRows));
+    base::Connection* connection = TRY(context.db());
+    const base::Rows counts = TRY(
+        connection->query("SELECT count(*), coalesce(sum(g.messages), 0)::bigint FROM "
+                          "(SELECT DISTINCT segment_id, messages FROM report.mirror_gap) AS g"));
+    (void)TRY(print_rows(
+        context,
+        arguments.has("--messages")
+            ? "SELECT m.id AS message_id, m.received_at, g.writer, m.sender, g.storage_server, "
+              "g.copy_state, g.reason FROM report.mirror_gap g "
+              "JOIN catalog.message m ON m.segment_id = g.segment_id "
+              "ORDER BY m.id, g.storage_server LIMIT $1"
+            : "SELECT segment_id, writer, segment_state, messages, storage_server, copy_state, "
+              "reason, owed_since FROM report.mirror_gap "
+              "ORDER BY segment_id, storage_server LIMIT $1",
+        {limit},
+        "every message meets the mirroring table"));
+    if (counts[0].int64(0) == 0) {
+        return base::Done{};
+    }
+    return base::Error{base::Errc::Unavailable,
+                       counts[0].string(0) + " segments with " + counts[0].string(1) +
+                           " messages do not meet the mirroring table yet"};
+}
+
 }  // namespace
 
 std::vector<Command> mirror_commands() {
@@ -68,6 +100,12 @@ std::vector<Command> mirror_commands() {
              "say which peers' storage servers also get each message of a mail server",
              {server, {"peers", OptionKind::Positionals, "other mail servers, in order"}},
              set_mirrors},
+            {"mirror",
+             "check",
+             "list the segments that do not meet the mirroring table yet; exit 5 if there are any",
+             {{"--messages", OptionKind::Flag, "list the messages in them"},
+              {"--limit", OptionKind::Value, "so many rows at most; else 1000"}},
+             check_mirrors},
             {"mirror",
              "remove",
              "take a peer out of a mail server's row",

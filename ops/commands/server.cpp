@@ -75,35 +75,6 @@ base::Status check_absolute(const std::string& directory) {
     return base::Done{};
 }
 
-// Each directory gets the identity file of the store, or must have it already: the same store may
-// be reached by several paths.
-base::Status add_storage_server(CommandContext& context, const Arguments& arguments) {
-    const auto directories = arguments.list("--path");
-    if (directories.empty()) {
-        return base::Error{base::Errc::Invalid, "a storage server needs --path DIRECTORY"};
-    }
-    for (const std::string& directory : directories) {
-        (void)TRY(check_absolute(directory));
-    }
-    base::Connection* connection = TRY(context.db());
-    base::Tx tx = TRY(connection->begin());
-    const std::string name = arguments.text("name");
-    const base::Rows added =
-        TRY(tx.query("INSERT INTO directory.storage_server (name, failure_domain) "
-                     "VALUES ($1, $2) RETURNING id, store_id",
-                     {name, arguments.optional("--failure-domain").value_or(name)}));
-    std::int64_t preference = 10;
-    for (const std::string& directory : directories) {
-        (void)TRY(
-            tx.query("INSERT INTO directory.storage_path (storage_server_id, directory, "
-                     "preference, for_server) VALUES ($1, $2, $3, $4)",
-                     {added[0].int64(0), directory, preference, arguments.optional("--for")}));
-        preference += 10;
-    }
-    (void)TRY(mark_store_roots(directories, added[0].uuid(1)));
-    return tx.commit();
-}
-
 base::Status add_server(CommandContext& context, const Arguments& arguments) {
     const std::string kind = arguments.text("kind");
     base::Status added = base::Error{
@@ -213,6 +184,20 @@ base::Status add_path(CommandContext& context, const Arguments& arguments) {
     return base::Done{};
 }
 
+base::Status move_server(CommandContext& context, const Arguments& arguments) {
+    const std::string name = arguments.text("name");
+    const std::string storage = arguments.text("storage");
+    (void)TRY(
+        change_one(context,
+                   "UPDATE directory.mail_server m SET storage_server_id = s.id "
+                   "FROM directory.storage_server s "
+                   "WHERE m.name = $1 AND s.name = $2 AND s.state = 'active'",
+                   {name, storage},
+                   "there is no mail server " + name + ", or no active storage server " + storage));
+    say(context, name + " keeps its mail on " + storage + " from its next segment on");
+    return base::Done{};
+}
+
 base::Status remove_path(CommandContext& context, const Arguments& arguments) {
     const std::string storage = arguments.text("storage");
     const std::string directory = arguments.text("directory");
@@ -226,6 +211,35 @@ base::Status remove_path(CommandContext& context, const Arguments& arguments) {
 }
 
 }  // namespace
+
+// Each directory gets the identity file of the store, or must have it already: the same store may
+// be reached by several paths.
+base::Status add_storage_server(CommandContext& context, const Arguments& arguments) {
+    const auto directories = arguments.list("--path");
+    if (directories.empty()) {
+        return base::Error{base::Errc::Invalid, "a storage server needs --path DIRECTORY"};
+    }
+    for (const std::string& directory : directories) {
+        (void)TRY(check_absolute(directory));
+    }
+    base::Connection* connection = TRY(context.db());
+    base::Tx tx = TRY(connection->begin());
+    const std::string name = arguments.text("name");
+    const base::Rows added =
+        TRY(tx.query("INSERT INTO directory.storage_server (name, failure_domain) "
+                     "VALUES ($1, $2) RETURNING id, store_id",
+                     {name, arguments.optional("--failure-domain").value_or(name)}));
+    std::int64_t preference = 10;
+    for (const std::string& directory : directories) {
+        (void)TRY(
+            tx.query("INSERT INTO directory.storage_path (storage_server_id, directory, "
+                     "preference, for_server) VALUES ($1, $2, $3, $4)",
+                     {added[0].int64(0), directory, preference, arguments.optional("--for")}));
+        preference += 10;
+    }
+    (void)TRY(mark_store_roots(directories, added[0].uuid(1)));
+    return tx.commit();
+}
 
 std::vector<Command> server_commands() {
     const OptionSpec kind{"kind", OptionKind::Positional, "mail, access, storage or name"};
@@ -267,6 +281,11 @@ std::vector<Command> server_commands() {
           {"--preference", OptionKind::Value, "0 to 65535, low is tried first; else 10"},
           for_server},
          add_path},
+        {"server",
+         "move",
+         "give a mail server another storage server of its own",
+         {{"name", OptionKind::Positional, "a mail server"}, storage},
+         move_server},
         {"path", "remove", "remove a path of a storage server", {storage, directory}, remove_path},
     };
 }

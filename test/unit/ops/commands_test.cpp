@@ -81,6 +81,32 @@ class Fixture {
               {"domain add Example.TEST."}});
     }
 
+    // A sealed segment with one message, and good copies on some storage servers.
+    void add_segment(const std::string& writer, const std::vector<std::string>& on) {
+        database.sql(
+            "INSERT INTO catalog.segment (id, writer, boot_epoch, state, length, first_frame, "
+            "catalogued_to, min_copies, opened_at) VALUES ($1::uuid, $2, 1, 'sealed', 1000, 100, "
+            "1000, 2, now())",
+            {kSegment, writer});
+        database.sql(
+            "INSERT INTO catalog.message (id, kind, segment_id, frame_offset, frame_length, "
+            "message_size, summary_size, received_at, server, sender) "
+            "VALUES ($1::uuid, 1, $1::uuid, 100, 200, 50, 50, now(), $2, 'x@y.test')",
+            {kSegment, writer});
+        for (const std::string& store : on) {
+            add_copy(store);
+        }
+    }
+
+    void add_copy(const std::string& store) {
+        database.sql(
+            "INSERT INTO catalog.segment_replica (segment_id, storage_server_id, durable_length) "
+            "SELECT $1::uuid, id, 1000 FROM directory.storage_server WHERE name = $2",
+            {kSegment, store});
+    }
+
+    static constexpr const char* kSegment = "01a21430-0000-7000-8000-000000000001";
+
     test_support::CatalogDatabase database;
     std::string root;
 };
@@ -140,6 +166,81 @@ BOOST_AUTO_TEST_CASE(the_mirroring_table_is_edited_by_rows) {
         {"mirror remove mail1 mail2", 0, "no longer mirrored"},
         {"mirror remove mail1 mail2", 3, "not mirrored"},
     });
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_meet_the_mirroring_table_is_listed) {
+    Fixture f;
+    f.make_cluster();
+    f.play({{"mirror set mail1 mail2"},
+            {"mirror check", 0, "every message meets the mirroring table"},
+            {"--json mirror check", 0, "[]"},
+            {"mirror check --limit 0", 1, "--limit"}});
+    f.add_segment("mail1", {"store1"});
+    f.play({{"mirror check", 5, "1 segments with 1 messages"},
+            {"mirror check --messages", 5, "1 segments with 1 messages"}});
+    BOOST_TEST(f.run("mirror check").out.find("store2") != std::string::npos);
+    BOOST_TEST(f.run("--json mirror check --messages").out.find("\"copy_state\":\"missing\"") !=
+               std::string::npos);
+    f.add_copy("store2");
+    f.play({{"mirror check --messages", 0, "every message meets the mirroring table"}});
+}
+
+BOOST_AUTO_TEST_CASE(storage_servers_are_shown_checked_and_added) {
+    Fixture f;
+    f.make_cluster();
+    f.add_segment("mail1", {"store1", "store2"});
+    f.play(
+        {{"storage status", 0, "(all)"},
+         {"--json storage status", 0, "\"copies_owed\":0"},
+         {"storage add store3 --path ~/store3 --path ~/other --failure-domain rack3", 0, "added"},
+         {"storage add store3 --path ~/store4", 4, "already"},
+         {"storage add store4", 1, "--path"},
+         {"server list", 0, "/other"},
+         {"storage status", 0, "rack3"},
+         {"storage scrub --no-wait", 0, "asked for"},
+         {"storage scrub store9 --no-wait", 3, "no storage server store9"},
+         {"storage verify store1 --timeout 1ms", 5, "1 copies to go"},
+         {"storage scrub --timeout soon", 1, "--timeout"},
+         {"storage repair", 0, "no copies are owed"}});
+    BOOST_TEST(f.database.value("SELECT string_agg(kind, ' ' ORDER BY id) "
+                                "FROM catalog.upkeep_request") == "scrub verify");
+    f.database.sql(
+        "INSERT INTO catalog.copy_owed (segment_id, storage_server_id, reason, "
+        "not_before) SELECT s.id, v.id, 'late', now() + interval '1 h' "
+        "FROM catalog.segment s, directory.storage_server v WHERE v.name = 'store3'");
+    f.play({{"storage repair --timeout 1ms", 5, "1 to store3 (late)"},
+            {"storage repair --no-wait", 0, "due now"}});
+    BOOST_TEST(f.database.value("SELECT not_before <= now() FROM catalog.copy_owed") == "t");
+}
+
+BOOST_AUTO_TEST_CASE(a_storage_server_is_retired_only_if_the_others_suffice) {
+    Fixture f;
+    f.make_cluster();
+    f.add_segment("mail1", {"store1"});
+    const auto state = [&] {
+        return f.database.value(
+            "SELECT state FROM directory.storage_server "
+            "WHERE name = 'store1'");
+    };
+    f.play({{"storage retire store9", 3, "no storage server store9"},
+            {"storage retire store1", 1, "own storage server of mail1"},
+            {"storage retire store1", 1, "server move mail1"},
+            {"server move mail1 store9", 3, "no active storage server store9"},
+            {"storage add store3 --path ~/store3 --failure-domain store2"},
+            {"server move mail1 store3", 0, "keeps its mail on store3"},
+            {"storage retire store1", 1, "in 1 failure domains"},
+            {"storage add store4 --path ~/store4"},
+            {"storage retire store1 --cancel", 3, "being emptied"},
+            {"storage retire store1 --no-wait", 0, "then it is retired"}});
+    BOOST_TEST(state() == "draining");
+    f.play({{"storage retire store1 --timeout 1ms", 5, "1 segments need a copy elsewhere"},
+            {"storage retire store1 --cancel", 0, "takes new segments again"}});
+    BOOST_TEST(state() == "active");
+    f.play({{"storage retire store1 --lost --no-wait", 0, "1 segments with 1 messages had no copy"},
+            {"storage retire store1", 4, "retired already"}});
+    BOOST_TEST(state() == "retired");
+    BOOST_TEST(f.database.value("SELECT severity FROM directory.event "
+                                "WHERE kind = 'segments_lost'") == "alarm");
 }
 
 BOOST_AUTO_TEST_CASE(domains_and_records) {
