@@ -56,6 +56,7 @@ storage::AgentOptions agent_options(const MailAgentConfig& config) {
     options.database = config.database;
     options.state_dir = config.state_dir;
     options.helper_program = config.path_helper;
+    options.segment_size_max = config.segment_size_bytes;
     return options;
 }
 

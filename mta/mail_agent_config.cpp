@@ -16,6 +16,9 @@ using std::chrono::seconds;
 
 constexpr std::string_view kHelper = "roundtable-path-helper";
 constexpr std::uint64_t kMessageSizeMax = std::uint64_t{1} << 30U;
+// A segment file ends at 1 GiB, one batch and the seal included.
+constexpr std::uint64_t kSegmentSizeMin = std::uint64_t{4} << 10U;
+constexpr std::uint64_t kSegmentSizeMax = std::uint64_t{512} << 20U;
 
 // The helper is installed beside the daemon.
 std::string default_helper() {
@@ -117,6 +120,11 @@ MailAgentConfig read_mail_agent_config(const base::ConfigSection& root) {
     }
     config.postmaster = read_postmaster(root);
     config.loops = static_cast<std::size_t>(root.integer("loops", 1, 64, 1));
+    config.segment_size_bytes = root.size("segment_size", config.segment_size_bytes);
+    if (config.segment_size_bytes < kSegmentSizeMin ||
+        config.segment_size_bytes > kSegmentSizeMax) {
+        root.problem("segment_size", "must be from 4KiB to 512MiB");
+    }
     read_limits(root.section("limits"), config);
     read_timeouts(root.section("timeouts"), config);
     return config;

@@ -36,6 +36,7 @@ struct MailAgentConfig {
     AdmissionLimits admission;
     std::size_t memory_max_bytes = std::size_t{256} << 20U;  ///< of all messages being received
     std::uint64_t disk_free_min_bytes = std::uint64_t{64} << 20U;  ///< where state_dir is
+    std::uint64_t segment_size_bytes = std::uint64_t{64} << 20U;   ///< a segment is sealed then
     base::Duration stop = std::chrono::seconds(10);  ///< transactions may finish within
 };
 
@@ -51,6 +52,7 @@ struct MailAgentConfig {
 ///     internal_view: ["192.0.2.53:5353"]
 ///     postmaster: admin@example.org                 # optional
 ///     path_helper: /usr/lib/roundtable/roundtable-path-helper   # default: beside mtad
+///     segment_size: 64MiB                           # optional: 4KiB to 512MiB
 ///     loops: 1
 ///     limits:
 ///       sessions: 500

@@ -51,7 +51,8 @@ DaemonConfig mail_server(const ClusterLayout& layout,
                   "host_name: " + layout.host_name(server.name) + "\nlisten: [\"" +
                   endpoint(server.address, server.smtp_port) + "\"]\nload_listen: \"" +
                   endpoint(server.address, server.load_port) + "\"\n" + internal_views(layout) +
-                  "limits:\n  sessions: " + std::to_string(server.session_limit) + "\n";
+                  "segment_size: " + std::to_string(layout.segment_size) +
+                  "\nlimits:\n  sessions: " + std::to_string(server.session_limit) + "\n";
     return config;
 }
 
@@ -91,7 +92,9 @@ std::vector<DaemonConfig> daemon_configs(const ClusterLayout& layout,
         configs.push_back({name,
                            "roundtable-trackerd",
                            2,
-                           common(name, "roundtable_trackerd", files, database),
+                           common(name, "roundtable_trackerd", files, database) +
+                               "attribute_cache: " + milliseconds_text(layout.attribute_cache) +
+                               "\n",
                            false});
     }
     return configs;

@@ -157,6 +157,11 @@ base::Status check_references(const ClusterLayout& layout) {
 
 }  // namespace
 
+std::string milliseconds_text(base::Duration span) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(span).count()) +
+           "ms";
+}
+
 std::string_view ports_name(Ports ports) noexcept {
     return kPortsNames[static_cast<std::size_t>(ports)];
 }
@@ -228,6 +233,8 @@ base::Result<ClusterLayout> load_layout(const std::string& path) {
         layout.storage_servers.push_back({item.text("name"), item.texts("directories")});
     }
     layout.trackers = root.texts("trackers");
+    layout.segment_size = root.size("segment_size", layout.segment_size);
+    layout.attribute_cache = root.duration("attribute_cache", layout.attribute_cache);
     (void)TRY(config.finish());
     (void)TRY(check_names(layout));
     (void)TRY(check_references(layout));
@@ -275,6 +282,8 @@ std::string format_layout(const ClusterLayout& layout) {
     for (const auto& name : layout.trackers) {
         out += "  - " + name + "\n";
     }
+    out += "segment_size: " + std::to_string(layout.segment_size) + "\n";
+    out += "attribute_cache: " + milliseconds_text(layout.attribute_cache) + "\n";
     return out;
 }
 

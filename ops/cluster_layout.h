@@ -7,11 +7,13 @@
 // Thread rule: values.
 // Errors: Errc::Invalid with file, line and column (load), Errc::Io (save, free ports).
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/endpoint.h"
 #include "base/result.h"
 
@@ -66,11 +68,16 @@ struct ClusterLayout {
     std::vector<AccessServerLayout> access_servers;
     std::vector<StorageServerLayout> storage_servers;
     std::vector<std::string> trackers;
+    std::uint64_t segment_size = 64ULL << 20U;                  ///< of the mail servers, octets
+    base::Duration attribute_cache = std::chrono::seconds(60);  ///< of the mounts, for trackers
 
     [[nodiscard]] std::string host_name(std::string_view server) const {
         return std::string(server) + "." + domain;
     }
 };
+
+/// "60000ms": a duration as configuration files have it.
+[[nodiscard]] std::string milliseconds_text(base::Duration span);
 
 /// "high", "standard", "free".
 [[nodiscard]] std::string_view ports_name(Ports ports) noexcept;

@@ -99,7 +99,7 @@ struct TrackingAgent::State {
           self(a_self),
           local(std::move(a_local)),
           servers(loop, std::move(paths)),
-          mirror(loop, servers, *local, mirror_options(options.server, self)),
+          mirror(loop, servers, *local, mirror_options(options, self)),
           commits(options.database,
                   "agent " + options.server,
                   {1, 16, committer_timeouts(options.catalog_deadline)}),
@@ -116,9 +116,10 @@ struct TrackingAgent::State {
                  {options.summary_cache_bytes, options.message_cache_bytes, options.places_max}),
           workers("agent", kWorkerThreads, kWorkerQueue) {}
 
-    static MirrorOptions mirror_options(const std::string& name, const MailServerId& id) {
+    static MirrorOptions mirror_options(const AgentOptions& options, const MailServerId& id) {
         MirrorOptions mirror;
-        mirror.writer_name = name;
+        mirror.segment_size_max = options.segment_size_max;
+        mirror.writer_name = options.server;
         mirror.writer_id = id;
         return mirror;
     }

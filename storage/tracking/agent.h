@@ -65,12 +65,13 @@ struct AgentOptions {
     std::string helper_program;  ///< path of roundtable-path-helper; empty: beside this program
     std::chrono::milliseconds catalog_deadline{5'000};  ///< after that: ToBeCatalogued
     std::chrono::milliseconds abort_deadline{5'000};
-    std::chrono::milliseconds layout_poll{5'000};  ///< directory.version, beside notices
-    std::size_t deliver_batch_max = 256;           ///< messages in one delivery statement
-    std::size_t deliver_queue_max = 8'192;         ///< messages that wait to be catalogued
-    std::size_t query_connections = 2;             ///< for locate()
-    std::size_t reads_max = 512;                   ///< calls that read, at once
-    std::size_t places_max = 200'000;              ///< places of messages that are kept
+    std::chrono::milliseconds layout_poll{5'000};   ///< directory.version, beside notices
+    std::size_t deliver_batch_max = 256;            ///< messages in one delivery statement
+    std::size_t deliver_queue_max = 8'192;          ///< messages that wait to be catalogued
+    std::uint64_t segment_size_max = 64ULL << 20U;  ///< a segment is replaced at that size
+    std::size_t query_connections = 2;              ///< for locate()
+    std::size_t reads_max = 512;                    ///< calls that read, at once
+    std::size_t places_max = 200'000;               ///< places of messages that are kept
     std::uint64_t summary_cache_bytes = 64ULL << 20U;
     std::uint64_t message_cache_bytes = 64ULL << 20U;
 };

@@ -32,11 +32,13 @@ class Cluster:
     KEEP_CLUSTER is set.
     """
 
-    def __init__(self, domain="example.test", users=("alice", "bob"), stores=None, up_options=()):
+    def __init__(self, domain="example.test", users=("alice", "bob"), stores=None, up_options=(),
+                 settings=None):
         self.domain = domain
         self.users = users
         self.stores = stores or {}  # storage server -> another directory than the layout's own
         self.up_options = list(up_options)
+        self.settings = settings or {}  # top-level keys of cluster.yaml, over what `up` writes
         self.password = "correct horse 7"
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roundtable-test-"))
         self.directory.chmod(0o755)
@@ -57,6 +59,10 @@ class Cluster:
     def __enter__(self):
         try:
             self.start()
+            if self.settings:
+                self.stop()
+                self._edit_layout()
+                self.start()
             self.run("domain", "add", self.domain)
             for user in self.users:
                 self.run("account", "add", f"{user}@{self.domain}", "--password-stdin",
@@ -75,10 +81,20 @@ class Cluster:
         elif not os.environ.get("KEEP_CLUSTER"):
             shutil.rmtree(self.directory, ignore_errors=True)
 
+    def _edit_layout(self):
+        file = self.directory / "cluster.yaml"
+        lines = [line for line in file.read_text().splitlines()
+                 if line.split(":")[0] not in self.settings]
+        lines += [f"{key}: {value}" for key, value in self.settings.items()]
+        file.write_text("\n".join(lines) + "\n")
+        (self.directory / "endpoints.json").unlink(missing_ok=True)
+
     def start(self):
         for name, directory in self.stores.items():
             (self.directory / "stores").mkdir(exist_ok=True)
-            (self.directory / "stores" / name).symlink_to(directory)
+            link = self.directory / "stores" / name
+            if not link.is_symlink():
+                link.symlink_to(directory)
         self.log = (self.directory / "up.log").open("ab")
         self.process = subprocess.Popen(
             [self.directory / "bin" / "roundtable", "--dir", self.directory, "up", "--free-ports",

@@ -69,6 +69,7 @@ admin_listen: "127.0.0.1:4901"
 postmaster: admin@example.org
 path_helper: /opt/helper
 loops: 4
+segment_size: 1MiB
 limits:
   sessions: 100
   sessions_per_source: 10
@@ -111,6 +112,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_a_problem) {
                                      {"loops: 0", "loops"},
                                      {"limits: {recipients: 99}", "recipients"},
                                      {"limits: {sessions: 0}", "sessions"},
+                                     {"segment_size: 1KiB", "segment_size"},
                                      {"limits: {message_size: 1KiB}", "message_size"},
                                      {"limits: {message_size: 200MiB, memory: 256MiB}", "memory"},
                                      {"timeouts: {command: 2h}", "command"}}) {
