@@ -19,7 +19,9 @@
 #include "base/worker_pool.h"
 #include "storage/catalog/claims.h"
 #include "storage/mirror/agent_state.h"
+#include "storage/mirror/mirror_metrics.h"
 #include "storage/mirror/recovery.h"
+#include "storage/path/path_metrics.h"
 #include "storage/segment/compress.h"
 #include "storage/segment/encoder.h"
 #include "storage/tracking/committer.h"
@@ -48,6 +50,7 @@ constexpr auto kProbeLook = std::chrono::milliseconds(50);
 // An alarm for each degraded message would bury the others.
 constexpr auto kDegradedEventPause = std::chrono::seconds(60);
 constexpr auto kSideStatement = std::chrono::seconds(10);
+constexpr auto kMetricsPeriod = std::chrono::seconds(1);
 
 base::DbTimeouts committer_timeouts(std::chrono::milliseconds deadline) {
     base::DbTimeouts timeouts;
@@ -138,6 +141,9 @@ struct TrackingAgent::State {
     MessageReader reader;
     base::WorkerPool workers;
     std::unique_ptr<LayoutFollower> follower;
+    PathMetrics path_metrics{servers};
+    MirrorMetrics mirror_metrics;
+    base::Timer show_metrics;
     std::optional<base::Instant> degraded_event_at;
     bool stopping = false;  // loop thread
 
@@ -359,6 +365,10 @@ void TrackingAgent::start() {
     state.apply(state.follower->layout());
     state.mirror.start();
     state.follower->start();
+    state.show_metrics = base::Timer::every(state.loop, kMetricsPeriod, [&state] {
+        state.path_metrics.update();
+        state.mirror_metrics.update(state.mirror.fitness(), state.mirror.counters());
+    });
     const Result<base::FiberId> recovery =
         base::spawn(state.loop, "recovery", [&state] { state.recover(); });
     if (!recovery) {

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/worker_pool.h"
+#include "storage/path/path_metrics.h"
 #include "storage/tracking/discovery.h"
 #include "storage/tracking/helper_program.h"
 #include "storage/tracking/layout_follower.h"
@@ -32,6 +33,7 @@ constexpr auto kProbeLook = std::chrono::milliseconds(10);
 // A storage server that is back gets what it is owed soon.
 constexpr auto kProbeRetryMax = std::chrono::seconds(5);
 constexpr std::uint64_t kFirstRate = 1U << 20U;  // until the cluster's is read
+constexpr auto kMetricsPeriod = std::chrono::seconds(1);
 
 // A tracker writes: copies that are owed, journals, compacted segments.
 PathOptions path_options(std::string helper_program) {
@@ -104,6 +106,8 @@ struct Tracker::State {
     Scrubber scrubber;
     CopyPlanner planner;
     std::unique_ptr<LayoutFollower> follower;
+    PathMetrics path_metrics{servers};
+    base::Timer show_metrics;
     bool came_through = false;  // the last round of catch-up
     std::atomic<bool> stopping{false};
     std::atomic<std::int64_t> round_ns;
@@ -262,6 +266,8 @@ void Tracker::start() {
     State& state = *state_;
     state.apply(state.follower->layout());
     state.follower->start();
+    state.show_metrics =
+        base::Timer::every(state.loop, kMetricsPeriod, [&state] { state.path_metrics.update(); });
     state.repeat(
         "catch up", state.options.catch_up_pause, [&state] { return state.catch_up_round(); });
     state.repeat("discover", state.options.recent_pause, [&state]() -> Status {

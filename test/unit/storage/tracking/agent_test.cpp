@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "base/metrics.h"
 #include "storage/tracking/catch_up.h"
 #include "test/unit/storage/tracking/cluster_fixture.h"
 
@@ -395,6 +396,20 @@ BOOST_AUTO_TEST_CASE(one_agent_has_a_state_directory) {
     BOOST_CHECK(code_of(TrackingAgent::create(*loop.value(), options)) == base::Errc::NotFound);
     options.role = ServerRole::Tracker;
     BOOST_CHECK(code_of(TrackingAgent::create(*loop.value(), options)) == base::Errc::Invalid);
+}
+
+BOOST_AUTO_TEST_CASE(paths_and_mirror_are_shown_on_the_admin_port) {
+    base::Gauge& fit = base::gauge("roundtable_mirror_fit", "", {{"folder", "storage"}});
+    base::Gauge& state_of_path =
+        base::gauge("roundtable_storage_path_state",
+                    "",
+                    {{"folder", "storage"}, {"store", "s1"}, {"path", "s1-1"}});
+    fit.set(-7);
+    state_of_path.set(-7);
+    with(End::Killed, [&](base::Loop&, TrackingAgent& agent) {
+        settle(agent);
+        BOOST_TEST(eventually([&] { return fit.value() == 1 && state_of_path.value() == 2; }));
+    });
 }
 
 BOOST_AUTO_TEST_CASE(many_messages_share_writes_and_statements) {

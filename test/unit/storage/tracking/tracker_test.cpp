@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "base/metrics.h"
 #include "test/unit/storage/tracking/cluster_fixture.h"
 
 using namespace storage;
@@ -147,6 +148,15 @@ BOOST_AUTO_TEST_CASE(without_a_helper_program_there_is_no_tracker) {
     options.helper_program = "/nonexistent";
     auto loop = base::Loop::create("tracker");
     BOOST_CHECK(code_of(Tracker::create(*loop.value(), options)) == base::Errc::NotFound);
+}
+
+BOOST_AUTO_TEST_CASE(paths_are_shown_on_the_admin_port) {
+    base::Gauge& state_of_path =
+        base::gauge("roundtable_storage_path_state",
+                    "",
+                    {{"folder", "storage"}, {"store", "s1"}, {"path", "s1-1"}});
+    state_of_path.set(-7);
+    with([&](Tracker&) { BOOST_TEST(eventually([&] { return state_of_path.value() == 2; })); });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
