@@ -73,6 +73,7 @@ struct ReplicaOutcome {
     ReplicaEnd end = ReplicaEnd::Sealed;
     std::uint64_t durable_size = 0;  ///< all before it is known to be on its disk
     std::string detail;              ///< why behind
+    std::uint32_t generation = 1;    ///< of its file; copies of one segment may differ in it
 
     friend bool operator==(const ReplicaOutcome&, const ReplicaOutcome&) = default;
 };
@@ -81,7 +82,7 @@ struct ReplicaOutcome {
 /// recovery will seal it). Reported once per segment and attempt.
 struct SegmentClosed {
     std::shared_ptr<const SegmentHeader> segment;
-    std::uint32_t generation = 1;  ///< of the files that carry the seal
+    std::uint32_t generation = 1;  ///< the highest of the files that carry the seal
     bool sealed = false;
     Seal seal;
     std::vector<ReplicaOutcome> replicas;

@@ -187,7 +187,8 @@ void write_sealed(StorageServerSet& servers,
         });
         if (sealed != merge.findings.end()) {
             closed.generation = std::max(closed.generation, sealed->copy.generation);
-            closed.replicas.push_back({server, ReplicaEnd::Sealed, bytes->size(), ""});
+            closed.replicas.push_back(
+                {server, ReplicaEnd::Sealed, bytes->size(), "", sealed->copy.generation});
             continue;
         }
         base::Status written = base::Error{base::Errc::Unavailable, "could not be read"};
@@ -200,7 +201,8 @@ void write_sealed(StorageServerSet& servers,
         }
         if (written) {
             closed.generation = generation + 1;
-            closed.replicas.push_back({server, ReplicaEnd::Sealed, bytes->size(), ""});
+            closed.replicas.push_back(
+                {server, ReplicaEnd::Sealed, bytes->size(), "", closed.generation});
         } else {
             closed.replicas.push_back({server, ReplicaEnd::Behind, 0, written.error().detail});
         }

@@ -66,7 +66,7 @@ void SegmentLedger::note_closed(const SegmentClosed& closed, std::uint64_t first
         std::erase_if(known.note.owed,
                       [&](const OwedNote& owed) { return owed.store == outcome.server; });
         ReplicaNote note{outcome.server,
-                         good ? closed.generation : closed.segment->generation,
+                         good ? outcome.generation : closed.segment->generation,
                          good ? ReplicaState::Active : ReplicaState::Behind,
                          outcome.durable_size,
                          outcome.detail};

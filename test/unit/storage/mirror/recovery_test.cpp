@@ -212,6 +212,11 @@ BOOST_AUTO_TEST_CASE(a_seal_that_some_copy_has_is_the_seal) {
         BOOST_TEST(sealed.value().complete);
         BOOST_CHECK(sealed_file(stores, 2, left.segment.id(), 2) == left.segment.bytes);
         BOOST_TEST(stores.files(1).size() == 1U);
+        // Each copy is told with the generation of its own file: nobody finds it by another.
+        const auto& replicas = sealed.value().closed.replicas;
+        BOOST_REQUIRE(replicas.size() == 2U);
+        BOOST_TEST(replicas[0].generation == 1U);
+        BOOST_TEST(replicas[1].generation == 2U);
         // Again: nothing is written any more.
         BOOST_TEST(recover_segment(servers.set, left.segment.id(), {}).value().complete);
         BOOST_TEST(stores.files(2).size() == 2U);

@@ -32,14 +32,16 @@ Stored stored(std::uint64_t n, std::uint8_t segment = 1) {
     return made;
 }
 
-SegmentClosed closed(std::uint64_t frames) {
+SegmentClosed closed(std::uint64_t frames, std::uint32_t generation = 1) {
     SegmentClosed made;
+    made.generation = generation;
     made.segment = header();
     made.sealed = true;
     made.seal.data_size = kFirst + frames * 100;
     made.seal.file_size = made.seal.data_size + 200;
     for (const std::uint8_t number : std::vector<std::uint8_t>{1, 2}) {
-        made.replicas.push_back({store(number), ReplicaEnd::Sealed, made.seal.file_size, ""});
+        made.replicas.push_back(
+            {store(number), ReplicaEnd::Sealed, made.seal.file_size, "", generation});
     }
     return made;
 }
@@ -112,6 +114,18 @@ BOOST_AUTO_TEST_CASE(a_seal_is_told_without_a_message_and_covers_itself) {
     BOOST_TEST(!ledger.is_due());
 }
 
+BOOST_AUTO_TEST_CASE(each_copy_is_told_with_the_generation_of_its_file) {
+    SegmentLedger ledger;
+    SegmentClosed recovered = closed(1, 2);
+    recovered.replicas[0].generation = 1;  // it had its seal already; the other was written anew
+    ledger.note_closed(recovered, kFirst);
+    const auto plan = told(ledger, {});
+    BOOST_REQUIRE(plan.segments[0].replicas.size() == 2U);
+    BOOST_TEST(plan.segments[0].generation == 2U);
+    BOOST_TEST(plan.segments[0].replicas[0].generation == 1U);
+    BOOST_TEST(plan.segments[0].replicas[1].generation == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(owed_copies_are_told_with_their_reason) {
     SegmentLedger ledger;
     Stored short_one = stored(0);
@@ -149,16 +163,14 @@ BOOST_AUTO_TEST_CASE(what_recovery_may_still_seal_is_not_owed) {
     BOOST_CHECK(open.segments[0].state == SegmentState::Open);
     BOOST_TEST(open.segments[0].owed.empty());
     // Each attempt of recovery says it again: it is told once, as it was last.
-    SegmentClosed half = closed(1);
-    half.generation = 2;
+    SegmentClosed half = closed(1, 2);
     half.replicas[1] = {store(2), ReplicaEnd::Behind, 0, "away"};
     for (int n = 0; n < 3; ++n) {
         ledger.note_closed(half, kFirst);
     }
     const auto partly = told(ledger, {});
     BOOST_TEST(partly.segments[0].owed.size() == 1U);
-    SegmentClosed whole = closed(1);
-    whole.generation = 2;
+    SegmentClosed whole = closed(1, 2);
     ledger.note_closed(whole, kFirst);
     const auto all = told(ledger, {});
     BOOST_TEST(all.segments[0].owed.empty());
