@@ -14,6 +14,7 @@
 
 #include "base/handle.h"
 #include "storage/path/relative_path.h"
+#include "storage/planted_bug.h"
 #include "storage/segment/name.h"
 
 namespace storage::helper {
@@ -47,8 +48,16 @@ base::Result<base::Fd> open_folder(int parent, const std::string& name) {
     return folder;
 }
 
+int sync_all(int file) {
+    return is_planted("skip_fsync") ? 0 : ::fsync(file);
+}
+
+int sync_data(int file) {
+    return is_planted("skip_fsync") ? 0 : ::fdatasync(file);
+}
+
 base::Status sync_folder(const base::Fd& folder) {
-    if (::fsync(folder.get()) != 0) {
+    if (sync_all(folder.get()) != 0) {
         return failed("fsync folder", "");
     }
     return base::Done{};
@@ -189,7 +198,7 @@ base::Status RootFiles::probe_write(const std::string& path) {
             return failed("create", path);
         }
         outcome = write_all(file.get(), 0, std::as_bytes(std::span(identity_)));
-        if (outcome && ::fdatasync(file.get()) != 0) {
+        if (outcome && sync_data(file.get()) != 0) {
             outcome = failed("fdatasync", path);
         }
     }
@@ -211,7 +220,7 @@ base::Status RootFiles::create(std::uint64_t handle,
         return failed("create", path);
     }
     TRY(write_all(file.get(), 0, first));
-    if (::fsync(file.get()) != 0) {
+    if (sync_all(file.get()) != 0) {
         return failed("fsync", path);
     }
     TRY(sync_folder(folder));
@@ -242,7 +251,7 @@ base::Status RootFiles::write(std::uint64_t handle,
                               Flag flag) {
     const std::shared_ptr<base::Fd> file = TRY(find(handle));
     base::Status outcome = write_all(file->get(), offset, bytes);
-    if (outcome && flag == Flag::Sync && ::fdatasync(file->get()) != 0) {
+    if (outcome && flag == Flag::Sync && sync_data(file->get()) != 0) {
         outcome = failed("fdatasync", "");
     }
     if (!outcome) {
@@ -253,7 +262,7 @@ base::Status RootFiles::write(std::uint64_t handle,
 
 base::Status RootFiles::sync(std::uint64_t handle) {
     const std::shared_ptr<base::Fd> file = TRY(find(handle));
-    if (::fdatasync(file->get()) != 0) {
+    if (sync_data(file->get()) != 0) {
         base::Error error = failed("fdatasync", "");
         forget(handle);
         return error;

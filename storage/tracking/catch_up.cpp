@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "storage/mirror/recovery.h"
+#include "storage/planted_bug.h"
 
 namespace storage {
 namespace {
@@ -206,7 +207,7 @@ Result<std::uint64_t> CatchUp::deliver_steps(const ClaimedSegment& segment, cons
         if (step.message != nullptr && !step.message->problem.empty()) {
             report_problem(segment.id, *step.message, step.message->problem);
             stuck = true;
-        } else if (step.message != nullptr) {
+        } else if (step.message != nullptr && !(is_planted("skip_catch_up") && n % 2 == 1)) {
             batch.deliveries.push_back(delivery_of(segment.id, *step.message));
         }
         if (step.contiguous && !stuck) {
@@ -332,6 +333,9 @@ Status CatchUp::note_end(const ClaimedSegment& segment, const Found& found) {
         }
         TRY(note_copies(found, note));
         ++counters_.sealed_found;
+    } else if (is_planted("tracker_seal")) {
+        note.state = SegmentState::Sealed;
+        note.length = std::max(found.merge.end(), segment.catalogued_to);
     } else if (segment.writer_retired && found.unread.empty()) {
         note.state = SegmentState::Retired;
         note.length = std::max(found.merge.end(), segment.catalogued_to);

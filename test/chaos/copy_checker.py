@@ -42,9 +42,8 @@ class CopyChecker:
                 "FROM catalog.segment s JOIN catalog.segment_replica r ON r.segment_id = s.id "
                 "WHERE s.superseded_at IS NULL"):
             segments.setdefault(row[0], []).append(row[1:])
-        for segment, replicas in segments.items():
-            self._check_segment(segment, replicas)
-        self._check_rows(segments)
+        self._check_rows({segment: self._check_segment(segment, replicas)
+                          for segment, replicas in segments.items()})
 
     def _read(self, store, segment, generation):
         """(path below the root, octets or None)."""
@@ -58,37 +57,38 @@ class CopyChecker:
                                path.read_bytes() if path else None)
         return self.cache[key]
 
-    def _good_copies(self, segment, replicas):
-        """[(store, octets)] of active replicas; of a sealed segment only those that its seal proves."""
+    def _copies(self, segment, replicas):
+        """[(store, octets)] of the replicas that are there and, when it is sealed, proven by its
+        seal. An active replica that is not so is a problem; a suspect one waits for its scrub."""
         good = []
         for state, length, server, generation, replica in replicas:
             store = self.stores[server]
             path, octets = self._read(store, segment, generation)
-            if replica != "active":
-                continue
             if octets is not None and state == "sealed":
                 octets = proven(octets[:int(length)])
             if octets is not None:
                 good.append((store, octets))
-            elif (store, path) not in self.rotten and store not in self.replaced:
+            elif (replica == "active" and (store, path) not in self.rotten
+                  and store not in self.replaced):
                 self.ledger.problem("bad_replica", f"{segment}.{generation} on {store}: active, "
                                     f"{'not as sealed' if path else 'no file'}")
         return good
 
     def _check_segment(self, segment, replicas):
-        good = self._good_copies(segment, replicas)
+        good = self._copies(segment, replicas)
         if replicas[0][0] == "sealed" and len({hashlib.sha256(o).digest() for _, o in good}) > 1:
             self.ledger.problem("replicas_differ", f"{segment}: {[store for store, _ in good]}")
+        return good
 
-    def _check_rows(self, segments):
+    def _check_rows(self, copies):
         for message, segment, offset, length in self.bed.postgres.sql(
                 "SELECT id, segment_id, frame_offset, frame_length FROM catalog.message"):
-            copies = self._good_copies(segment, segments.get(segment, []))
-            readable = [store for store, octets in copies
+            there = copies.get(segment, [])
+            readable = [store for store, octets in there
                         if holds(octets, uuid.UUID(message), int(offset), int(length))]
-            if not readable or len(readable) < len(copies):
+            if not readable:
                 self.ledger.problem("unreadable_row", f"{message} in {segment} at {offset}: "
-                                    f"readable on {readable} of {[store for store, _ in copies]}")
+                                    f"not on {[store for store, _ in there]}")
 
 
 def proven(octets):

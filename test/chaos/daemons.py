@@ -15,7 +15,8 @@ DELAY_MIN_S = 0.2
 DELAY_MAX_S = 3.0
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 # System calls that a kill may come at: where a daemon writes, and where its helpers do.
-DAEMON_CALLS = ("sendto", "recvfrom", "write", "sendmsg", "recvmsg", "epoll_wait", "writev", "futex")
+DAEMON_CALLS = ("sendto", "recvfrom", "write", "sendmsg", "recvmsg", "epoll_wait", "writev",
+                "futex")
 HELPER_CALLS = ("pwrite64", "fdatasync", "fsync", "openat", "sendmsg", "recvmsg")
 
 
@@ -39,17 +40,27 @@ class Daemon:
         self.delay = DELAY_MIN_S
 
     def _launch(self):
+        self._clean_up()
         mounts = "".join(f"mount --bind '{source}' '{target}' && " for source, target in self.binds)
+        # Only the daemon itself gets what its environment adds: a library that is loaded into the
+        # shell before it would leave files of another user.
+        variables = " ".join(f"'{name}={value}'" for name, value in self.environment.items())
         script = (f"{mounts}exec setpriv --reuid={self.user} --regid={self.user} --init-groups "
-                  f"'{self.program}' --config '{self.config}'")
+                  f"env {variables} '{self.program}' --config '{self.config}'")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ["unshare", "-m", "--propagation", "private", "/bin/sh", "-c", script],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
-                env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8",
-                     **self.environment})
+                env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"})
         self.starts += 1
         self.started_at = time.monotonic()
+
+    def _clean_up(self):
+        """What libfaketime of a process that was killed has left behind."""
+        if self.process is not None:
+            for name in (f"sem.faketime_sem_{self.process.pid}",
+                         f"faketime_shm_{self.process.pid}"):
+                pathlib.Path("/dev/shm", name).unlink(missing_ok=True)
 
     def look_after(self):
         with self.lock:
@@ -100,6 +111,7 @@ class Daemon:
                 self.process.wait(seconds)
             except subprocess.TimeoutExpired:
                 self.kill(with_helpers=True)
+            self._clean_up()
 
     def kill_at_call(self, call, count, seconds, helper=False):
         """Kills it, or one of its helpers, at the count-th call of a kind; False if none came."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""fault_fs itself: what was synced survives, what was not may go, and each fault does what it says."""
+"""fault_fs itself: what was synced survives, what was not may go, each fault does what it says."""
 
 import contextlib
 import errno

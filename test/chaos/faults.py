@@ -1,5 +1,5 @@
-"""The faults, one method each. A fault holds locks on what it takes away, lasts for a while, and puts
-everything back. README.md says what may come together and what may not."""
+"""The faults, one method each. A fault holds locks on what it takes away, lasts for a while, and
+puts everything back. README.md says what may come together and what may not."""
 
 import contextlib
 import errno

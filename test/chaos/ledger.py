@@ -38,8 +38,8 @@ def content_of(token, size, recipients):
 class Ledger:
     """Any thread.
 
-    epoch: odd while commits may be lost (an asynchronous standby is behind). What happened within one
-    even epoch lasts.
+    epoch: odd while commits may be lost (an asynchronous standby is behind). What happened within
+    one even epoch lasts.
     """
 
     def __init__(self, seed):
@@ -70,7 +70,7 @@ class Ledger:
             if len(self.problems[kind]) < PROBLEMS_KEPT:
                 self.problems[kind].append(text)
 
-    # -- messages -----------------------------------------------------------------------------------
+    # -- messages ---------------------------------------------------------------------------------
 
     def new_message(self, users, recipients_max=3):
         """A message nobody has sent yet, and its octets."""
@@ -104,7 +104,7 @@ class Ledger:
         return (message is not None and len(content) >= message.size and
                 hashlib.sha256(content[-message.size:]).hexdigest() == message.digest)
 
-    # -- views --------------------------------------------------------------------------------------
+    # -- views ------------------------------------------------------------------------------------
 
     def expunged_now(self):
         """For show(): what a look that begins now must not show."""

@@ -1,4 +1,4 @@
-"""SMTP load: sessions in parallel, pipelined, with connections that the client cuts at any octet."""
+"""SMTP load: parallel sessions, pipelined, with connections that the client cuts at any octet."""
 
 import random
 import re

@@ -1,7 +1,7 @@
 """A PostgreSQL primary and its streaming standby, synchronous unless a test says otherwise; killed,
 failed over and built anew.
 
-Its own directories are on an ordinary file system: PostgreSQL is killed with -9, but loses no power.
+Its own directories are on an ordinary file system: it is killed with -9, but loses no power.
 """
 
 import contextlib
@@ -30,6 +30,7 @@ wal_sender_timeout = 5s
 wal_receiver_timeout = 5s
 wal_retrieve_retry_interval = 200ms
 synchronous_commit = on
+dynamic_shared_memory_type = mmap
 log_line_prefix = '%m [%p] '
 """
 
@@ -95,6 +96,13 @@ class Instance:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def remove(self):
+        """The data directory, and the System V segment that a killed server leaves behind."""
+        with contextlib.suppress(OSError, IndexError):
+            segment = (self.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
+            subprocess.run(["ipcrm", "-m", segment], capture_output=True, check=False)
+        shutil.rmtree(self.data, ignore_errors=True)
+
     def sql(self, statement, database=DATABASE, timeout=60):
         done = subprocess.run(
             ["psql", "-X", "-A", "-t", "-q", "-F", "\x1f", "-v", "ON_ERROR_STOP=1", "-h",
@@ -143,7 +151,7 @@ class PostgresPair:
     def sql(self, statement, timeout=60):
         return self.primary.sql(statement, timeout=timeout)
 
-    # -- faults; each leaves a pair that works, after a while ---------------------------------------
+    # -- faults; each leaves a pair that works, after a while -------------------------------------
 
     def restart(self, graceful, pause):
         with self.lock:
@@ -192,7 +200,7 @@ class PostgresPair:
         self.standby.sql("SELECT pg_promote(true, 60)", "postgres")
         self.failovers += 1
         self.primary, self.standby = self.standby, self.primary
-        shutil.rmtree(self.standby.data)
+        self.standby.remove()
         self._build_standby()
 
     def _build_standby(self):

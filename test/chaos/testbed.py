@@ -26,6 +26,7 @@ DOMAIN = "example.test"
 PASSWORD = "correct horse 7"
 USERS = ("alice", "bob", "carol", "dave")
 MACHINES = ("1", "2")
+KINDS = ("mail", "access", "tracker")
 STORES = ("store1", "store2", "store3")
 TWO_PATHS = "store3"
 STORE_OF_MACHINE = {"1": "store1", "2": "store2"}
@@ -36,14 +37,15 @@ class TestBed:
     """with TestBed(seed, ...) as bed: bed.disks, bed.daemons, bed.postgres, bed.smtp, bed.imap.
 
     nfs: the storage mounts cache for up to so many seconds; 0: not at all. clock: the daemons'
-    clock can be moved. binaries: where the daemons are.
+    clock can be moved. binaries: where the daemons are. planted: (directory of programs with bugs,
+    name of the bug).
     """
 
-    def __init__(self, seed, nfs=0, clock=False, binaries=None, environment=None, grace=None):
+    def __init__(self, seed, nfs=0, clock=False, binaries=None, planted=None, grace=None):
         self.seed = seed
         self.nfs = nfs
         self.binaries = pathlib.Path(binaries or programs())
-        self.environment = dict(environment or {})
+        self.planted = planted
         self.grace = grace
         self.user = pwd.getpwnam(USER)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roundtable-chaos-"))
@@ -84,19 +86,21 @@ class TestBed:
         else:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    # -- bring-up -----------------------------------------------------------------------------------
+    # -- bring-up ---------------------------------------------------------------------------------
 
     def _start(self):
         for folder in ("log", "config", "bin", "mounts", "stores"):
             (self.directory / folder).mkdir(mode=0o755)
         os.chown(self.directory, self.user.pw_uid, self.user.pw_gid)
         os.chown(self.directory / "log", self.user.pw_uid, self.user.pw_gid)
-        for program in self.binaries.glob("roundtable*"):
-            shutil.copy2(program, self.directory / "bin" / program.name)
+        self._install(self.binaries)
+        if self.planted:
+            self._install(self.planted[0])
+            self._plant_in_helper()
         if self.clock_file:
             self.set_clock(0)
         self._mount_disks()
-        names = [f"{kind}{machine}" for machine in MACHINES for kind in ("mail", "access", "tracker")]
+        names = [f"{kind}{machine}" for machine in MACHINES for kind in KINDS]
         self.postgres = PostgresPair(self.directory, USER, [*names, "ns1"])
         self.postgres.create()
         self._fill_database()
@@ -104,6 +108,18 @@ class TestBed:
         self._configure()
         self.daemons.start()
         wait_until("every server listens", self.serves, READY_SECONDS, 0.2)
+
+    def _install(self, programs_directory):
+        for program in programs_directory.glob("roundtable*"):
+            shutil.copy2(program, self.directory / "bin" / program.name)
+
+    def _plant_in_helper(self):
+        """A helper inherits no environment: the name of the bug is put into a script before it."""
+        helper = self.directory / "bin" / "roundtable-path-helper"
+        real = helper.with_suffix(".real")
+        helper.rename(real)
+        helper.write_text(f'#!/bin/sh\nROUNDTABLE_PLANTED_BUG={self.planted[1]} exec {real} "$@"\n')
+        helper.chmod(0o755)
 
     def _mount_disks(self):
         owner = (self.user.pw_uid, self.user.pw_gid)
@@ -182,6 +198,10 @@ class TestBed:
             f"INSERT INTO directory.name_server (name, host_name, address, port, internal_port) "
             f"VALUES ('ns1', 'ns1.{DOMAIN}', '{self.name_server[0]}', {self.name_server[1]}, "
             f"{self.name_server[2]})")
+        # Upkeep that takes days elsewhere happens while the faults do.
+        statements.append("UPDATE directory.cluster SET scrub_interval = '30 seconds', "
+                          "superseded_grace = '1 minute', expunged_retention = '20 seconds', "
+                          "compact_dead_share = 0.2")
         self.postgres.sql("; ".join(statements))
         self.roundtable("domain", "add", DOMAIN)
         for user in USERS:
@@ -209,8 +229,9 @@ class TestBed:
     def _configure(self):
         dns, port, internal = self.name_server
         view = f'internal_view: ["{dns}:{internal}"]\n'
-        self._add("ns1", "dnsd", "1", f'listen: ["{dns}:{port}"]\ninternal_listen: ["{dns}:{internal}"]'
-                  '\ninternal_acl: ["127.0.0.0/8"]\nthreads: 1\n')
+        self._add("ns1", "dnsd", "1", f'listen: ["{dns}:{port}"]\n'
+                  f'internal_listen: ["{dns}:{internal}"]\ninternal_acl: ["127.0.0.0/8"]\n'
+                  "threads: 1\n")
         for machine in MACHINES:
             host, smtp = self.smtp[f"mail{machine}"]
             self._add(f"mail{machine}", "mtad", machine,
@@ -235,7 +256,7 @@ class TestBed:
                           f"state_dir: {json.dumps(str(state))}\n{own}")
         binds = [(self.mount_point(store, machine, path), self.store_path(store, path))
                  for store in STORES for path in self.paths(store)]
-        environment = dict(self.environment)
+        environment = {"ROUNDTABLE_PLANTED_BUG": self.planted[1]} if self.planted else {}
         if self.clock_file:
             environment.update({
                 "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self.clock_file),
@@ -253,7 +274,7 @@ class TestBed:
         fresh.rename(self.clock_file)
 
     def on_machine(self, machine):
-        return [self.daemons[f"{kind}{machine}"] for kind in ("mail", "access", "tracker")]
+        return [self.daemons[f"{kind}{machine}"] for kind in KINDS]
 
     def serves(self):
         """Every SMTP and IMAP port answers with its banner."""
