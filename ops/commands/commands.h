@@ -13,6 +13,7 @@ namespace ops {
 [[nodiscard]] std::vector<Command> block_commands();
 [[nodiscard]] std::vector<Command>
 cluster_commands();  ///< up, daemon, endpoints, status, completion
+[[nodiscard]] std::vector<Command> compact_commands();  ///< storage compact
 [[nodiscard]] std::vector<Command> domain_commands();
 [[nodiscard]] std::vector<Command> message_commands();
 [[nodiscard]] std::vector<Command> mirror_commands();

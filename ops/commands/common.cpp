@@ -30,7 +30,8 @@ const std::vector<Command>& all_commands() {
                                   mx_commands(),
                                   account_commands(),
                                   block_commands(),
-                                  message_commands()}) {
+                                  message_commands(),
+                                  compact_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
         }
         return all;

@@ -1,5 +1,9 @@
+#include <cstdio>
+#include <utility>
+
 #include "base/uuid.h"
 #include "ops/commands/commands.h"
+#include "ops/json.h"
 #include "ops/output.h"
 
 namespace ops {
@@ -55,6 +59,77 @@ base::Status find_messages(CommandContext& context, const Arguments& arguments) 
         "no messages");
 }
 
+base::Result<std::int64_t> account_id(base::Connection& connection, const std::string& login) {
+    const base::Rows rows =
+        TRY(connection.query("SELECT id FROM directory.account WHERE login = $1", {login}));
+    if (rows.empty()) {
+        return base::Error{base::Errc::NotFound, "there is no account " + login};
+    }
+    return rows[0].int64(0);
+}
+
+base::Status list_removed(CommandContext& context, const Arguments& arguments) {
+    const std::int64_t limit = TRY(arguments.integer("--limit", 1, 10000, 20));
+    base::Connection* connection = TRY(context.db());
+    const std::string login = normal_name(arguments.text("--account"));
+    const std::int64_t account = TRY(account_id(*connection, login));
+    return print_rows(context,
+                      "SELECT r.message_id, r.removed_at::timestamptz(0) AS removed, "
+                      "r.kept_until::timestamptz(0) AS kept_until, r.mailbox, r.sender, r.size, "
+                      "r.received_at::timestamptz(0) AS received "
+                      "FROM report.removed_message r WHERE r.account_id = $1 "
+                      "ORDER BY r.removed_at DESC, r.message_id DESC LIMIT $2",
+                      {account, limit},
+                      "nothing that can be restored");
+}
+
+base::Status restore_message(CommandContext& context, const Arguments& arguments) {
+    const std::string id = arguments.text("message");
+    if (!base::Uuid::parse(id)) {
+        return base::Error{base::Errc::Invalid,
+                           "'" + id +
+                               "' is no message id; `roundtable message removed` lists what can be "
+                               "restored"};
+    }
+    base::Connection* connection = TRY(context.db());
+    base::Param account(nullptr);
+    if (const auto login = arguments.optional("--account")) {
+        account = base::Param(TRY(account_id(*connection, normal_name(*login))));
+    }
+    const auto mailbox = arguments.optional("--mailbox");
+    const base::Result<base::Rows> rows = connection->query(
+        "SELECT r.mailbox, r.uid, r.over_quota, a.login "
+        "FROM catalog.restore_message($1::uuid, $2, $3) r "
+        "JOIN directory.account a ON a.id = r.account_id",
+        {id, std::move(account), mailbox});
+    if (!rows) {
+        const std::string& detail = rows.error().detail;
+        if (detail.find("RT004") != std::string::npos) {
+            return base::Error{base::Errc::NotFound, detail};
+        }
+        if (detail.find("RT006") != std::string::npos) {
+            return base::Error{base::Errc::Refused, detail};
+        }
+        return rows.error();
+    }
+    const base::Row row = rows.value()[0];
+    if (context.output == Output::Json) {
+        const Json all = {{"account", row.string(3)},
+                          {"mailbox", row.string(0)},
+                          {"uid", row.int64(1)},
+                          {"over_quota", row.boolean(2)}};
+        std::puts(all.dump().c_str());
+        return base::Done{};
+    }
+    say(context,
+        "restored to " + row.string(0) + " of " + row.string(3) + " with UID " +
+            std::to_string(row.int64(1)));
+    if (row.boolean(2)) {
+        say(context, "the account is over its quota now");
+    }
+    return base::Done{};
+}
+
 }  // namespace
 
 std::vector<Command> message_commands() {
@@ -69,7 +144,24 @@ std::vector<Command> message_commands() {
              {{"--recipient", OptionKind::Value, "address or account"},
               {"--sender", OptionKind::Value, "address of the sender"},
               {"--limit", OptionKind::Value, "lines, 1 to 10000; else 20"}},
-             find_messages}};
+             find_messages},
+            {"message",
+             "removed",
+             "list what an account has expunged and can be restored, the latest first",
+             {{"--account", OptionKind::Value, "login of the account", Required::Yes},
+              {"--limit", OptionKind::Value, "lines, 1 to 10000; else 20"}},
+             list_removed},
+            {"message",
+             "restore",
+             "put an expunged message back, with a new UID",
+             {{"message", OptionKind::Positional, "a message id"},
+              {"--account",
+               OptionKind::Value,
+               "whose; needed if several accounts have removed it, or if that account is gone"},
+              {"--mailbox",
+               OptionKind::Value,
+               "where to; else where it was, or INBOX if that is gone"}},
+             restore_message}};
 }
 
 }  // namespace ops

@@ -59,50 +59,6 @@ std::int64_t signed_of(std::uint64_t number) {
     return static_cast<std::int64_t>(number);
 }
 
-std::string describe(std::span<const SegmentNote> segments) {
-    JsonText json;
-    json.begin_array();
-    for (const SegmentNote& note : segments) {
-        json.begin_object();
-        json.field("id", note.id.text());
-        json.field("writer", note.writer);
-        json.field("boot_epoch", note.boot_epoch);
-        json.field("generation", note.generation);
-        json.field("first_frame", note.first_frame);
-        json.field("min_copies", note.min_copies);
-        json.field("opened_at", base::format_utc(signed_of(note.opened_us)));
-        json.field("state", segment_state_name(note.state));
-        json.field("length", note.length);
-        if (note.state == SegmentState::Sealed) {
-            json.field("sealed_at", "now");
-        }
-        json.key("replicas");
-        json.begin_array();
-        for (const ReplicaNote& replica : note.replicas) {
-            json.begin_object();
-            json.field("store", replica.store.text());
-            json.field("generation", replica.generation);
-            json.field("state", replica_state_name(replica.state));
-            json.field("durable_length", replica.durable_length);
-            json.field("reason", replica.reason);
-            json.end_object();
-        }
-        json.end_array();
-        json.key("owed");
-        json.begin_array();
-        for (const OwedNote& owed : note.owed) {
-            json.begin_object();
-            json.field("store", owed.store.text());
-            json.field("reason", owed.reason);
-            json.end_object();
-        }
-        json.end_array();
-        json.end_object();
-    }
-    json.end_array();
-    return json.text();
-}
-
 std::string joined(const std::vector<std::string>& keywords) {
     return fmt::format("{}", fmt::join(keywords, " "));
 }

@@ -3,6 +3,9 @@
 #include <cstdint>
 #include <string>
 
+#include "base/clock.h"
+#include "storage/catalog/json.h"
+
 namespace storage {
 
 ReplicaState replica_state_of(std::string_view text) noexcept {
@@ -35,6 +38,50 @@ base::Result<std::vector<ReplicaPlace>> replica_places(const base::Row& row, int
                           static_cast<std::uint64_t>(lengths[n])});
     }
     return places;
+}
+
+std::string describe(std::span<const SegmentNote> segments) {
+    JsonText json;
+    json.begin_array();
+    for (const SegmentNote& note : segments) {
+        json.begin_object();
+        json.field("id", note.id.text());
+        json.field("writer", note.writer);
+        json.field("boot_epoch", note.boot_epoch);
+        json.field("generation", note.generation);
+        json.field("first_frame", note.first_frame);
+        json.field("min_copies", note.min_copies);
+        json.field("opened_at", base::format_utc(static_cast<std::int64_t>(note.opened_us)));
+        json.field("state", segment_state_name(note.state));
+        json.field("length", note.length);
+        if (note.state == SegmentState::Sealed) {
+            json.field("sealed_at", "now");
+        }
+        json.key("replicas");
+        json.begin_array();
+        for (const ReplicaNote& replica : note.replicas) {
+            json.begin_object();
+            json.field("store", replica.store.text());
+            json.field("generation", replica.generation);
+            json.field("state", replica_state_name(replica.state));
+            json.field("durable_length", replica.durable_length);
+            json.field("reason", replica.reason);
+            json.end_object();
+        }
+        json.end_array();
+        json.key("owed");
+        json.begin_array();
+        for (const OwedNote& owed : note.owed) {
+            json.begin_object();
+            json.field("store", owed.store.text());
+            json.field("reason", owed.reason);
+            json.end_object();
+        }
+        json.end_array();
+        json.end_object();
+    }
+    json.end_array();
+    return json.text();
 }
 
 }  // namespace storage

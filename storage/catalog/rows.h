@@ -1,7 +1,10 @@
 #pragma once
 
-// Columns that several statements of the catalog have. Thread rule: functions of their arguments.
+// Columns and parameters that several statements of the catalog have. Thread rule: functions of
+// their arguments.
 
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,5 +20,8 @@ namespace storage {
 /// Four columns of arrays: store ids, generations, states, durable lengths; null: none. Corrupt.
 [[nodiscard]] base::Result<std::vector<ReplicaPlace>> replica_places(const base::Row& row,
                                                                      int first);
+
+/// As catalog.note_segments() takes it.
+[[nodiscard]] std::string describe(std::span<const SegmentNote> segments);
 
 }  // namespace storage

@@ -17,6 +17,9 @@
 #include "storage/tracking/discovery.h"
 #include "storage/tracking/helper_program.h"
 #include "storage/tracking/layout_follower.h"
+#include "storage/upkeep/compactor.h"
+#include "storage/upkeep/janitor.h"
+#include "storage/upkeep/retention.h"
 
 namespace storage {
 namespace {
@@ -75,6 +78,18 @@ PlanOptions plan_options(const TrackerOptions& options) {
     return plan;
 }
 
+CompactorOptions compactor_options(const TrackerOptions& options) {
+    CompactorOptions compactor;
+    compactor.tracker = options.name;
+    return compactor;
+}
+
+JanitorOptions janitor_options(const TrackerOptions& options) {
+    JanitorOptions janitor;
+    janitor.tracker = options.name;
+    return janitor;
+}
+
 }  // namespace
 
 struct Tracker::State {
@@ -91,6 +106,9 @@ struct Tracker::State {
           repairer({servers, pool, workers, repair_rate}, repair_options(options)),
           scrubber({servers, pool, workers, scrub_rate}, scrub_options(options)),
           planner(servers, pool, plan_options(options)),
+          retention(pool),
+          compactor(servers, pool, workers, compactor_options(options)),
+          janitor(servers, pool, janitor_options(options)),
           round_ns(base::monotonic_now().time_since_epoch().count()) {}
 
     base::Loop& loop;
@@ -105,6 +123,9 @@ struct Tracker::State {
     Repairer repairer;
     Scrubber scrubber;
     CopyPlanner planner;
+    Retention retention;
+    Compactor compactor;
+    Janitor janitor;
     std::unique_ptr<LayoutFollower> follower;
     PathMetrics path_metrics{servers};
     base::Timer show_metrics;
@@ -287,6 +308,24 @@ void Tracker::start() {
     });
     state.repeat("scrub", upkeep, [&state] {
         return state.exhaust([&state] { return state.scrubber.run_once(); });
+    });
+    state.repeat("retention", state.options.retention_pause, [&state]() -> Status {
+        (void)TRY(state.retention.run_once());
+        return base::Done{};
+    });
+    state.repeat("compact", state.options.compact_pause, [&state]() -> Status {
+        while (!state.stopping && TRY(state.compactor.run_once()) > 0) {
+        }
+        return base::Done{};
+    });
+    state.repeat("remove superseded", state.options.compact_pause, [&state]() -> Status {
+        while (!state.stopping && TRY(state.janitor.remove_superseded()) > 0) {
+        }
+        return base::Done{};
+    });
+    state.repeat("sweep", state.options.full_pause, [&state]() -> Status {
+        TRY(base::sleep_until(Deadline::after(state.options.recent_pause)));
+        return state.janitor.sweep();
     });
     state.repeat("housekeeping", state.options.housekeeping_pause, [&state] {
         return state.make_partitions();

@@ -2,7 +2,8 @@
 
 // Tracker: the message tracking agent on its own, for what was missed. Any number run. It catches
 // the catalog up from segments, finds segments that the catalog does not know, keeps partitions
-// made, makes the copies that are owed, and reads copies whole so that bad ones are found.
+// made, makes the copies that are owed, reads copies whole so that bad ones are found, ends
+// retentions, compacts segments and removes files that nothing needs.
 //
 // Owner: the daemon. Thread rule: create(), start() and the destructor on `loop`'s thread; stop()
 // on any; health() on any.
@@ -31,6 +32,8 @@ struct TrackerOptions {
     std::chrono::milliseconds recent_pause{10'000};   ///< between listings of the newest folders
     std::chrono::milliseconds full_pause{3'600'000};  ///< between listings of all folders
     std::chrono::milliseconds housekeeping_pause{3'600'000};
+    std::chrono::milliseconds retention_pause{10'000};  ///< between purges of what was expunged
+    std::chrono::milliseconds compact_pause{10'000};    ///< between looks for segments to compact
     std::chrono::milliseconds layout_poll{5'000};
     std::chrono::milliseconds upkeep_pause{1'000};      ///< between rounds of repair and scrub
     std::chrono::milliseconds attribute_cache{60'000};  ///< of the mounts: a bad copy is read twice
