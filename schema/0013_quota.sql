@@ -300,7 +300,6 @@ DECLARE
     source catalog.mailbox := CASE WHEN p_from <= p_to THEN low ELSE high END;
     target catalog.mailbox := CASE WHEN p_from <= p_to THEN high ELSE low END;
     v_uids bigint[];
-    v_new bigint[];
     v_bytes bigint;
 BEGIN
     IF source.account_id IS DISTINCT FROM target.account_id THEN
@@ -334,7 +333,7 @@ BEGIN
               FROM copied c) AS t
      WHERE b.id = p_to;
     IF p_move THEN
-        PERFORM FROM catalog.expunge(p_from, v_uids, v_uids, false);
+        PERFORM FROM catalog.take_out(p_from, v_uids, v_uids, false, false);
     END IF;
     PERFORM pg_notify('roundtable_mailbox', p_to::text);
     RETURN QUERY
