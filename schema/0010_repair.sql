@@ -4,6 +4,8 @@
 ALTER TABLE catalog.segment ADD COLUMN digest bytea CHECK (length(digest) = 32);
 COMMENT ON COLUMN catalog.segment.digest IS 'SHA-256 of header and frames, as its seal has it; null until a tracker has read a copy whole';
 
+CREATE INDEX segment_abandoned ON catalog.segment (read_at) WHERE state = 'retired';
+
 -- Existing copies count as read now: their turn comes one scrub interval from here.
 ALTER TABLE catalog.segment_replica
     ADD COLUMN scrubbed_at timestamptz NOT NULL DEFAULT now(),
@@ -297,6 +299,14 @@ END
 $$;
 COMMENT ON FUNCTION catalog.note_copy(uuid, uuid, integer, bigint, bytea) IS 'Records a copy that a tracker wrote whole, and that it is owed no more';
 
+-- A tracker sealed what a retired mail server had left open, and has told of it by note_segments().
+CREATE FUNCTION catalog.conclude_abandoned(a_segment uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    UPDATE catalog.segment s SET state = 'sealed'
+     WHERE s.id = a_segment AND s.state = 'retired' AND s.sealed_at IS NOT NULL
+$$;
+COMMENT ON FUNCTION catalog.conclude_abandoned(uuid) IS 'A segment of a retired mail server has its seal: it is like any other from here on';
+
 CREATE FUNCTION catalog.count_for_requests(a_kind text, a_server bigint, is_bad boolean) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     UPDATE catalog.upkeep_request q
@@ -567,7 +577,7 @@ COMMENT ON VIEW report.upkeep_request IS 'What operators asked of the trackers, 
 
 -------------------------------------------------------------------------------------------- rights
 
-REVOKE ALL ON FUNCTION catalog.placement_fingerprint(), catalog.copy_domains(uuid),
+REVOKE ALL ON FUNCTION catalog.conclude_abandoned(uuid), catalog.placement_fingerprint(), catalog.copy_domains(uuid),
     catalog.claim_pass(text, text, double precision, double precision),
     catalog.plan_copies(text, text, integer, uuid[]), catalog.tidy_copies(integer),
     catalog.note_copy(uuid, uuid, integer, bigint, bytea),
@@ -577,7 +587,8 @@ REVOKE ALL ON FUNCTION catalog.placement_fingerprint(), catalog.copy_domains(uui
 GRANT EXECUTE ON FUNCTION catalog.claim_pass(text, text, double precision, double precision),
     catalog.plan_copies(text, text, integer, uuid[]), catalog.tidy_copies(integer),
     catalog.note_copy(uuid, uuid, integer, bigint, bytea), catalog.note_scrub, catalog.note_verified,
-    catalog.finish_requests(double precision, double precision) TO roundtable_trackerd;
+    catalog.finish_requests(double precision, double precision), catalog.conclude_abandoned(uuid)
+    TO roundtable_trackerd;
 GRANT SELECT ON catalog.upkeep_request TO roundtable_trackerd;
 GRANT UPDATE (claimed_by, claimed_until) ON catalog.segment_replica TO roundtable_trackerd;
 GRANT EXECUTE ON FUNCTION catalog.request_upkeep(text, text), catalog.repair_now(),

@@ -35,6 +35,17 @@ constexpr base::Statement kClaim{
     "FROM claimed c LEFT JOIN catalog.segment_replica r ON r.segment_id = c.id "
     "LEFT JOIN directory.storage_server v ON v.id = r.storage_server_id AND v.state <> 'retired' "
     "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"};
+constexpr base::Statement kClaimAbandoned{
+    "storage_claim_abandoned",
+    "WITH due AS ("
+    "SELECT id FROM catalog.segment WHERE state = 'retired' AND superseded_at IS NULL "
+    "AND (claimed_until IS NULL OR claimed_until < now()) "
+    "AND (read_at IS NULL OR read_at < now() - make_interval(secs => $3::double precision / 1000)) "
+    "ORDER BY read_at NULLS FIRST LIMIT $4 FOR UPDATE SKIP LOCKED) "
+    "UPDATE catalog.segment s SET claimed_by = $1, claimed_until = now() + make_interval(secs => "
+    "$2) FROM due WHERE s.id = due.id RETURNING s.id"};
+constexpr base::Statement kConclude{"storage_conclude_abandoned",
+                                    "SELECT catalog.conclude_abandoned($1::uuid)"};
 constexpr base::Statement kRelease{
     "storage_release_segment",
     "UPDATE catalog.segment SET claimed_by = NULL, claimed_until = NULL, read_at = now() "
@@ -87,6 +98,23 @@ Result<std::vector<ClaimedSegment>> claim_segments(base::Connection& connection,
         claimed.push_back(TRY(claimed_of(row)));
     }
     return claimed;
+}
+
+Result<std::vector<SegmentId>> claim_abandoned(base::Connection& connection,
+                                               const ClaimRequest& request) {
+    const base::Rows rows = TRY(connection.query(
+        kClaimAbandoned,
+        {request.tracker, request.lease.count(), request.pause.count(), request.most}));
+    std::vector<SegmentId> claimed;
+    for (const base::Row row : rows) {
+        claimed.push_back(SegmentId(row.uuid(0)));
+    }
+    return claimed;
+}
+
+Status conclude_abandoned(base::Connection& connection, const SegmentId& segment) {
+    (void)TRY(connection.query(kConclude, {segment.uuid()}));
+    return base::Done{};
 }
 
 Status release_segment(base::Connection& connection,

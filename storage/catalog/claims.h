@@ -45,6 +45,14 @@ struct ClaimRequest {
 [[nodiscard]] base::Result<std::vector<ClaimedSegment>> claim_segments(base::Connection& connection,
                                                                        const ClaimRequest& request);
 
+/// Segments without a seal whose writer an operator retired: nobody else will seal them.
+[[nodiscard]] base::Result<std::vector<SegmentId>> claim_abandoned(base::Connection& connection,
+                                                                   const ClaimRequest& request);
+
+/// One of those has its seal, and note_segments() was told so.
+[[nodiscard]] base::Status conclude_abandoned(base::Connection& connection,
+                                              const SegmentId& segment);
+
 /// Done with it for now.
 [[nodiscard]] base::Status release_segment(base::Connection& connection,
                                            const SegmentId& segment,

@@ -82,6 +82,7 @@ struct UpkeepClaim {
 [[nodiscard]] base::Result<std::vector<ReplicaClaim>> claim_verifications(
     base::Connection& connection, const UpkeepClaim& claim);
 
+/// What a tracker found a copy to be.
 enum class CopyVerdict : std::uint8_t {
     Good,
     Bad,      ///< other octets, or no file
@@ -102,6 +103,7 @@ struct SuspicionTimes {
     std::chrono::milliseconds retry{10'000};            ///< after Unknown
 };
 
+/// What a finding made of a copy.
 enum class ScrubOutcome : std::uint8_t {
     Active,
     Suspect,  ///< bad once

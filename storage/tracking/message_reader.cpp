@@ -16,6 +16,8 @@ using base::Result;
 using base::Status;
 
 constexpr std::size_t kSegmentsMax = 16'384;
+// The message is there already: it waits no longer for a better place.
+constexpr auto kLookAgain = std::chrono::milliseconds(500);
 
 std::uint64_t weight_of(const mail::Summary& summary) {
     std::uint64_t weight = sizeof(summary) + summary.envelope.size() + summary.bodystructure.size();
@@ -64,6 +66,7 @@ void MessageReader::remember(const mail::MessageId& id,
 }
 
 void MessageReader::forget_segment(const SegmentId& segment) {
+    ++forgotten_;
     segments_.erase(segment);
 }
 
@@ -100,17 +103,33 @@ Result<MessageReader::Place> MessageReader::place_of(const mail::MessageId& id) 
     return Place{place->location, newer != nullptr ? *newer : place->replicas};
 }
 
+// A copy that is bad, or was repaired since, would be tried again at each reading. While the
+// catalog is away the old place is better than none.
+Status MessageReader::look_up_again(const mail::MessageId& id,
+                                    const Place& place,
+                                    Deadline deadline) {
+    places_.erase(id);
+    segments_.erase(place.location.segment);
+    Status located = locate({id}, deadline);
+    if (!located) {
+        keep(id, place.location, place.replicas);
+    }
+    return located;
+}
+
 Result<MessageReader::Frame> MessageReader::read(const mail::MessageId& id, Deadline deadline) {
     const Place place = TRY(place_of(id));
+    const std::uint64_t forgotten_before = forgotten_;
     Result<Frame> frame = copies_.read(id, place.location, *place.replicas, deadline);
+    if (frame && forgotten_ != forgotten_before) {
+        (void)look_up_again(id, place, Deadline::after(kLookAgain).sooner(deadline));  // no harm
+        return frame;
+    }
     if (frame || deadline.passed() || frame.error().code == Errc::Cancelled) {
         return frame;
     }
     // The place may be an old one: the segment may have been recovered or compacted since.
-    places_.erase(id);
-    segments_.erase(place.location.segment);
-    if (!locate({id}, deadline)) {
-        keep(id, place.location, place.replicas);
+    if (!look_up_again(id, place, deadline)) {
         return frame;
     }
     const Place now = TRY(place_of(id));

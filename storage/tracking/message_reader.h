@@ -78,6 +78,9 @@ class MessageReader {
     [[nodiscard]] base::Result<Frame> read(const mail::MessageId& id, base::Deadline deadline);
     [[nodiscard]] base::Result<SummaryPtr> summary(const mail::MessageId& id,
                                                    base::Deadline deadline);
+    [[nodiscard]] base::Status look_up_again(const mail::MessageId& id,
+                                             const Place& place,
+                                             base::Deadline deadline);
     void keep(const MessagePlace& place);
     void keep(const mail::MessageId& id, const FrameLocation& location, Replicas replicas);
 
@@ -89,6 +92,7 @@ class MessageReader {
     LruCache<mail::MessageId, Place> places_;
     // Replica sets are shared by the places of a segment.
     LruCache<SegmentId, Replicas> segments_;
+    std::uint64_t forgotten_ = 0;  // counts forget_segment(): a suspicion came up
 };
 
 }  // namespace storage

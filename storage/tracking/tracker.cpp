@@ -67,6 +67,13 @@ ScrubOptions scrub_options(const TrackerOptions& options) {
     return scrub;
 }
 
+SealOptions seal_options(const TrackerOptions& options) {
+    SealOptions seal;
+    seal.tracker = options.name;
+    seal.pause = std::min<std::chrono::milliseconds>(10 * options.upkeep_pause, seal.pause);
+    return seal;
+}
+
 PlanOptions plan_options(const TrackerOptions& options) {
     PlanOptions plan;
     plan.tracker = options.name;
@@ -109,6 +116,7 @@ struct Tracker::State {
           retention(pool),
           compactor(servers, pool, workers, compactor_options(options)),
           janitor(servers, pool, janitor_options(options)),
+          sealer(servers, pool, seal_options(options)),
           round_ns(base::monotonic_now().time_since_epoch().count()) {}
 
     base::Loop& loop;
@@ -126,6 +134,7 @@ struct Tracker::State {
     Retention retention;
     Compactor compactor;
     Janitor janitor;
+    SegmentSealer sealer;
     std::unique_ptr<LayoutFollower> follower;
     PathMetrics path_metrics{servers};
     base::Timer show_metrics;
@@ -326,6 +335,9 @@ void Tracker::start() {
     state.repeat("sweep", state.options.full_pause, [&state]() -> Status {
         TRY(base::sleep_until(Deadline::after(state.options.recent_pause)));
         return state.janitor.sweep();
+    });
+    state.repeat("seal", upkeep, [&state] {
+        return state.exhaust([&state] { return state.sealer.run_once(); });
     });
     state.repeat("housekeeping", state.options.housekeeping_pause, [&state] {
         return state.make_partitions();

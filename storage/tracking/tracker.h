@@ -19,6 +19,7 @@
 #include "storage/upkeep/copy_planner.h"
 #include "storage/upkeep/repairer.h"
 #include "storage/upkeep/scrubber.h"
+#include "storage/upkeep/segment_sealer.h"
 
 namespace storage {
 

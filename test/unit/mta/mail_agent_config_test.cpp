@@ -92,6 +92,7 @@ timeouts:
     BOOST_TEST(config.postmaster->text() == "admin@example.org");
     BOOST_TEST(config.path_helper == "/opt/helper");
     BOOST_TEST(config.loops == 4U);
+    BOOST_TEST(config.segment_size_bytes == 1024U * 1024);
     BOOST_TEST(config.admission.sessions_max == 100U);
     BOOST_TEST(config.admission.sessions_per_source_max == 10U);
     BOOST_TEST(config.admission.unlimited_sources.empty());

@@ -140,6 +140,38 @@ BOOST_AUTO_TEST_CASE(a_copy_that_was_moved_is_found_by_asking_again) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_place_with_a_bad_copy_is_looked_up_again_for_the_next_reading) {
+    fill(1);
+    options.message_cache_bytes = 0;
+    // Both places may be tried first: whichever is, is bad, and then repaired.
+    const auto repair = [&](std::uint8_t store) {
+        put(store, header.segment, bytes, 2);
+        std::filesystem::remove(stores.path_of(store, {header.segment, 1}));
+        sql("UPDATE catalog.segment_replica r SET generation = 2 FROM directory.storage_server v "
+            "WHERE v.id = r.storage_server_id AND v.store_id = $1::uuid",
+            {store_id(store).uuid()});
+    };
+    run_in_fiber([&](base::Loop& loop) {
+        Servers servers(loop, stores);
+        MessageReader* told = nullptr;
+        CopyReader copies(servers.set, [&](const Suspicion& suspicion) {
+            ++suspicions;
+            told->forget_segment(suspicion.segment);
+        });
+        MessageReader reader(loop, pool, copies, options);
+        told = &reader;
+        BOOST_REQUIRE(reader.message(message_id(1), in(5'000)));
+        repair(1);
+        repair(2);
+        put(1, header.segment, bytes);  // the old place is good in one copy at least
+        BOOST_REQUIRE(reader.message(message_id(1), in(5'000)));
+        const int after_first = suspicions;
+        BOOST_REQUIRE(reader.message(message_id(1), in(5'000)));
+        BOOST_REQUIRE(reader.message(message_id(1), in(5'000)));
+        BOOST_TEST(suspicions == after_first);
+    });
+}
+
 BOOST_AUTO_TEST_CASE(our_own_message_is_read_before_the_catalog_has_it) {
     fill(1);
     sql("DELETE FROM catalog.message");

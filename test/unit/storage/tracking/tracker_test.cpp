@@ -135,6 +135,32 @@ BOOST_AUTO_TEST_CASE(a_database_that_comes_back_is_used) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(copies_are_made_and_bad_ones_found_without_a_hand) {
+    options.upkeep_pause = milliseconds(20);
+    options.attribute_cache = milliseconds(50);
+    SegmentBuilder segment(header);
+    (void)segment.add(make_mail(1, ann, "one"));
+    (void)segment.seal();
+    put(1, segment.id(), segment.bytes);
+    put(2, segment.id(), segment.bytes);
+    spoil(stores.path_of(2, {segment.id(), 1}), segment.bytes.size() / 2);
+    with([&](Tracker& tracker) {
+        BOOST_REQUIRE(eventually([&] { return state_of(segment.id()) == "sealed"; }));
+        sql("SELECT catalog.request_upkeep('scrub', NULL)");
+        BOOST_REQUIRE(eventually([&] { return tracker.repair_counters().copies == 1U; }));
+        BOOST_TEST(tracker.scrub_counters().lost == 1U);
+        BOOST_TEST((file_bytes(stores.path_of(2, {segment.id(), 2})) == segment.bytes));
+        // Its writer mirrors to one more.
+        add_mail_server("c", 3);
+        sql("INSERT INTO directory.mirroring (mail_server_id, peer_id, position) "
+            "SELECT x.id, y.id, 2 FROM directory.mail_server x, directory.mail_server y "
+            "WHERE x.name = 'a' AND y.name = 'c'");
+        BOOST_REQUIRE(eventually([&] { return tracker.repair_counters().copies == 2U; }));
+        BOOST_REQUIRE(eventually([&] { return tracker.health().copies_owed == 0U; }));
+    });
+    BOOST_TEST(stores.files(3).size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(partitions_are_made_ahead) {
     with([&](Tracker&) {
         BOOST_REQUIRE(eventually([&] {
