@@ -206,6 +206,7 @@ BOOST_AUTO_TEST_CASE(each_sealed_copy_is_told_with_the_generation_of_its_file) {
     SegmentClosed recovered = closed(1);
     recovered.generation = 2;
     recovered.replicas[0].generation = 1;  // it had its seal before the recovery
+    recovered.replicas[1].generation = 2;
     ledger.note_closed(recovered, kFirst);
     const SegmentLedger::Plan plan = ledger.plan({});
     BOOST_REQUIRE(plan.segments.size() == 1U);
