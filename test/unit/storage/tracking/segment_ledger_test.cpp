@@ -201,18 +201,4 @@ BOOST_AUTO_TEST_CASE(segments_are_bounded_and_open_ones_stay_longest) {
     BOOST_CHECK(plan.segments[0].id == at(0, 2).segment);
 }
 
-BOOST_AUTO_TEST_CASE(each_sealed_copy_is_told_with_the_generation_of_its_file) {
-    SegmentLedger ledger;
-    SegmentClosed recovered = closed(1);
-    recovered.generation = 2;
-    recovered.replicas[0].generation = 1;  // it had its seal before the recovery
-    recovered.replicas[1].generation = 2;
-    ledger.note_closed(recovered, kFirst);
-    const SegmentLedger::Plan plan = ledger.plan({});
-    BOOST_REQUIRE(plan.segments.size() == 1U);
-    BOOST_TEST(plan.segments[0].generation == 2U);
-    BOOST_TEST(plan.segments[0].replicas[0].generation == 1U);
-    BOOST_TEST(plan.segments[0].replicas[1].generation == 2U);
-}
-
 BOOST_AUTO_TEST_SUITE_END()
