@@ -110,6 +110,7 @@ struct Compaction {
                                                                  std::size_t most,
                                                                  std::chrono::seconds lease);
 
+/// What begin_removal() found.
 enum class RemovalStep : std::uint8_t {
     Clear,  ///< nothing points to it any more: remove its files
     More,   ///< call again

@@ -375,6 +375,13 @@ BOOST_AUTO_TEST_CASE(messages_that_are_not_there) {
         {"--json message find", 0, "[]"},
         {"message track 0190b6c1-7f3a-7c2e-9d51-0123456789ab", 3, "does not know"},
         {"message track 17", 1, "no message id"},
+        {"message removed", 2, "--account"},
+        {"message removed --account nobody@example.test", 3, "no account"},
+        {"message restore 0190b6c1-7f3a-7c2e-9d51-0123456789ab", 3, "can be restored"},
+        {"message restore 17", 1, "no message id"},
+        {"storage compact", 0, "0 segments are due"},
+        {"--json storage compact --wait", 0, "\"left\":0"},
+        {"storage compact --wait --patience 0", 1, "--patience"},
     });
 }
 

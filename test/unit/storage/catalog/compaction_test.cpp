@@ -242,6 +242,28 @@ BOOST_AUTO_TEST_CASE(a_restore_under_way_wins_over_a_purge) {
     BOOST_TEST(in_inbox(ann) == "1");
 }
 
+// A message in two mailboxes is expunged from one while it is copied from the other.
+BOOST_AUTO_TEST_CASE(a_copy_under_way_keeps_its_message_alive) {
+    const SealedFile file = put_delivered(1, {1});
+    create("Work");
+    create("Third");
+    copy(1, "Work", false);
+    sql("SELECT catalog.expunge($1, ARRAY[1], ARRAY[1], false)", {inbox(ann)});
+    auto copying = open("postgres");
+    auto begun = copying->begin();
+    BOOST_REQUIRE(begun);
+    std::optional<base::Tx> tx(std::move(begun).take_value());
+    BOOST_REQUIRE(tx->query("SELECT catalog.copy_messages($1, ARRAY[1], ARRAY[1], $2, true)",
+                            {box("Work"), box("Third")}));
+    const Purged purged = purge_retained(admin(), 10).value();
+    BOOST_TEST(purged.rows == 1U);
+    BOOST_TEST(purged.messages == 0U);
+    BOOST_TEST(live_frames(admin(), file.id, 0, 10).value().size() == 1U);
+    BOOST_REQUIRE(tx->commit());
+    BOOST_TEST(live_frames(admin(), file.id, 0, 10).value().size() == 1U);
+    check_counts("Third");
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_claimed_while_the_catalog_is_behind) {
     const SealedFile file = put_delivered(1, {1});
     expunge(1);

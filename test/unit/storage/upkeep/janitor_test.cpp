@@ -89,6 +89,19 @@ BOOST_AUTO_TEST_CASE(a_superseded_segment_goes_with_all_its_generations) {
     BOOST_TEST(value("SELECT count(*) FROM catalog.delivery") == "3");
 }
 
+BOOST_AUTO_TEST_CASE(of_a_message_that_is_in_two_segments_the_other_frame_stays) {
+    const SealedFile first = put_delivered(1, {1});
+    const SealedFile second = put_sealed(2, {1});
+    deliver_to(1, second.frames[0], {ann});
+    supersede(second);
+    with(
+        [&](Servers&, Janitor& janitor) { BOOST_TEST(janitor.remove_superseded().value() == 1U); });
+    BOOST_TEST(!knows(second.id));
+    BOOST_TEST(in_inbox(ann) == "1");
+    BOOST_TEST(place_of(1).location.segment.text() == first.id.text());
+    check_readable(1);
+}
+
 BOOST_AUTO_TEST_CASE(not_before_its_grace_has_passed) {
     const SealedFile file = put_sealed(1, {1});
     sql("UPDATE directory.cluster SET superseded_grace = '1 hour'");
