@@ -47,7 +47,9 @@ std::string with_defaults(const std::string& conninfo,
         return "application_name='" + name + "' connect_timeout=" + seconds(timeouts.connect) +
                " options='-c statement_timeout=" + statement_ms +
                "' tcp_user_timeout=" + transport_ms +
-               " keepalives_idle=10 keepalives_interval=5 keepalives_count=3 " + conninfo;
+               " keepalives_idle=10 keepalives_interval=5 keepalives_count=3"
+               " target_session_attrs=primary " +
+               conninfo;
     }
     std::string uri = conninfo;
     const auto add = [&uri](const std::string& name, const std::string& value) {
@@ -63,6 +65,7 @@ std::string with_defaults(const std::string& conninfo,
     add("keepalives_idle", "10");
     add("keepalives_interval", "5");
     add("keepalives_count", "3");
+    add("target_session_attrs", "primary");
     return uri;
 }
 

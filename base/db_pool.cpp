@@ -267,6 +267,7 @@ Status ChangeListener::State::follow(Connection& connection) const {
 void ChangeListener::State::run() noexcept {
     (void)pthread_setname_np(pthread_self(), "db-listen");
     BackOff back_off;
+    bool told = false;  // once an outage, however long it is
     while (!wait_stop(Duration::zero())) {
         auto opened = Connection::open(conninfo, application_name);
         Status status = Done{};
@@ -274,16 +275,19 @@ void ChangeListener::State::run() noexcept {
             status = start(*opened.value());
             if (status) {
                 back_off.reset();
+                told = false;
                 status = follow(*opened.value());
             }
         }
         if (opened && status) {
             return;
         }
-        log::warning("base",
-                     "change-listener-lost",
-                     {{"application", application_name},
-                      {"error", opened ? status.error() : opened.error()}});
+        if (!std::exchange(told, true)) {
+            log::warning("base",
+                         "change-listener-lost",
+                         {{"application", application_name},
+                          {"error", opened ? status.error() : opened.error()}});
+        }
         if (wait_stop(back_off.next())) {
             return;
         }

@@ -122,6 +122,7 @@ base::Status status(CommandContext& context, const Arguments&) {
                   "(SELECT coalesce(sum(bytes), 0) FROM report.account) AS octets, "
                   "(SELECT count(*) FROM report.copy_owed) AS copies_owed, "
                   "(SELECT count(*) FROM report.override WHERE state = 'active') AS overrides, "
+                  "(SELECT verdict FROM report.failover) AS failover, "
                   "(SELECT count(*) FROM report.event WHERE severity = 'alarm' "
                   " AND at > now() - interval '1 day') AS alarms_today "
                   "FROM directory.cluster c",

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "storage/catalog/json.h"
+#include "storage/catalog/lineage.h"
 #include "storage/catalog/rows.h"
 
 namespace storage {
@@ -27,7 +28,6 @@ constexpr base::Statement kDeliver{
     "$7::uuid[], $8::bigint[], $9::bigint[], $10::bigint[], $11::integer[], $12::bigint[], "
     "$13::text[], $14::text[], $15::integer[], $16::text[], $17::bigint[], $18::text[], "
     "$19::smallint[], $20::text[], $21::uuid[], $22::uuid[], $23::bigint[], $24::bigint[])"};
-constexpr base::Statement kJump{"storage_jump", "SELECT catalog.jump($1, $2)"};
 constexpr base::Statement kNoteSegments{"storage_note_segments",
                                         "SELECT catalog.note_segments($1::jsonb)"};
 constexpr base::Statement kNoteWhole{"storage_note_whole_segments",
@@ -274,8 +274,8 @@ Result<DeliveryReport> deliver(base::Connection& connection, const DeliveryBatch
         if (tries >= kDeliverTries) {
             return std::move(rows).take_error();
         }
-        if (error.detail.find("RT003") != std::string::npos) {
-            (void)TRY(connection.query(kJump, {batch.committer, batch.seen}));
+        if (wants_jump(error)) {
+            (void)TRY(jump(connection, batch.committer, batch.seen));
             jumped = true;
         } else if (error.code != Errc::Busy) {
             return std::move(rows).take_error();

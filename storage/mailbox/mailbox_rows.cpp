@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "storage/catalog/lineage.h"
+
 namespace storage {
 namespace {
 
@@ -121,8 +123,8 @@ Error mailbox_error(Error error) {
             return Error{code, std::move(error.detail)};
         }
     }
-    if (error.detail.find("RT003") != std::string::npos) {
-        // A primary that has not jumped yet: some agent is about to make it.
+    if (wants_jump(error)) {
+        // A primary that was promoted once more since we made it jump.
         return Error{Errc::Busy, std::move(error.detail)};
     }
     // A name that a check of the table refuses.

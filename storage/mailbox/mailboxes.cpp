@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "storage/catalog/lineage.h"
 #include "storage/mailbox/mailbox_rows.h"
 
 namespace storage {
@@ -117,12 +118,22 @@ Ranges ranges_of(const mail::UidSet& uids) {
     return ranges;
 }
 
-// One autocommit statement, with errors as this room's callers know them.
+// One autocommit statement, with errors as this room's callers know them. A primary that was just
+// promoted wants the jump first: whoever comes to it makes it.
 Result<base::Rows> run(base::DbPool& pool,
                        const Statement& statement,
                        base::Params params,
                        Deadline deadline) {
-    Result<base::Rows> rows = pool.query(statement, std::move(params), deadline);
+    Result<base::Rows> rows = pool.run(
+        [statement, params = std::move(params)](Connection& connection) -> Result<base::Rows> {
+            Result<base::Rows> first = connection.query(statement, params);
+            if (first || !wants_jump(first.error())) {
+                return first;
+            }
+            (void)TRY(jump(connection, "access", 0));
+            return connection.query(statement, params);
+        },
+        deadline);
     if (!rows) {
         return mailbox_error(std::move(rows).take_error());
     }

@@ -277,6 +277,15 @@ void MirrorWriter::set_table(MirrorTable table) {
     });
 }
 
+void MirrorWriter::renew_segment() {
+    state_->loop.post([weak = state_->weak_from_this()] {
+        if (const std::shared_ptr<State> self = weak.lock()) {
+            self->keeper.renew();
+            self->work.notify();
+        }
+    });
+}
+
 void MirrorWriter::set_policy(CopyPolicy policy) {
     state_->loop.post([weak = state_->weak_from_this(), policy] {
         if (const std::shared_ptr<State> self = weak.lock()) {

@@ -20,7 +20,8 @@
 // segment, and nothing acknowledged before a new one holds it.
 //
 // Owner: the message tracking agent. Thread rule: created, started and destroyed on `loop`'s
-// thread; submit, submit_abort, set_table, set_policy, fitness and counters from any thread.
+// thread; submit, submit_abort, set_table, renew_segment, set_policy, fitness and counters from any
+// thread.
 
 #include <chrono>
 #include <cstddef>
@@ -134,6 +135,8 @@ class MirrorWriter {
     void start();
 
     void set_table(MirrorTable table);
+    /// What is submitted from now on goes into a segment that is not yet open.
+    void renew_segment();
     void set_policy(CopyPolicy policy);
 
     /// Called on the writer's loop. Set before start().

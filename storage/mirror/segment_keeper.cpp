@@ -128,7 +128,7 @@ void SegmentKeeper::update_fitness(const base::Result<Placement>& placement) {
 bool SegmentKeeper::should_rotate() {
     const base::Duration age = base::monotonic_now() - open_->opened_at();
     const base::Result<Placement> placement = find_placement();
-    if (open_->encoder().size() >= options_.segment_size_max ||
+    if (renew_ || open_->encoder().size() >= options_.segment_size_max ||
         open_->encoder().frames() >= format::kFramesMax / 2 || age >= options_.segment_age_max) {
         return true;
     }
@@ -210,6 +210,7 @@ void SegmentKeeper::close() {
         return;
     }
     const std::shared_ptr<OpenSegment> segment = std::move(open_);
+    renew_ = false;
     const bool healthy = std::ranges::any_of(
         segment->replicas(), [](const OpenSegment::Replica& replica) { return !replica.behind; });
     if (!healthy || seals_running_ >= kSealsMax) {

@@ -65,6 +65,9 @@ class SegmentKeeper {
     /// Of `replicas`, those that the mirroring table asks for.
     [[nodiscard]] bool is_wanted(const StorageServerId& server) const;
 
+    /// The open segment takes no further batch.
+    void renew() noexcept { renew_ = open_ != nullptr; }
+
     /// Seals the open segment in the background, on its healthy replicas.
     void close();
 
@@ -105,6 +108,7 @@ class SegmentKeeper {
     base::Instant unfit_since_;
     bool was_fit_ = false;
     bool stopping_ = false;
+    bool renew_ = false;  // the open segment
     std::size_t seals_running_ = 0;
     base::WaitQueue seal_ended_;
 

@@ -4,6 +4,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/guarded.h"
@@ -27,6 +28,8 @@ constexpr int kTriesMax = 3;
 // Between statements that fail, doubling.
 constexpr auto kRetryMin = std::chrono::milliseconds(50);
 constexpr auto kRetryMax = std::chrono::milliseconds(2'000);
+// Segments with frames that were left to trackers; the oldest are forgotten.
+constexpr std::size_t kLeftSegmentsMax = 1'024;
 using Outcome = CommitAnswer::Outcome;
 
 // A message on its way. Shared by the fiber that waits and the committer; each may decide what it
@@ -115,13 +118,29 @@ struct Committer::State : std::enable_shared_from_this<Committer::State> {
     std::optional<base::Completion<base::Done>> pause;  // of the worker, after a failure
     CommitterCounters counters;
     std::vector<base::Completion<base::Done>> drains;
+    std::size_t under_way = 0;          // messages of the statement that runs
+    std::int64_t under_way_oldest = 0;  // when the first of them came
+    std::set<SegmentId> left;           // frames of these were left to trackers
+    bool left_open = false;             // since on_left was last called
 
     base::Gauge& waiting_gauge = base::gauge("roundtable_catalog_waiting_messages",
                                              "Messages that are durable and wait to be catalogued");
+    base::Gauge& oldest_gauge =
+        base::gauge("roundtable_catalog_oldest_waiting_timestamp_seconds",
+                    "When the oldest message that waits to be catalogued came; 0: none waits");
+    base::Gauge& away_gauge =
+        base::gauge("roundtable_catalog_away", "1 while the catalog does not take messages");
     base::Counter& late_counter = base::counter(
         "roundtable_catalog_late_total", "Messages acknowledged before they were catalogued");
+    base::Counter& left_counter =
+        base::counter("roundtable_catalog_left_to_trackers_total",
+                      "Messages acknowledged that trackers catalogue: the queue was full");
 
     void enqueue(const ItemPtr& item);
+    bool leave(const ItemPtr& item);
+    void show();
+    void set_away(bool is_away);
+    void renew_segment();
     void arm();
     void run(base::Connection& connection);
     void on_dropped(const Error& error);
@@ -138,21 +157,70 @@ struct Committer::State : std::enable_shared_from_this<Committer::State> {
 void Committer::State::enqueue(const ItemPtr& item) {
     {
         const std::lock_guard lock(mutex);
-        if (queue.size() >= options.queue_max) {
-            // Only while the catalog is away: else store() was told Busy before it wrote.
-            ++counters.dropped;
-            (void)item->decide({});
+        if (leave(item)) {
             return;
         }
         if (away) {
             item->delivery.acknowledged = Acknowledged::Yes;
             ++counters.late;
+            late_counter.add();
             (void)item->decide({});
         }
         queue.push_back(item);
-        waiting_gauge.set(static_cast<double>(queue.size()));
+        show();
     }
     arm();
+}
+
+// Under the mutex. True if the message is a tracker's to catalogue: there is no room (only while
+// the catalog is away: else store() was told Busy before it wrote), or an earlier one of its
+// segment was left, and would get the higher UID.
+bool Committer::State::leave(const ItemPtr& item) {
+    const SegmentId& segment = item->delivery.location.segment;
+    if (queue.size() < options.queue_max && !left.contains(segment)) {
+        return false;
+    }
+    left.insert(segment);
+    left_open = true;
+    if (left.size() > kLeftSegmentsMax) {
+        left.erase(left.begin());  // ids sort by time
+    }
+    ++counters.dropped;
+    left_counter.add();
+    if (item->decide({})) {
+        ++counters.late;
+        late_counter.add();
+    }
+    return true;
+}
+
+// Under the mutex.
+void Committer::State::show() {
+    waiting_gauge.set(static_cast<double>(queue.size() + under_way));
+    const std::int64_t oldest = under_way > 0    ? under_way_oldest
+                                : !queue.empty() ? queue.front()->delivery.received_us
+                                                 : 0;
+    oldest_gauge.set(static_cast<double>(oldest) / 1e6);
+}
+
+// Under the mutex.
+void Committer::State::set_away(bool is_away) {
+    away = is_away;
+    away_gauge.set(is_away ? 1 : 0);
+}
+
+// The catalog is back and there is room: mail to come goes into a segment that is not left.
+void Committer::State::renew_segment() {
+    {
+        const std::lock_guard lock(mutex);
+        if (!left_open || away || queue.size() > options.queue_max / 2) {
+            return;
+        }
+        left_open = false;
+    }
+    if (options.on_left) {
+        options.on_left();
+    }
 }
 
 // At most one job of ours is in the pool.
@@ -191,7 +259,7 @@ void Committer::State::on_dropped(const Error& error) {
     {
         const std::lock_guard lock(mutex);
         job_queued = false;
-        away = true;
+        set_away(true);
         waiting.assign(queue.begin(), queue.end());
         stopped = stopped || error.code == Errc::Cancelled;
     }
@@ -222,7 +290,9 @@ Work Committer::State::take() {
         queue.pop_front();
     }
     alone -= std::min(alone, work.items.size());
-    waiting_gauge.set(static_cast<double>(queue.size()));
+    under_way = work.items.size();
+    under_way_oldest = work.items.empty() ? 0 : work.items.front()->delivery.received_us;
+    show();
     work.aborts = std::exchange(aborts, {});
     plan(work);
     return work;
@@ -266,6 +336,7 @@ void Committer::State::run(base::Connection& connection) {
         const std::lock_guard lock(mutex);
         job_queued = false;
     }
+    renew_segment();
     arm();
 }
 
@@ -305,14 +376,19 @@ void Committer::State::finish(Work& work, DeliveryReport report) {
     }
     const std::lock_guard lock(mutex);
     queue.insert(queue.begin(), again.begin(), again.end());
+    under_way = 0;
+    show();
 }
 
 // Under the mutex: what is known after a statement that succeeded.
 void Committer::State::settle(Work& work, const DeliveryReport& report) {
-    away = false;
+    set_away(false);
     retry = std::chrono::milliseconds(0);
     ++counters.batches;
-    counters.jumps += report.jumped ? 1 : 0;
+    if (report.jumped) {
+        ++counters.jumps;
+        ledger.forget_told();  // it may have been lost with the commits
+    }
     seen = std::max(seen, report.commit_sequence);
     std::vector<FrameLocation> dealt_with;
     for (std::size_t n = 0; n < work.items.size(); ++n) {
@@ -340,7 +416,7 @@ void Committer::State::fail(Work& work, const Error& error) {
     give_up_waiting(work.items);
     const std::lock_guard lock(mutex);
     ++counters.failures;
-    away = true;
+    set_away(true);
     retry = std::clamp(retry * 2, kRetryMin, kRetryMax);
     if (error.detail.find("RT001") != std::string::npos) {
         ledger.forget_told();  // the catalog was restored from before it knew them
@@ -359,6 +435,8 @@ void Committer::State::fail(Work& work, const Error& error) {
     }
     queue.insert(queue.begin(), again.begin(), again.end());
     aborts.insert(aborts.begin(), work.aborts.begin(), work.aborts.end());
+    under_way = 0;
+    show();
 }
 
 Committer::Committer(base::DbPool& pool, CommitterOptions options)
@@ -391,7 +469,7 @@ CommitAnswer Committer::commit(Delivery delivery,
         const std::lock_guard lock(state_->mutex);
         ++state_->counters.late;
         // It did not answer in time: the next ones need not find out by waiting as long.
-        state_->away = state_->away || woken.error().code == Errc::Timeout;
+        state_->set_away(state_->away || woken.error().code == Errc::Timeout);
     }
     return item->answer();
 }

@@ -6,7 +6,8 @@
 // commit() decides what DESIGN.md promise 2 asks for: Catalogued; or a definite refusal, before
 // anybody said 250; or, when the catalog does not answer in time, is away, or its answer is lost,
 // ToBeCatalogued: from then on the message counts as acknowledged and is never refused. The
-// committer goes on trying by itself as long as it has room; what it drops a tracker catches up.
+// committer goes on trying by itself as long as it has room; what it drops a tracker catches up,
+// and all that follows in the same segment, so that UIDs follow the segment's order.
 //
 // An error of the database is never taken for a refusal: only the answer "refused" is one. While
 // the catalog is away nobody waits for it: the first to find out pays, the others are told at once.
@@ -17,6 +18,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +35,10 @@ struct CommitterOptions {
     std::string name;             ///< of the committer: one for each agent
     std::size_t batch_max = 256;  ///< messages in one statement
     std::size_t queue_max = 8'192;
+    /// Frames of a segment that may still grow were left to trackers, and the catalog is back: the
+    /// rest of that segment is left, too, for its order; a new one is not. On the pool's worker;
+    /// must not block. May be empty.
+    std::function<void()> on_left = {};
 };
 
 /// How the catalog took a message.

@@ -41,6 +41,9 @@ class Discovery {
     /// over: ask again. Errors: those of the database; Cancelled.
     [[nodiscard]] base::Result<std::size_t> run_once(DiscoveryDepth depth);
 
+    /// The catalog is another than it was: it may not know any more what it knew.
+    void forget() { known_.clear(); }
+
   private:
     /// Files by segment.
     struct Names;

@@ -15,6 +15,7 @@
 #include "base/worker_pool.h"
 #include "storage/path/path_metrics.h"
 #include "storage/tracking/discovery.h"
+#include "storage/tracking/failover_watch.h"
 #include "storage/tracking/helper_program.h"
 #include "storage/tracking/layout_follower.h"
 #include "storage/upkeep/compactor.h"
@@ -31,6 +32,7 @@ using base::Status;
 
 constexpr auto kStartupConnect = std::chrono::seconds(5);
 constexpr auto kStatementDeadline = std::chrono::seconds(30);
+constexpr auto kFailoverPause = std::chrono::seconds(1);
 constexpr auto kProbeWait = std::chrono::seconds(2);
 constexpr auto kProbeLook = std::chrono::milliseconds(10);
 // A storage server that is back gets what it is owed soon.
@@ -97,6 +99,14 @@ JanitorOptions janitor_options(const TrackerOptions& options) {
     return janitor;
 }
 
+FailoverWatchOptions watch_options(const TrackerOptions& options) {
+    FailoverWatchOptions watch;
+    watch.committer = "tracker " + options.name;
+    watch.database = options.database;
+    watch.file = options.state_dir + "/commit-sequence";
+    return watch;
+}
+
 }  // namespace
 
 struct Tracker::State {
@@ -117,6 +127,7 @@ struct Tracker::State {
           compactor(servers, pool, workers, compactor_options(options)),
           janitor(servers, pool, janitor_options(options)),
           sealer(servers, pool, seal_options(options)),
+          failover(pool, workers, watch_options(options)),
           round_ns(base::monotonic_now().time_since_epoch().count()) {}
 
     base::Loop& loop;
@@ -135,10 +146,12 @@ struct Tracker::State {
     Compactor compactor;
     Janitor janitor;
     SegmentSealer sealer;
+    FailoverWatch failover;
     std::unique_ptr<LayoutFollower> follower;
     PathMetrics path_metrics{servers};
     base::Timer show_metrics;
     bool came_through = false;  // the last round of catch-up
+    bool catalog_changed = false;
     std::atomic<bool> stopping{false};
     std::atomic<std::int64_t> round_ns;
     base::Guarded<CatchUpState> numbers;  // shown by the admin port's thread
@@ -146,6 +159,7 @@ struct Tracker::State {
     void apply(const Layout& layout);
     // Runs `step` every `pause` until the tracker or the loop stops.
     void repeat(const char* name, std::chrono::milliseconds pause, std::function<Status()> step);
+    Status look_for_failover();
     Status catch_up_round();
     Status wait_for_stores();
     Status look_at_numbers();
@@ -168,9 +182,11 @@ void Tracker::State::repeat(const char* name,
                             std::chrono::milliseconds pause,
                             std::function<Status()> step) {
     const auto body = [this, name, pause, step = std::move(step)] {
+        bool failing = false;  // told once, however long it is
         while (!stopping) {
             const Status done = step();
-            if (!done) {
+            const bool was_failing = std::exchange(failing, !done);
+            if (!done && !was_failing) {
                 base::log::info(
                     "storage", "tracker_step_failed", {{"step", name}, {"error", done.error()}});
             }
@@ -188,10 +204,19 @@ void Tracker::State::repeat(const char* name,
     }
 }
 
+// What the trackers remember of a catalog that has lost commits is wrong.
+Status Tracker::State::look_for_failover() {
+    if (TRY(failover.look())) {
+        discovery.forget();
+        catalog_changed = true;
+    }
+    return base::Done{};
+}
+
 // Until nothing is due any more. After the database was away, what it does not know comes first: an
 // abort frame may be there.
 Status Tracker::State::catch_up_round() {
-    if (!came_through) {
+    if (!came_through || std::exchange(catalog_changed, false)) {
         TRY(wait_for_stores());
         (void)TRY(discovery.run_once(DiscoveryDepth::Recent));
     }
@@ -300,6 +325,7 @@ void Tracker::start() {
         base::Timer::every(state.loop, kMetricsPeriod, [&state] { state.path_metrics.update(); });
     state.repeat(
         "catch up", state.options.catch_up_pause, [&state] { return state.catch_up_round(); });
+    state.repeat("failover", kFailoverPause, [&state] { return state.look_for_failover(); });
     state.repeat("discover", state.options.recent_pause, [&state]() -> Status {
         (void)TRY(state.discovery.run_once(DiscoveryDepth::Recent));
         return base::Done{};

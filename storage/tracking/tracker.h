@@ -38,7 +38,7 @@ struct TrackerOptions {
     std::chrono::milliseconds layout_poll{5'000};
     std::chrono::milliseconds upkeep_pause{1'000};      ///< between rounds of repair and scrub
     std::chrono::milliseconds attribute_cache{60'000};  ///< of the mounts: a bad copy is read twice
-    std::size_t connections = 2;
+    std::size_t connections = 4;
 };
 
 /// For doctor and /healthz.

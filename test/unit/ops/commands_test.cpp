@@ -405,6 +405,7 @@ BOOST_AUTO_TEST_CASE(the_cluster_as_a_whole) {
     f.make_cluster();
     f.play({
         {"status", 0, "min_copies"},
+        {"status", 0, "no standby: PostgreSQL cannot fail over"},
         {"--json status", 0, "\"copies_owed\":0"},
         {"schema status", 0, "schema version"},
         {"endpoints", 1, "--dir"},

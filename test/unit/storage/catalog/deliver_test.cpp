@@ -255,6 +255,23 @@ BOOST_AUTO_TEST_CASE(a_promoted_primary_jumps_once_for_all_committers) {
     BOOST_TEST(report.deliveries[0][0].uid == 65'539U);
 }
 
+BOOST_AUTO_TEST_CASE(one_jump_covers_what_several_committers_lost) {
+    const auto first = deliver(batch({message(0, {to(ann)})}));
+    auto next = batch({message(1, {to(ann)})});
+    next.seen = first.commit_sequence + 50;
+    BOOST_TEST(deliver(next).deliveries[0][0].uid == 2U + 65'536U);
+    auto other = batch({message(2, {to(ann)})});
+    other.committer = "mail b";
+    other.seen = first.commit_sequence + 70;  // lost by the same primary
+    const auto report = deliver(other);
+    BOOST_TEST(report.deliveries[0][0].uid == 3U + 65'536U);
+    BOOST_TEST(value("SELECT jumps FROM catalog.lineage") == "1");
+    // What is lost after that jump is another loss.
+    other.seen = report.commit_sequence + 1;
+    other.deliveries = {message(3, {to(ann)})};
+    BOOST_TEST(deliver(other).deliveries[0][0].uid == 4U + 2U * 65'536U);
+}
+
 BOOST_AUTO_TEST_CASE(a_mailbox_without_room_for_the_jump_gets_a_new_uidvalidity) {
     const auto before = deliver(batch({message(0, {to(ann)}), message(1, {to(ann)})}));
     sql("UPDATE catalog.mailbox_message SET uid = 4294967000 + uid");

@@ -79,6 +79,14 @@ BOOST_AUTO_TEST_CASE(inbox_is_there_before_any_mail) {
     BOOST_CHECK(code(boxes.status(AccountId{999}, "INBOX", soon())) == Errc::NotFound);
 }
 
+BOOST_AUTO_TEST_CASE(a_change_on_a_promoted_primary_makes_it_jump) {
+    must(boxes.create(account(), "x", "", soon()));
+    sql("UPDATE catalog.lineage SET timeline = '00000000'");
+    must(boxes.create(account(), "y", "", soon()));
+    BOOST_TEST(value("SELECT jumps FROM catalog.lineage") == "1");
+    BOOST_TEST(must(boxes.status(account(), "x", soon())).uid_next == 65'537U);
+}
+
 BOOST_AUTO_TEST_CASE(creates_levels_above_and_refuses_what_exists) {
     must(boxes.create(account(), "Work/2026/May", "", soon()));
     const auto listed = must(boxes.list(account(), soon()));

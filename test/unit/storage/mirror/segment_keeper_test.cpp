@@ -140,6 +140,21 @@ BOOST_AUTO_TEST_CASE(only_those_who_come_first_wait_for_a_server) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_segment_that_is_to_be_renewed_takes_no_further_batch) {
+    run_in_fiber([](base::Loop& loop) {
+        Kept kept(loop);
+        kept.keeper.renew();  // none is open: nothing to renew
+        const SegmentId first = kept.open();
+        BOOST_CHECK(kept.open() == first);
+        kept.keeper.renew();
+        const SegmentId second = kept.open();
+        BOOST_CHECK(second != first);
+        BOOST_CHECK(kept.open() == second);
+        BOOST_REQUIRE(eventually([&] { return kept.closed.size() == 1U; }));
+        BOOST_TEST(kept.closed[0].sealed);
+    });
+}
+
 BOOST_AUTO_TEST_CASE(idle_segments_end_by_age) {
     run_in_fiber([](base::Loop& loop) {
         MirrorOptions options = quick_mirror();

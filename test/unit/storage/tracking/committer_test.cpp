@@ -1,7 +1,10 @@
 #include "storage/tracking/committer.h"
 
+#include <atomic>
+
 #include <boost/test/unit_test.hpp>
 
+#include "base/metrics.h"
 #include "storage/segment/encoder.h"
 #include "test/unit/storage/tracking/cluster_fixture.h"
 
@@ -174,7 +177,7 @@ BOOST_AUTO_TEST_CASE(after_250_a_refusal_does_not_count_any_more) {
         hang_deliveries();
         // It would be refused; but 250 is said before the statement comes through.
         BOOST_CHECK(commit(0, 999, 200).outcome == Outcome::ToBeCatalogued);
-        BOOST_REQUIRE(are_hanging());
+        BOOST_REQUIRE(eventually([&] { return are_hanging(); }));
         wake_database();
         BOOST_REQUIRE(committer->drain(in(10'000)));
         BOOST_TEST(value("SELECT messages FROM catalog.mailbox WHERE dead_letter_of IS NOT NULL") ==
@@ -317,6 +320,79 @@ BOOST_AUTO_TEST_CASE(a_full_queue_is_said_before_anything_is_written) {
         BOOST_TEST(in_inbox(ann) == "5");
         BOOST_TEST(mark() == after(5));
         BOOST_TEST(committer->counters().dropped == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(what_follows_a_message_that_was_left_is_left_until_a_new_segment) {
+    std::atomic<int> renewals = 0;
+    start({"mail a", 1, 2, [&] { ++renewals; }});
+    run_in_fiber([&](base::Loop&) {
+        take_database_away();
+        BOOST_CHECK(commit(0, ann, 300).outcome == Outcome::ToBeCatalogued);
+        BOOST_CHECK(commit(1, ann).outcome == Outcome::ToBeCatalogued);
+        BOOST_CHECK(commit(2, ann).outcome == Outcome::ToBeCatalogued);  // no room: left
+        BOOST_TEST(committer->counters().dropped == 1U);
+        BOOST_TEST(renewals == 0);
+        wake_database();
+        BOOST_REQUIRE(eventually([&] { return in_inbox(ann) == "2"; }));
+        BOOST_REQUIRE(committer->drain(in(10'000)));
+        BOOST_REQUIRE(eventually([&] { return renewals == 1; }));
+        // It would get a lower UID than the one that a tracker is to catalogue.
+        BOOST_CHECK(commit(3, ann).outcome == Outcome::ToBeCatalogued);
+        BOOST_TEST(in_inbox(ann) == "2");
+        BOOST_TEST(committer->counters().late == 4U);
+        SegmentHeader made = *header;
+        made.segment = SegmentId(base::Uuid::time_ordered());
+        header = std::make_shared<const SegmentHeader>(made);
+        BOOST_CHECK(commit(0, ann).outcome == Outcome::Catalogued);
+        BOOST_TEST(in_inbox(ann) == "3");
+    });
+}
+
+BOOST_AUTO_TEST_CASE(metrics_say_what_waits_and_since_when) {
+    base::Gauge& waiting = base::gauge("roundtable_catalog_waiting_messages", "");
+    base::Gauge& oldest = base::gauge("roundtable_catalog_oldest_waiting_timestamp_seconds", "");
+    base::Gauge& away = base::gauge("roundtable_catalog_away", "");
+    start();
+    run_in_fiber([&](base::Loop&) {
+        BOOST_CHECK(commit(0, ann).outcome == Outcome::Catalogued);
+        BOOST_REQUIRE(eventually([&] { return oldest.value() == 0.0; }));
+        take_database_away();
+        BOOST_CHECK(commit(1, ann, 300).outcome == Outcome::ToBeCatalogued);
+        BOOST_CHECK(commit(2, ann).outcome == Outcome::ToBeCatalogued);
+        BOOST_TEST(waiting.value() == 2.0);
+        BOOST_TEST(oldest.value() == 1'795'000'000.123456);
+        BOOST_TEST(away.value() == 1.0);
+        wake_database();
+        BOOST_REQUIRE(committer->drain(in(10'000)));
+        BOOST_REQUIRE(eventually([&] { return in_inbox(ann) == "3"; }));
+        BOOST_REQUIRE(eventually([&] { return oldest.value() == 0.0; }));
+        BOOST_TEST(waiting.value() == 0.0);
+        BOOST_TEST(away.value() == 0.0);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(lost_commits_make_segments_news_again) {
+    start();
+    run_in_fiber([&](base::Loop&) {
+        BOOST_CHECK(commit(0, ann).outcome == Outcome::Catalogued);
+        SegmentClosed closed;
+        closed.segment = header;
+        closed.sealed = true;
+        closed.seal.data_size = kFirst + 100;
+        closed.seal.file_size = kFirst + 200;
+        committer->note_closed(closed, kFirst);
+        BOOST_REQUIRE(eventually([&] { return state_of(header->segment) == "sealed"; }));
+        // The seal was told in a commit that is lost.
+        sql("UPDATE catalog.segment SET state = 'open', sealed_at = NULL, length = 0");
+        sql("UPDATE catalog.commit_mark SET sequence = 0");
+        SegmentHeader made = *header;
+        made.segment = SegmentId(base::Uuid::time_ordered());
+        const SegmentId sealed = header->segment;
+        header = std::make_shared<const SegmentHeader>(made);
+        BOOST_CHECK(commit(0, ann).outcome == Outcome::Catalogued);
+        BOOST_TEST(committer->counters().jumps == 1U);
+        BOOST_REQUIRE(eventually([&] { return state_of(sealed) == "sealed"; }));
     });
 }
 

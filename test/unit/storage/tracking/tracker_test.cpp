@@ -161,6 +161,27 @@ BOOST_AUTO_TEST_CASE(copies_are_made_and_bad_ones_found_without_a_hand) {
     BOOST_TEST(stores.files(3).size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_lost_primary_had_catalogued_is_found_again) {
+    SegmentBuilder segment(header);
+    (void)segment.add(make_mail(1, ann, "one"));
+    put(1, segment.id(), segment.bytes);
+    options.recent_pause = milliseconds(200);
+    with([&](Tracker&) {
+        BOOST_REQUIRE(eventually([&] { return in_inbox(ann) == "1"; }));
+        // A standby that lacks all that is promoted; the tracker's connections stay.
+        sql("DELETE FROM catalog.mailbox_message");
+        sql("UPDATE catalog.mailbox SET messages = 0, unseen = 0, bytes = 0, uid_next = 1");
+        sql("DELETE FROM catalog.delivery");
+        sql("DELETE FROM catalog.message");
+        sql("DELETE FROM catalog.segment");
+        sql("DELETE FROM catalog.commit_mark");
+        sql("UPDATE catalog.lineage SET timeline = '00000000'");
+        BOOST_REQUIRE(eventually([&] { return in_inbox(ann) == "1"; }));
+        BOOST_TEST(value("SELECT uid FROM catalog.mailbox_message") == "65537");
+        BOOST_TEST(value("SELECT jumps FROM catalog.lineage") == "1");
+    });
+}
+
 BOOST_AUTO_TEST_CASE(partitions_are_made_ahead) {
     with([&](Tracker&) {
         BOOST_REQUIRE(eventually([&] {
