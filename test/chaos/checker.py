@@ -104,9 +104,9 @@ class Checker:
             if self.ledger.is_intact(token, content):
                 self.instances[where][token, user] += 1
             else:
+                sent = self.ledger.messages.get(token)
                 self.ledger.problem("corrupt_served", f"{user} {mailbox} {uid} {token} on {where}: "
-                                    f"{len(content)} octets, sent {self.ledger.messages[token].size}"
-                                    if token in self.ledger.messages else f"unknown {token}")
+                                    f"{len(content)} octets, sent {sent.size if sent else 'never'}")
             yield uid
 
     def _nothing_lost(self):
@@ -121,7 +121,7 @@ class Checker:
 
     def _nothing_twice(self):
         for (token, user), count in next(iter(self.instances.values())).items():
-            message = self.ledger.messages[token]
+            message = self.ledger.messages[token]  # is_intact() knew it
             allowed = message.unclear + (1 if message.acknowledged else 0)
             allowed += self.ledger.copies[token, user]
             if message.sent_whole == 0:

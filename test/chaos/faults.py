@@ -217,7 +217,7 @@ class Faults:
 
     def disk_replaced(self, chance):
         """The disk is lost, and an operator puts a new one in its place; once in a run."""
-        if self.replaced or not self.traits["replace"] or chance.random() < 0.7:
+        if self.replaced or not self.traits["replace"] or chance.random() < 0.5:
             raise Busy("once in a run, and not at once")
         store = self.traits["rot"]
         with self.holding(store):
@@ -271,7 +271,7 @@ def kinds(traits):
         "postgres_stop": 1, "postgres_kill": 2, "postgres_failover": 2, "postgres_cut": 5,
         "postgres_away_for_one": 3, "disk_eio": 3, "disk_full": 2, "disk_read_only": 2,
         "disk_short_writes": 2, "disk_delay": 3, "disk_hang": 4, "disk_gone": 3, "disk_empty": 3,
-        "bit_flip": 2, "disk_replaced": 1, "power_loss_store": 3, "power_loss_machine": 3,
+        "bit_flip": 2, "disk_replaced": 3, "power_loss_store": 3, "power_loss_machine": 3,
         "power_loss_everywhere": 1,
     }
     if traits["lost_commits"]:

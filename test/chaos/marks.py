@@ -1,5 +1,5 @@
 """Watches UIDNEXT and HIGHESTMODSEQ of every mailbox in the database itself: access servers do not
-show HIGHESTMODSEQ to every client."""
+show HIGHESTMODSEQ to every client. A primary that was promoted counts from its jump on."""
 
 import subprocess
 import threading
@@ -31,7 +31,9 @@ class MarkWatch:
         floors = {key: self.ledger.mark("database", key) for key in self._known()}
         try:
             rows = self.bed.postgres.sql(
-                "SELECT id, uid_validity, uid_next, highest_modseq FROM catalog.mailbox", 15)
+                "SELECT id, uid_validity, uid_next, highest_modseq FROM catalog.mailbox "
+                "WHERE EXISTS (SELECT FROM catalog.lineage WHERE timeline = catalog.timeline())",
+                15)
         except (RuntimeError, subprocess.TimeoutExpired):
             return  # it is away
         for mailbox, *numbers in rows:
