@@ -57,12 +57,11 @@ Result<bool> SegmentSealer::seal(const SegmentId& segment) {
     SegmentLedger ledger;
     ledger.note_closed(closed, encode_header(*closed.segment).value().size());
     const auto notes = std::make_shared<const std::vector<SegmentNote>>(ledger.plan({}).segments);
-    TRY(pool_.run(
-        [notes, segment](base::Connection& connection) -> base::Status {
-            TRY(note_segments(connection, *notes));
-            return conclude_abandoned(connection, segment);
-        },
-        Deadline::after(options_.statement_deadline)));
+    const auto tell = [notes, segment](base::Connection& connection) -> base::Status {
+        TRY(note_segments(connection, *notes));
+        return conclude_abandoned(connection, segment);
+    };
+    TRY(pool_.run(tell, Deadline::after(options_.statement_deadline)));
     base::log::info("storage",
                     "abandoned_segment_sealed",
                     {{"segment", segment.text()}, {"writer", closed.segment->writer}});
