@@ -41,6 +41,15 @@ def send(server_name, count, size=4000):
             bodies[token] = hashlib.sha256(body.encode()).hexdigest()
 
 
+def is_known(server_name):
+    """Whether a mail server takes mail for the account, which was made a moment ago."""
+    with smtplib.SMTP(*cluster.endpoints.smtp(f"{server_name}.{cluster.domain}"),
+                      timeout=30) as smtp:
+        smtp.helo()
+        smtp.mail("f@client.invalid")
+        return smtp.rcpt(cluster.address("alice"))[0] == 250
+
+
 def read_all(server):
     """Every message over IMAP: token -> SHA-256 of its body."""
     imap = imaplib.IMAP4(server["address"], server["imap_port"], timeout=60)
@@ -109,6 +118,8 @@ def check_copies_are_equal():
 
 
 def a_store_that_was_away_gets_what_it_missed():
+    for name in ("mail1", "mail2", "mail3"):
+        wait_until(f"the account on {name}", lambda name=name: is_known(name), 30, 0.2)
     with cluster.storage_away("store1"):
         for name in ("mail1", "mail2", "mail3"):
             send(name, 12)
