@@ -153,6 +153,7 @@ BOOST_AUTO_TEST_CASE(what_can_be_restored_moves_too) {
     BOOST_TEST(is_superseded(file.id));
     sql("SELECT catalog.restore_message($1::uuid, NULL, NULL)",
         {base::Uuid(message_id(2).bytes())});
+    BOOST_TEST(place_of(2).location.segment.text() != file.id.text());
     check_readable(2);
 }
 
