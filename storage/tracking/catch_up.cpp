@@ -115,6 +115,21 @@ bool CatchUp::is_paused(const SegmentId& segment) {
     return false;
 }
 
+// Whether nothing has been added for the grace. Ids tell the age of a message by a clock that may
+// have been ahead for hours; by ours, what was there so long ago is old.
+bool CatchUp::is_quiet(const SegmentId& segment, std::uint64_t end) {
+    const base::Instant now = base::monotonic_now();
+    const auto [known, is_new] = ends_.try_emplace(segment, SeenEnd{end, now});
+    if (known->second.end != end) {
+        known->second = {end, now};
+    }
+    const bool quiet = now - known->second.since >= options_.grace;
+    if (ends_.size() > kRememberedMax) {
+        ends_.erase(ends_.begin()->first == segment ? std::next(ends_.begin()) : ends_.begin());
+    }
+    return quiet;
+}
+
 void CatchUp::pause(const SegmentId& segment) {
     if (not_before_.size() < kRememberedMax) {
         not_before_[segment] = base::monotonic_now() + kProblemPause;
@@ -195,7 +210,9 @@ Delivery CatchUp::delivery_of(const SegmentId& segment, const ScannedFrame& fram
 Result<std::uint64_t> CatchUp::deliver_steps(const ClaimedSegment& segment, const Found& found) {
     const auto now_ms = static_cast<std::uint64_t>(base::wall_us() / 1'000);
     const std::uint64_t before_ms =
-        now_ms - std::min(now_ms, static_cast<std::uint64_t>(options_.grace.count()));
+        is_quiet(segment.id, found.merge.end())
+            ? UINT64_MAX
+            : now_ms - std::min(now_ms, static_cast<std::uint64_t>(options_.grace.count()));
     const std::vector<FrameMerge::Step> steps = found.merge.steps(before_ms);
     DeliveryBatch batch;
     batch.committer = committer();

@@ -80,6 +80,7 @@ class CatchUp {
 
     [[nodiscard]] base::Status work_on(const ClaimedSegment& segment, Found found);
     [[nodiscard]] bool is_paused(const SegmentId& segment);
+    [[nodiscard]] bool is_quiet(const SegmentId& segment, std::uint64_t end);
     [[nodiscard]] base::Status tell_aborts(const Found& found);
     [[nodiscard]] Found find(const ClaimedSegment& segment);
     [[nodiscard]] base::Result<std::uint64_t> deliver_steps(const ClaimedSegment& segment,
@@ -104,6 +105,13 @@ class CatchUp {
     std::set<mail::MessageId> reported_;  // problems that an alarm was raised for
     std::map<SegmentId, base::Instant> not_before_;
     std::map<SegmentId, base::Instant> seal_seen_;
+
+    struct SeenEnd {
+        std::uint64_t end;
+        base::Instant since;
+    };
+
+    std::map<SegmentId, SeenEnd> ends_;  // where segments ended when they were read last
 };
 
 }  // namespace storage

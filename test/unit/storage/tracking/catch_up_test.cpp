@@ -201,6 +201,21 @@ BOOST_AUTO_TEST_CASE(young_messages_are_left_to_their_agent) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_message_from_a_clock_that_was_ahead_does_not_wait_for_that_time) {
+    SegmentBuilder segment(header);
+    FrameInput ahead = make_mail(1, ann, "from tomorrow");
+    auto id = base::Uuid::time_ordered().bytes();
+    id[2] = static_cast<std::byte>(std::to_integer<unsigned>(id[2]) + 8U);  // a day and a half
+    ahead.id = mail::MessageId::from_bytes(id);
+    const FrameLocation last = segment.add(ahead);
+    publish(segment);
+    with([&](Servers&, CatchUp& catch_up) {
+        once(catch_up);
+        BOOST_TEST(in_inbox(ann) == "1");
+        BOOST_TEST(catalogued_to(segment.id()) == end_of(last));
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_frame_that_cannot_be_catalogued_raises_one_alarm_and_the_others_pass) {
     SegmentBuilder segment(header);
     const FrameLocation first = segment.add(make_mail(1, ann, "one"));
