@@ -74,7 +74,15 @@ class CopyChecker:
                                     f"{'not as sealed' if path else 'no file'}")
         return good
 
+    def _is_void(self, segment, replicas):
+        """Opened and given up before its first frame: its files were removed, its row stays."""
+        return replicas[0][0] == "open" and int(replicas[0][1]) == 0 and all(
+            self._read(self.stores[server], segment, generation)[1] is None
+            for _, _, server, generation, _ in replicas)
+
     def _check_segment(self, segment, replicas):
+        if self._is_void(segment, replicas):
+            return []
         good = self._copies(segment, replicas)
         if replicas[0][0] == "sealed" and len({hashlib.sha256(o).digest() for _, o in good}) > 1:
             self.ledger.problem("replicas_differ", f"{segment}: {[store for store, _ in good]}")

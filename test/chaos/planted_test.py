@@ -21,7 +21,7 @@ from mail_load import Lost, Smtp, deliver  # noqa: E402
 from testbed import DOMAIN, PASSWORD, TestBed  # noqa: E402
 
 GRACE_S = 3
-CATCH_UP_S = 30
+CATCH_UP_S = 20
 
 
 def bed_with(bug):
