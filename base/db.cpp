@@ -132,6 +132,11 @@ Verdict judge_state(std::string_view state, std::string_view message) {
     if (state == "25006") {
         return {Errc::Unavailable, After::Close};  // this server is no primary (any more)
     }
+    if (state == "3F000" || state == "42P01" || state == "42883") {
+        // No such schema, table or function: it is being made anew, or its migration is still to
+        // come. Nothing is wrong with what was asked.
+        return {Errc::Unavailable};
+    }
     if (is("57P") || is("08")) {
         return {Errc::Unavailable, After::Lost};
     }
@@ -154,6 +159,12 @@ std::string_view known_state(const pqxx::sql_error& caught) noexcept {
     }
     if (is(static_cast<const pqxx::data_exception*>(nullptr))) {
         return "22000";
+    }
+    if (is(static_cast<const pqxx::undefined_table*>(nullptr))) {
+        return "42P01";
+    }
+    if (is(static_cast<const pqxx::undefined_function*>(nullptr))) {
+        return "42883";
     }
     if (is(static_cast<const pqxx::syntax_error*>(nullptr))) {
         return "42000";

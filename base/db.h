@@ -10,9 +10,9 @@
 //   Refused         insufficient_privilege
 //   Timeout         statement_timeout, lock_timeout: nothing was changed
 //   Busy            deadlock, serialization failure, too many connections: try again
-//   Unavailable     no connection, or it was lost before anything could have taken effect
-//   UnknownOutcome  lost after an autocommit statement or COMMIT was sent: it may have taken
-//   effect.
+//   Unavailable     no connection, or it was lost before anything could have taken effect; or no
+//                   such schema, table or function: it is being made anew, or is still to come
+//   UnknownOutcome  lost after an autocommit statement or COMMIT was sent: it may have effect.
 //                   Whoever writes has an id of its own to look up, or a statement that may run
 //                   twice
 //   Cancelled       the pool ended first

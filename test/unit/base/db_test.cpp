@@ -228,6 +228,10 @@ BOOST_AUTO_TEST_CASE(each_refusal_of_the_server_has_its_kind) {
           Case{"SELECT 1/0", Errc::Invalid},
           Case{"SELECT nothing", Errc::Invalid},
           Case{"SELEKT 1", Errc::Invalid},
+          // Made anew by somebody, or still to come: away, not wrong.
+          Case{"SELECT 1 FROM no_such_table", Errc::Unavailable},
+          Case{"SELECT no_such_function()", Errc::Unavailable},
+          Case{"CREATE TABLE no_such_schema.t (x int)", Errc::Unavailable},
           Case{"DO $$ BEGIN RAISE EXCEPTION 'no such thing'; END $$", Errc::Invalid},
           Case{"SET ROLE nobody_special; DELETE FROM t", Errc::Refused},
           Case{"SELECT pg_sleep(10)", Errc::Timeout},
