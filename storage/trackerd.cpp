@@ -17,6 +17,9 @@ namespace {
 // A tracker that has not come through for so long hangs somewhere.
 constexpr std::int64_t kRoundMaxMs = 120'000;
 
+// What the journal lacks for longer than this, a rebuild would not bring back as it should.
+constexpr std::int64_t kJournalLagMaxMs = 60'000;
+
 struct Settings {
     storage::TrackerOptions tracker;
     std::optional<base::Endpoint> admin;
@@ -49,6 +52,11 @@ base::Status check(const storage::TrackerHealth& health) {
     }
     if (health.since_round_ms > kRoundMaxMs) {
         return base::Error{base::Errc::Timeout, "no round of catch-up for two minutes"};
+    }
+    if (health.journal_known && health.journal_lag_ms > kJournalLagMaxMs) {
+        return base::Error{base::Errc::Timeout,
+                           "mailboxes have not been journaled for a minute: a rebuild of the "
+                           "catalog would bring them back as they were then"};
     }
     return base::Done{};
 }

@@ -140,6 +140,11 @@ base::Status ImapSession::look_for_changes() {
     if (changes.info.uid_validity != mailbox_->uid_validity()) {
         return base::Error{base::Errc::NotFound, "UIDVALIDITY changed"};
     }
+    if (changes.info.highest_modseq >= mailbox_->modseq() + storage::kModseqJump) {
+        // The catalog was rebuilt, or is that of a primary that lacks commits: what this session
+        // has seen and shows may not be there any more, and nothing will tell it so.
+        return base::Error{base::Errc::NotFound, "the numbers have jumped"};
+    }
     mailbox_->absorb(changes);
     return base::Done{};
 }

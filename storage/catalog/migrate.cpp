@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,6 +21,7 @@ using base::Error;
 using base::Result;
 using base::Status;
 
+constexpr int kRemakeTries = 10;
 constexpr std::size_t kMigrationSizeMax = std::size_t{4} << 20U;
 // Any fixed number will do; this one spells "rtschema".
 constexpr std::int64_t kLockKey = 0x7274736368656d61;
@@ -72,27 +74,74 @@ Status check_applied(const std::map<int, Applied>& applied,
     return base::Done{};
 }
 
-Status apply(base::Connection& connection, const Migration& migration) {
-    static constexpr base::Statement kRecord{
-        "storage_record_migration",
-        "INSERT INTO public.schema_migration (number, name, checksum) VALUES ($1, $2, $3)"};
-    base::Tx tx = TRY(connection.begin());
+Status apply(base::Tx& tx, const Migration& migration) {
     Result<base::Rows> done = tx.query(migration.sql);
     if (!done) {
         return Error{done.error().code, migration.name + ": " + done.error().detail};
     }
+    return base::Done{};
+}
+
+Status record(base::Tx& tx, const Migration& migration) {
+    static constexpr base::Statement kRecord{
+        "storage_record_migration",
+        "INSERT INTO public.schema_migration (number, name, checksum) VALUES ($1, $2, $3)"};
     (void)TRY(tx.query(kRecord, {migration.number, migration.name, migration.checksum}));
+    return base::Done{};
+}
+
+Status apply(base::Connection& connection, const Migration& migration) {
+    base::Tx tx = TRY(connection.begin());
+    TRY(apply(tx, migration));
+    TRY(record(tx, migration));
     return tx.commit();
 }
 
-Result<MigrationReport> apply_missing(base::Connection& connection,
-                                      const std::vector<Migration>& migrations) {
+// schema/README.md: these change nothing but the schemas catalog and report.
+bool is_of_catalog(const Migration& migration) {
+    return migration.name.find("directory") == std::string::npos &&
+           migration.name.find("roles") == std::string::npos;
+}
+
+Status make_table(base::Connection& connection) {
     (void)TRY(
         connection.query("CREATE TABLE IF NOT EXISTS public.schema_migration ("
                          "number integer PRIMARY KEY, name text NOT NULL, "
                          "checksum text NOT NULL, "
                          "applied_at timestamptz NOT NULL DEFAULT now(), "
                          "applied_by text NOT NULL DEFAULT session_user)"));
+    return base::Done{};
+}
+
+Status remake(base::Connection& connection,
+              const std::vector<Migration>& migrations,
+              OldCatalog old_catalog,
+              const std::vector<std::string>& without) {
+    TRY(make_table(connection));
+    const std::map<int, Applied> applied = TRY(read_applied(connection));
+    TRY(check_applied(applied, migrations));
+    base::Tx tx = TRY(connection.begin());
+    const base::Rows there = TRY(tx.query("SELECT to_regnamespace('catalog') IS NOT NULL"));
+    if (there[0].boolean(0) && old_catalog == OldCatalog::Keep) {
+        return Error{Errc::Exists, "there is a catalog"};
+    }
+    (void)TRY(tx.query("DROP SCHEMA IF EXISTS catalog, report CASCADE"));
+    for (const Migration& migration : migrations) {
+        const bool known = applied.contains(migration.number);
+        if (is_of_catalog(migration) || !known) {
+            TRY(apply(tx, migration));
+        }
+        if (!known) {
+            TRY(record(tx, migration));
+        }
+    }
+    (void)TRY(tx.query("SELECT catalog.request_rebuild($1::text[])", {without}));
+    return tx.commit();
+}
+
+Result<MigrationReport> apply_missing(base::Connection& connection,
+                                      const std::vector<Migration>& migrations) {
+    TRY(make_table(connection));
     const std::map<int, Applied> applied = TRY(read_applied(connection));
     TRY(check_applied(applied, migrations));
     MigrationReport report;
@@ -104,6 +153,23 @@ Result<MigrationReport> apply_missing(base::Connection& connection,
         report.version = migration.number;
     }
     return report;
+}
+
+// Runs `change` while no other program changes the schema.
+template <typename Change>
+auto alone(base::Connection& connection, Change change) -> std::invoke_result_t<Change&> {
+    // Rewriting a large table, or waiting for another program's migrations, may take long.
+    (void)TRY(connection.query("SET statement_timeout = 0"));
+    (void)TRY(connection.query(fmt::format("SELECT pg_advisory_lock({})", kLockKey)));
+    auto done = change();
+    // The lock belongs to the session, which ends if this fails.
+    Result<base::Rows> unlocked =
+        connection.query(fmt::format("SELECT pg_advisory_unlock({})", kLockKey));
+    if (!unlocked) {
+        connection.close();
+    }
+    (void)connection.query("RESET statement_timeout");  // a session that keeps 0 is harmless
+    return done;
 }
 
 }  // namespace
@@ -145,18 +211,22 @@ Result<std::vector<Migration>> load_migrations(const std::string& folder) {
 
 Result<MigrationReport> migrate(base::Connection& connection,
                                 const std::vector<Migration>& migrations) {
-    // Rewriting a large table, or waiting for another program's migrations, may take long.
-    (void)TRY(connection.query("SET statement_timeout = 0"));
-    (void)TRY(connection.query(fmt::format("SELECT pg_advisory_lock({})", kLockKey)));
-    Result<MigrationReport> report = apply_missing(connection, migrations);
-    // The lock belongs to the session, which ends if this fails.
-    Result<base::Rows> unlocked =
-        connection.query(fmt::format("SELECT pg_advisory_unlock({})", kLockKey));
-    if (!unlocked) {
-        connection.close();
-    }
-    (void)connection.query("RESET statement_timeout");  // a session that keeps 0 is harmless
-    return report;
+    return alone(connection, [&] { return apply_missing(connection, migrations); });
+}
+
+Status remake_catalog(base::Connection& connection,
+                      const std::vector<Migration>& migrations,
+                      OldCatalog old_catalog,
+                      const std::vector<std::string>& without) {
+    return alone(connection, [&]() -> Status {
+        for (int tries = 1;; ++tries) {
+            Status made = remake(connection, migrations, old_catalog, without);
+            // Agents and the drop wait for one another: one of them is told to try again.
+            if (made || made.error().code != Errc::Busy || tries >= kRemakeTries) {
+                return made;
+            }
+        }
+    });
 }
 
 Result<MigrationReport> pending_migrations(base::Connection& connection,

@@ -8,6 +8,7 @@
 // name or a number that does not fit; SQL that fails, with the server's message), Refused (a file
 // was changed after it was applied, or the database is newer than this program), and those of db.h.
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,21 @@ struct MigrationReport {
 /// Applies what is missing. Stops at the first that fails: those before it stay applied.
 [[nodiscard]] base::Result<MigrationReport> migrate(base::Connection& connection,
                                                     const std::vector<Migration>& migrations);
+
+/// Whether a catalog that is there may go.
+enum class OldCatalog : std::uint8_t {
+    Keep,  ///< Exists if there is one
+    Drop,
+};
+
+/// Makes the schemas catalog and report anew, empty, in one transaction, and asks the trackers to
+/// fill the catalog from the storage servers (storage/journal/rebuilder.h). The directory stays as
+/// it is; what it lacks is applied. `without`: names of storage servers that are lost. Errors: as
+/// migrate(); Exists; Busy (agents held on to the old catalog: try again).
+[[nodiscard]] base::Status remake_catalog(base::Connection& connection,
+                                          const std::vector<Migration>& migrations,
+                                          OldCatalog old_catalog,
+                                          const std::vector<std::string>& without);
 
 /// The same checks, but nothing is applied: `applied` holds what is missing.
 [[nodiscard]] base::Result<MigrationReport> pending_migrations(

@@ -127,6 +127,10 @@ Error mailbox_error(Error error) {
         // A primary that was promoted once more since we made it jump.
         return Error{Errc::Busy, std::move(error.detail)};
     }
+    if (error.detail.find("RT008") != std::string::npos) {
+        // The catalog is being rebuilt, which is as if it were away.
+        return Error{Errc::Unavailable, std::move(error.detail)};
+    }
     // A name that a check of the table refuses.
     if (error.code == Errc::Invalid && error.detail.find("_name_check") != std::string::npos) {
         return Error{Errc::Refused, std::move(error.detail)};

@@ -17,6 +17,10 @@
 
 namespace storage {
 
+/// HIGHESTMODSEQ moves on by so much when commits were lost or the catalog was rebuilt
+/// (schema/README.md): no session sees so many changes.
+inline constexpr std::uint64_t kModseqJump = std::uint64_t{1} << 32U;
+
 inline constexpr std::size_t kMailboxMessagesMax = 1'000'000;
 
 /// An account as sign-in needs it.

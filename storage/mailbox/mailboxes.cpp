@@ -19,6 +19,9 @@ using base::Result;
 using base::Statement;
 using base::Status;
 
+// While the catalog is being rebuilt each of these raises RT008 before it looks for rows: an empty
+// catalog must not be taken for an account without mailboxes. See schema/0012_journal.sql.
+
 // ---- Accounts.
 
 constexpr Statement kFindAccount{
@@ -29,7 +32,8 @@ constexpr Statement kUsage{
     "storage_usage",
     "SELECT coalesce(sum(b.bytes), 0)::bigint, coalesce(sum(b.messages), 0)::bigint, "
     "a.quota_bytes FROM directory.account a "
-    "LEFT JOIN catalog.mailbox b ON b.account_id = a.id WHERE a.id = $1 GROUP BY a.id"};
+    "LEFT JOIN catalog.mailbox b ON b.account_id = a.id "
+    "WHERE a.id = $1 AND catalog.require_open() GROUP BY a.id"};
 
 // ---- Names.
 
@@ -39,23 +43,31 @@ constexpr Statement kList{
     "b.messages, b.unseen, b.deleted, b.bytes, coalesce(b.name, s.name), b.special_use "
     "FROM (SELECT * FROM catalog.mailbox WHERE account_id = $1) AS b "
     "FULL JOIN (SELECT name FROM catalog.subscription WHERE account_id = $1) AS s "
-    "ON s.name = b.name ORDER BY 10"};
+    "ON s.name = b.name WHERE catalog.require_open() ORDER BY 10"};
 constexpr Statement kStatus{
     "storage_mailbox_status",
     "SELECT b.id, b.uid_validity, b.uid_next, b.highest_modseq, b.messages, b.unseen, b.deleted, "
     "b.bytes, b.name, b.special_use FROM catalog.mailbox b "
-    "WHERE b.account_id = $1 AND b.name = $2"};
-constexpr Statement kEnsureInbox{"storage_ensure_inbox", "SELECT catalog.ensure_inbox($1)"};
+    "WHERE b.account_id = $1 AND b.name = $2 AND catalog.require_open()"};
+constexpr Statement kEnsureInbox{"storage_ensure_inbox",
+                                 "SELECT catalog.ensure_inbox($1) WHERE catalog.require_open()"};
 constexpr Statement kCreate{"storage_create_mailbox",
-                            "SELECT catalog.create_mailbox($1, $2, nullif($3, ''))"};
-constexpr Statement kDelete{"storage_delete_mailbox", "SELECT catalog.delete_mailbox($1, $2)"};
-constexpr Statement kRename{"storage_rename_mailbox", "SELECT catalog.rename_mailbox($1, $2, $3)"};
-constexpr Statement kSubscribe{"storage_subscribe", "SELECT catalog.subscribe($1, $2)"};
-constexpr Statement kUnsubscribe{"storage_unsubscribe", "SELECT catalog.unsubscribe($1, $2)"};
+                            "SELECT catalog.create_mailbox($1, $2, nullif($3, '')) "
+                            "WHERE catalog.require_open()"};
+constexpr Statement kDelete{"storage_delete_mailbox",
+                            "SELECT catalog.delete_mailbox($1, $2) WHERE catalog.require_open()"};
+constexpr Statement kRename{
+    "storage_rename_mailbox",
+    "SELECT catalog.rename_mailbox($1, $2, $3) WHERE catalog.require_open()"};
+constexpr Statement kSubscribe{"storage_subscribe",
+                               "SELECT catalog.subscribe($1, $2) WHERE catalog.require_open()"};
+constexpr Statement kUnsubscribe{"storage_unsubscribe",
+                                 "SELECT catalog.unsubscribe($1, $2) WHERE catalog.require_open()"};
 
 // ---- One mailbox.
 
-constexpr Statement kTakeRecent{"storage_take_recent", "SELECT catalog.take_recent($1)"};
+constexpr Statement kTakeRecent{"storage_take_recent",
+                                "SELECT catalog.take_recent($1) WHERE catalog.require_open()"};
 constexpr const char* kMessageColumns =
     "1, m.uid, m.flags, m.modseq, m.size, (date_part('epoch', m.internal_date) * 1000000)::bigint, "
     "0, 0, m.message_id::text, CASE WHEN m.keywords <> '{}' THEN m.keywords::text END ";
@@ -81,7 +93,8 @@ constexpr Statement kRelease{"storage_release_maildrop",
 // The texts that are put together are made once, and live as long as the program.
 const Statement& open_statement() {
     static const std::string sql = fmt::format(
-        "{} UNION ALL (SELECT {} FROM catalog.mailbox_message m "
+        "{} AND catalog.require_whole($1) "
+        "UNION ALL (SELECT {} FROM catalog.mailbox_message m "
         "WHERE m.mailbox_id = $1 ORDER BY m.mailbox_id, m.uid LIMIT {}) ",
         kMailboxPart,
         kMessageColumns,
@@ -93,7 +106,8 @@ const Statement& open_statement() {
 // The order makes the index by MODSEQ the cheapest way for any plan.
 const Statement& changes_statement() {
     static const std::string sql = fmt::format(
-        "{0} UNION ALL (SELECT {1} FROM catalog.mailbox_message m "
+        "{0} AND catalog.require_open() "
+        "UNION ALL (SELECT {1} FROM catalog.mailbox_message m "
         "WHERE m.mailbox_id = $1 AND m.modseq > $2 ORDER BY m.mailbox_id, m.modseq LIMIT {2}) "
         "UNION ALL (SELECT 2, e.uid, 0, e.modseq, 0, 0, 0, 0, NULL, NULL FROM catalog.expunged e "
         "WHERE e.mailbox_id = $1 AND e.modseq > $2 ORDER BY e.mailbox_id, e.modseq)",

@@ -85,10 +85,9 @@ Result<std::size_t> Discovery::run_once(DiscoveryDepth depth) {
         known_.clear();  // the catalog may have been restored from before it knew them
     }
     std::vector<StorageServerId> ids;
+    unlisted_.clear();
     for (const StorageServerClient* server : servers_.all()) {
-        if (server->health().is_healthy()) {
-            ids.push_back(server->config().id);
-        }
+        (server->health().is_healthy() ? ids : unlisted_).push_back(server->config().id);
     }
     Names names;
     for (const StorageServerId& id : ids) {
@@ -97,6 +96,7 @@ Result<std::size_t> Discovery::run_once(DiscoveryDepth depth) {
             return listed.error();
         }
         if (!listed) {
+            unlisted_.push_back(id);
             base::log::info(
                 "storage", "root_not_listed", {{"store", id.text()}, {"error", listed.error()}});
         }

@@ -13,7 +13,12 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/worker_pool.h"
+<<<<<<< HEAD
 #include "storage/path/path_metrics.h"
+=======
+#include "storage/journal/journal_writer.h"
+#include "storage/journal/rebuilder.h"
+>>>>>>> 38ba870 (storage: Journal mailboxes and the directory, rebuild a lost catalog)
 #include "storage/tracking/discovery.h"
 #include "storage/tracking/failover_watch.h"
 #include "storage/tracking/helper_program.h"
@@ -56,6 +61,7 @@ CatchUpOptions catch_up_options(const TrackerOptions& options) {
     return catch_up;
 }
 
+<<<<<<< HEAD
 RepairOptions repair_options(const TrackerOptions& options) {
     RepairOptions repair;
     repair.tracker = options.name;
@@ -105,6 +111,20 @@ FailoverWatchOptions watch_options(const TrackerOptions& options) {
     watch.database = options.database;
     watch.file = options.state_dir + "/commit-sequence";
     return watch;
+=======
+JournalOptions journal_options(const TrackerOptions& options) {
+    JournalOptions journal;
+    journal.tracker = options.name;
+    journal.database = options.database;
+    return journal;
+}
+
+RebuildOptions rebuild_options(const TrackerOptions& options) {
+    RebuildOptions rebuild;
+    rebuild.tracker = options.name;
+    rebuild.database = options.database;
+    return rebuild;
+>>>>>>> 38ba870 (storage: Journal mailboxes and the directory, rebuild a lost catalog)
 }
 
 }  // namespace
@@ -117,6 +137,8 @@ struct Tracker::State {
           pool(options.database, "tracker " + options.name, {options.connections, 64, {}}),
           catch_up(servers, pool, catch_up_options(options)),
           discovery(servers, pool),
+          journal(servers, pool, journal_options(options)),
+          rebuilder(servers, pool, rebuild_options(options)),
           workers("tracker", 1, 64),
           repair_rate(kFirstRate),
           scrub_rate(kFirstRate),
@@ -136,6 +158,8 @@ struct Tracker::State {
     base::DbPool pool;
     CatchUp catch_up;
     Discovery discovery;
+    JournalWriter journal;
+    Rebuilder rebuilder;
     base::WorkerPool workers;
     ByteRate repair_rate;
     ByteRate scrub_rate;
@@ -161,6 +185,7 @@ struct Tracker::State {
     void repeat(const char* name, std::chrono::milliseconds pause, std::function<Status()> step);
     Status look_for_failover();
     Status catch_up_round();
+    void start_journal();
     Status wait_for_stores();
     Status look_at_numbers();
     Status make_partitions();
@@ -176,6 +201,7 @@ void Tracker::State::apply(const Layout& layout) {
     }
     servers.apply(std::move(configs));
     catch_up.set_agents(layout.agents);
+    journal.set_policy(layout.policy);
 }
 
 void Tracker::State::repeat(const char* name,
@@ -216,7 +242,16 @@ Status Tracker::State::look_for_failover() {
 // Until nothing is due any more. After the database was away, what it does not know comes first: an
 // abort frame may be there.
 Status Tracker::State::catch_up_round() {
+<<<<<<< HEAD
     if (!came_through || std::exchange(catalog_changed, false)) {
+=======
+    if (!rebuilder.is_open()) {
+        came_through = false;
+        round_ns = base::monotonic_now().time_since_epoch().count();
+        return base::Done{};  // nothing is delivered until the journal is replayed
+    }
+    if (!came_through) {
+>>>>>>> 38ba870 (storage: Journal mailboxes and the directory, rebuild a lost catalog)
         TRY(wait_for_stores());
         (void)TRY(discovery.run_once(DiscoveryDepth::Recent));
     }
@@ -229,6 +264,13 @@ Status Tracker::State::catch_up_round() {
     came_through = true;
     round_ns = base::monotonic_now().time_since_epoch().count();
     return look_at_numbers();
+}
+
+void Tracker::State::start_journal() {
+    repeat("journal", options.journal_pause, [this] { return journal.delta(); });
+    repeat("checkpoint", options.journal_pause, [this] { return journal.checkpoint(); });
+    repeat("rebuild", options.rebuild_pause, [this] { return rebuilder.step(); });
+    repeat("rebuild claim", options.journal_pause, [this] { return rebuilder.keep(); });
 }
 
 // What lies on a store whose first probe is still under way would be taken for out of reach, and
@@ -368,6 +410,7 @@ void Tracker::start() {
     state.repeat("housekeeping", state.options.housekeeping_pause, [&state] {
         return state.make_partitions();
     });
+    state.start_journal();
 }
 
 void Tracker::stop() {
@@ -379,6 +422,9 @@ TrackerHealth Tracker::health() const {
     health.database_available = state_->pool.is_available();
     health.since_round_ms =
         (base::monotonic_now().time_since_epoch().count() - state_->round_ns) / 1'000'000;
+    const JournalHealth journal = state_->journal.health();
+    health.journal_known = journal.is_known;
+    health.journal_lag_ms = journal.lag_ms;
     state_->numbers.with([&](const CatchUpState& numbers) {
         health.copies_owed = numbers.copies_owed;
         health.segments_open = numbers.segments_open;

@@ -79,6 +79,43 @@ BOOST_AUTO_TEST_CASE(a_failing_file_changes_nothing_and_is_named) {
     BOOST_TEST(rows.value()[0].boolean(1));
 }
 
+BOOST_AUTO_TEST_CASE(the_catalog_is_made_anew_and_the_directory_stays) {
+    const auto connection = empty_database();
+    BOOST_REQUIRE(storage::migrate(*connection, ours()));
+    BOOST_REQUIRE(connection->query(
+        "INSERT INTO directory.domain (name) VALUES ('x.test');"
+        "INSERT INTO catalog.mailbox (dead_letter_of, name) VALUES ('x.test', 'Dead letters')"));
+    const auto kept = storage::remake_catalog(*connection, ours(), storage::OldCatalog::Keep, {});
+    BOOST_REQUIRE(!kept);
+    BOOST_CHECK(kept.error().code == base::Errc::Exists);
+    const auto made =
+        storage::remake_catalog(*connection, ours(), storage::OldCatalog::Drop, {"s1", "s2"});
+    BOOST_REQUIRE_MESSAGE(made, test_support::why(made));
+    const auto rows = connection->query(
+        "SELECT (SELECT count(*) FROM directory.domain), (SELECT count(*) FROM catalog.mailbox), "
+        "(SELECT phase || ' ' || array_to_string(without, ',') FROM report.rebuild "
+        "NATURAL JOIN (SELECT without FROM catalog.rebuild) AS r), "
+        "(SELECT count(*) FROM public.schema_migration), "
+        "has_function_privilege('roundtable_mtad', 'catalog.note_segments(jsonb)', 'EXECUTE'), "
+        "has_function_privilege('public', 'catalog.note_segments(jsonb)', 'EXECUTE')");
+    BOOST_REQUIRE_MESSAGE(rows, test_support::why(rows));
+    BOOST_TEST(rows.value()[0].int64(0) == 1);
+    BOOST_TEST(rows.value()[0].int64(1) == 0);
+    BOOST_TEST(rows.value()[0].string(2) == "requested s1,s2");
+    BOOST_TEST(rows.value()[0].int64(3) == static_cast<std::int64_t>(ours().size()));
+    BOOST_TEST(rows.value()[0].boolean(4));
+    BOOST_TEST(!rows.value()[0].boolean(5));
+    // Also when the schemas are gone altogether; and a failure leaves what there was.
+    BOOST_REQUIRE(connection->query("DROP SCHEMA catalog CASCADE"));
+    BOOST_REQUIRE(storage::remake_catalog(*connection, ours(), storage::OldCatalog::Keep, {}));
+    std::vector<storage::Migration> broken = ours();
+    broken.push_back(migration(static_cast<int>(broken.size()) + 1, "SELECT nope"));
+    BOOST_TEST(!storage::remake_catalog(*connection, broken, storage::OldCatalog::Drop, {}));
+    const auto left = connection->query("SELECT count(*) FROM catalog.rebuild");
+    BOOST_REQUIRE_MESSAGE(left, test_support::why(left));
+    BOOST_TEST(left.value()[0].int64(0) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(refuses_a_folder_with_a_gap) {
     std::string folder = (std::filesystem::temp_directory_path() / "rt-mig-XXXXXX").string();
     BOOST_REQUIRE(mkdtemp(folder.data()) != nullptr);
