@@ -2,6 +2,7 @@
 
 // The tables of commands, one function a noun; all_commands() joins them. Thread rule: any thread.
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@ namespace ops {
 
 [[nodiscard]] std::vector<Command> account_commands();
 [[nodiscard]] std::vector<Command> block_commands();
+[[nodiscard]] std::vector<Command> catalog_commands();
 [[nodiscard]] std::vector<Command>
 cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> compact_commands();  ///< storage compact
@@ -35,6 +37,11 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 
 /// --expires ("2h") as seconds from now for SQL, null when not given. Errc::Invalid.
 [[nodiscard]] base::Result<std::optional<std::int64_t>> expiry_seconds(const Arguments& arguments);
+
+/// A connection for what makes schemas and roles, which the operator's role may not: the connection
+/// string must name the database's owner. Of a private PostgreSQL that is known.
+[[nodiscard]] base::Result<std::unique_ptr<base::Connection>> open_as_owner(
+    const CommandContext& context);
 
 /// Runs one statement; Errc::NotFound with `if_none` when it changed no row.
 base::Status change_one(CommandContext& context,

@@ -22,6 +22,7 @@ const std::vector<Command>& all_commands() {
         std::vector<Command> all;
         for (const auto& table : {cluster_commands(),
                                   setting_commands(),
+                                  catalog_commands(),
                                   schema_commands(),
                                   server_commands(),
                                   storage_commands(),
@@ -89,6 +90,14 @@ base::Result<std::optional<std::int64_t>> expiry_seconds(const Arguments& argume
             "--expires takes a time from now such as 90s, 15m, 2h or 7d, not '" + *text + "'"};
     }
     return std::optional<std::int64_t>(seconds);
+}
+
+base::Result<std::unique_ptr<base::Connection>> open_as_owner(const CommandContext& context) {
+    std::string target = TRY(context.conninfo());
+    if (!context.directory.empty() && context.database.empty()) {
+        target = conninfo_as(target, "roundtable");
+    }
+    return base::Connection::open(target, "roundtable schema");
 }
 
 base::Status change_one(CommandContext& context,

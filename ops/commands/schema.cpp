@@ -9,16 +9,6 @@ namespace ops {
 
 namespace {
 
-// Migrations make schemas and roles, which the operator's role may not: the connection string must
-// name the database's owner. Of a private PostgreSQL that is known.
-base::Result<std::unique_ptr<base::Connection>> open_as_owner(const CommandContext& context) {
-    std::string target = TRY(context.conninfo());
-    if (!context.directory.empty() && context.database.empty()) {
-        target = conninfo_as(target, "roundtable");
-    }
-    return base::Connection::open(target, "roundtable schema");
-}
-
 void report(const CommandContext& context,
             const storage::MigrationReport& report,
             const char* word) {

@@ -429,4 +429,29 @@ BOOST_AUTO_TEST_CASE(changes_carry_their_author) {
     BOOST_TEST(author != "roundtable_operator");
 }
 
+BOOST_AUTO_TEST_CASE(a_catalog_is_thrown_away_only_when_that_is_said_twice) {
+    Fixture f;
+    f.make_cluster();
+    f.play({{"catalog status", 3, "no tracker has written a journal"},
+            {"catalog wait", 3, "no rebuild was asked for"},
+            {"catalog rebuild --drop", 1, "--yes"}});
+    const auto as_owner = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), {"--database", f.database.conninfo("postgres")});
+        return ops_test::run(std::move(words));
+    };
+    const Run kept = as_owner({"catalog", "rebuild"});
+    BOOST_TEST(kept.code == 1);
+    BOOST_TEST(kept.error.find("--drop") != std::string::npos);
+    const Run asked = as_owner(
+        {"catalog", "rebuild", "--drop", "--yes", "--no-wait", "--without", "store2", "--json"});
+    BOOST_TEST(asked.code == 0, asked.error);
+    BOOST_TEST(asked.out.find("\"requested\"") != std::string::npos, asked.out);
+    BOOST_TEST(f.database.value("SELECT without FROM catalog.rebuild") == "{store2}");
+    f.database.sql("INSERT INTO catalog.journal_state (id) VALUES (1)");
+    f.database.sql("UPDATE catalog.rebuild SET phase = 'done'");
+    f.play({{"catalog status", 0, "journal_lag_seconds"},
+            {"catalog wait", 0, "done"},
+            {"status", 0, "journal_lag_seconds"}});
+}
+
 BOOST_AUTO_TEST_SUITE_END()
