@@ -216,8 +216,8 @@ $$;
 COMMENT ON FUNCTION catalog.may_remove_files() IS 'False while the catalog is being rebuilt: it does not know yet what is needed';
 
 -- Commits that an agent saw before a rebuild are not lost: the rebuild has jumped over them.
-ALTER TABLE catalog.lineage ADD COLUMN commits_from bigint NOT NULL DEFAULT 0;
-COMMENT ON COLUMN catalog.lineage.commits_from IS 'commit sequences below are of a catalog before the last rebuild';
+ALTER TABLE catalog.lineage ADD COLUMN floor bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN catalog.lineage.floor IS 'Commit sequences below were allotted before the last jump or rebuild: a committer that misses one needs no other jump';
 
 CREATE OR REPLACE FUNCTION catalog.next_commit(p_committer text, p_seen bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -232,7 +232,7 @@ BEGIN
     IF FOUND THEN
         RETURN allotted;
     END IF;
-    IF p_seen > 0 AND p_seen >= (SELECT l.commits_from FROM catalog.lineage l) THEN
+    IF p_seen > 0 AND p_seen >= (SELECT l.floor FROM catalog.lineage l) THEN
         RAISE EXCEPTION 'RT003: the catalog lacks commit % of %: call catalog.jump() first', p_seen, p_committer
             USING ERRCODE = 'RT003';
     END IF;
@@ -241,46 +241,6 @@ BEGIN
     ON CONFLICT (committer) DO UPDATE SET sequence = excluded.sequence, at = now()
     RETURNING sequence INTO allotted;
     RETURN allotted;
-END
-$$;
-
--- As in 0003, and the journal.
-CREATE OR REPLACE FUNCTION catalog.jump(a_committer text, seen bigint) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
-DECLARE
-    now_on text := catalog.timeline();
-    known catalog.lineage;
-    mark bigint;
-    full_mailboxes bigint[];
-BEGIN
-    SELECT * INTO known FROM catalog.lineage l FOR UPDATE;
-    SELECT m.sequence INTO mark FROM catalog.commit_mark m WHERE m.committer = a_committer;
-    IF known.timeline = now_on AND coalesce(mark, 0) >= seen THEN
-        RETURN false;
-    END IF;
-    PERFORM setval('catalog.commit_sequence',
-                   greatest((SELECT s.last_value FROM catalog.commit_sequence s), seen) + 1);
-    INSERT INTO catalog.commit_mark AS m (committer, sequence) VALUES (a_committer, seen)
-    ON CONFLICT (committer) DO UPDATE SET sequence = greatest(m.sequence, excluded.sequence), at = now();
-    -- Lock all, in the one order that every writer uses.
-    SELECT array_agg(locked.id) FILTER (WHERE locked.uid_next > 4294967295 - 65536) INTO full_mailboxes
-      FROM (SELECT m.id, m.uid_next FROM catalog.mailbox m ORDER BY m.id FOR NO KEY UPDATE) AS locked;
-    UPDATE catalog.mailbox m
-       SET uid_next = m.uid_next + 65536, highest_modseq = m.highest_modseq + 4294967296
-     WHERE m.id <> ALL (coalesce(full_mailboxes, '{}'));
-    -- No room for the jump: only here UIDVALIDITY changes.
-    PERFORM catalog.renumber(f.id) FROM unnest(full_mailboxes) AS f(id);
-    -- The journal may know of commits that are lost. What it numbered goes below what comes now, and
-    -- a new checkpoint replaces it.
-    PERFORM setval('catalog.journal_sequence',
-                   greatest((SELECT q.last_value FROM catalog.journal_sequence q),
-                            (extract(epoch FROM clock_timestamp()) * 1000)::bigint));
-    UPDATE catalog.journal_state
-       SET checkpoint = 0, last_sequence = (SELECT q.last_value FROM catalog.journal_sequence q);
-    UPDATE catalog.lineage SET timeline = now_on, jumps = jumps + 1, at = now();
-    PERFORM directory.raise_event('alarm', 'uid_jump', a_committer, now_on,
-        jsonb_build_object('seen', seen, 'found', mark, 'timeline_before', known.timeline));
-    RETURN true;
 END
 $$;
 
@@ -654,7 +614,7 @@ BEGIN
     INSERT INTO catalog.rebuild (without) VALUES (p_without);
     -- Above every sequence that a daemon can have seen of an earlier catalog.
     PERFORM setval('catalog.commit_sequence', catalog.journal_micros(clock_timestamp()));
-    UPDATE catalog.lineage SET commits_from = (SELECT q.last_value FROM catalog.commit_sequence q);
+    UPDATE catalog.lineage SET floor = (SELECT q.last_value FROM catalog.commit_sequence q);
 END
 $$;
 COMMENT ON FUNCTION catalog.request_rebuild(text[]) IS 'Has the trackers fill this empty catalog from the storage servers';

@@ -1,9 +1,6 @@
 -- Failing over: one jump for each loss, over everything that lost commits may have named; a standby
 -- says that it is one; and whether a failover would lose anything can be seen.
 
-ALTER TABLE catalog.lineage ADD COLUMN floor bigint NOT NULL DEFAULT 0;
-COMMENT ON COLUMN catalog.lineage.floor IS 'Commit sequences below were allotted before the last jump: a committer that misses one needs no other jump';
-
 -- A session that has ended up on a standby must look for the primary, as after any other write there.
 CREATE OR REPLACE FUNCTION catalog.timeline() RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
@@ -52,6 +49,13 @@ BEGIN
      WHERE m.id <> ALL (coalesce(full_mailboxes, '{}'));
     -- No room for the jump: only here UIDVALIDITY changes.
     PERFORM catalog.renumber(f.id) FROM unnest(full_mailboxes) AS f(id);
+    -- The journal may know of commits that are lost. What it numbered goes below what comes now, and
+    -- a new checkpoint replaces it.
+    PERFORM setval('catalog.journal_sequence',
+                   greatest((SELECT q.last_value FROM catalog.journal_sequence q),
+                            (extract(epoch FROM clock_timestamp()) * 1000)::bigint));
+    UPDATE catalog.journal_state
+       SET checkpoint = 0, last_sequence = (SELECT q.last_value FROM catalog.journal_sequence q);
     UPDATE catalog.lineage SET timeline = now_on, jumps = jumps + 1, floor = new_floor, at = now();
     PERFORM directory.raise_event('alarm', 'uid_jump', a_committer, now_on,
         jsonb_build_object('seen', seen, 'found', mark, 'timeline_before', known.timeline));

@@ -41,15 +41,13 @@ class Discovery {
     /// over: ask again. Errors: those of the database; Cancelled.
     [[nodiscard]] base::Result<std::size_t> run_once(DiscoveryDepth depth);
 
-<<<<<<< HEAD
     /// The catalog is another than it was: it may not know any more what it knew.
     void forget() { known_.clear(); }
-=======
+
     /// Storage servers that the last run_once() could not list, or not to the end.
     [[nodiscard]] const std::vector<StorageServerId>& unlisted() const noexcept {
         return unlisted_;
     }
->>>>>>> 38ba870 (storage: Journal mailboxes and the directory, rebuild a lost catalog)
 
   private:
     /// Files by segment.

@@ -13,12 +13,9 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/worker_pool.h"
-<<<<<<< HEAD
-#include "storage/path/path_metrics.h"
-=======
 #include "storage/journal/journal_writer.h"
 #include "storage/journal/rebuilder.h"
->>>>>>> 38ba870 (storage: Journal mailboxes and the directory, rebuild a lost catalog)
+#include "storage/path/path_metrics.h"
 #include "storage/tracking/discovery.h"
 #include "storage/tracking/failover_watch.h"
 #include "storage/tracking/helper_program.h"
@@ -61,7 +58,6 @@ CatchUpOptions catch_up_options(const TrackerOptions& options) {
     return catch_up;
 }
 
-<<<<<<< HEAD
 RepairOptions repair_options(const TrackerOptions& options) {
     RepairOptions repair;
     repair.tracker = options.name;
@@ -111,7 +107,8 @@ FailoverWatchOptions watch_options(const TrackerOptions& options) {
     watch.database = options.database;
     watch.file = options.state_dir + "/commit-sequence";
     return watch;
-=======
+}
+
 JournalOptions journal_options(const TrackerOptions& options) {
     JournalOptions journal;
     journal.tracker = options.name;
@@ -124,7 +121,6 @@ RebuildOptions rebuild_options(const TrackerOptions& options) {
     rebuild.tracker = options.name;
     rebuild.database = options.database;
     return rebuild;
->>>>>>> 38ba870 (storage: Journal mailboxes and the directory, rebuild a lost catalog)
 }
 
 }  // namespace
@@ -242,16 +238,12 @@ Status Tracker::State::look_for_failover() {
 // Until nothing is due any more. After the database was away, what it does not know comes first: an
 // abort frame may be there.
 Status Tracker::State::catch_up_round() {
-<<<<<<< HEAD
-    if (!came_through || std::exchange(catalog_changed, false)) {
-=======
     if (!rebuilder.is_open()) {
         came_through = false;
         round_ns = base::monotonic_now().time_since_epoch().count();
         return base::Done{};  // nothing is delivered until the journal is replayed
     }
-    if (!came_through) {
->>>>>>> 38ba870 (storage: Journal mailboxes and the directory, rebuild a lost catalog)
+    if (!came_through || std::exchange(catalog_changed, false)) {
         TRY(wait_for_stores());
         (void)TRY(discovery.run_once(DiscoveryDepth::Recent));
     }

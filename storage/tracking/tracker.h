@@ -2,12 +2,9 @@
 
 // Tracker: the message tracking agent on its own, for what was missed. Any number run. It catches
 // the catalog up from segments, finds segments that the catalog does not know, keeps partitions
-<<<<<<< HEAD
 // made, makes the copies that are owed, reads copies whole so that bad ones are found, ends
-// retentions, compacts segments and removes files that nothing needs.
-=======
-// made, shows what is owed, journals mailboxes and the directory, and rebuilds a lost catalog.
->>>>>>> 38ba870 (storage: Journal mailboxes and the directory, rebuild a lost catalog)
+// retentions, compacts segments and removes files that nothing needs; it journals mailboxes and the
+// directory, and rebuilds a lost catalog.
 //
 // Owner: the daemon. Thread rule: create(), start() and the destructor on `loop`'s thread; stop()
 // on any; health() on any.
@@ -37,13 +34,10 @@ struct TrackerOptions {
     std::chrono::milliseconds recent_pause{10'000};   ///< between listings of the newest folders
     std::chrono::milliseconds full_pause{3'600'000};  ///< between listings of all folders
     std::chrono::milliseconds housekeeping_pause{3'600'000};
-<<<<<<< HEAD
     std::chrono::milliseconds retention_pause{10'000};  ///< between purges of what was expunged
     std::chrono::milliseconds compact_pause{10'000};    ///< between looks for segments to compact
-=======
-    std::chrono::milliseconds journal_pause{10'000};  ///< between deltas of the journal
-    std::chrono::milliseconds rebuild_pause{2'000};   ///< before it is seen that one is wanted
->>>>>>> 38ba870 (storage: Journal mailboxes and the directory, rebuild a lost catalog)
+    std::chrono::milliseconds journal_pause{10'000};    ///< between deltas of the journal
+    std::chrono::milliseconds rebuild_pause{2'000};     ///< before it is seen that one is wanted
     std::chrono::milliseconds layout_poll{5'000};
     std::chrono::milliseconds upkeep_pause{1'000};      ///< between rounds of repair and scrub
     std::chrono::milliseconds attribute_cache{60'000};  ///< of the mounts: a bad copy is read twice
