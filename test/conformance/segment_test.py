@@ -20,6 +20,7 @@ READER = pathlib.Path(__file__).with_name("segment_reader.py")
 OWNER = "roundtable"
 SIZES = (1, 70, 71, 1_000, 10_000, 65_536, 300_000, 3_000_000)
 cluster = None
+journal = None  # octets of a segment that was written whole
 small = None  # octets of a sealed segment with a few small frames
 
 
@@ -134,7 +135,9 @@ def what_a_cluster_wrote_is_what_the_page_says():
     segments = {identity: each[0][2] for identity, each in copies.items()}
     the_catalog_agrees(copies, segments)
     messages_are_what_imap_shows(segments, shown)
-    global small
+    global small, journal
+    journal = next(each[0][1].read_bytes() for each in copies.values()
+                   if each[0][2].header.writer == "/journal")
     small = next(each[0][1].read_bytes() for each in copies.values()
                  if each[0][2].header.writer == "mail2")
 
@@ -249,6 +252,18 @@ def a_bad_seal_is_none():
         assert found.end == whole.seal.offset and not found.problems, at
 
 
+def a_segment_written_whole_is_whole_or_none():
+    assert segment_reader.parse(journal).header.boot_epoch == 0
+    segment = segment_reader.parse(journal)
+    for octets in (journal[:-8], journal[:segment.seal.offset],
+                   flipped(journal, segment.frames[0].offset + 100)):
+        try:
+            segment_reader.parse(octets)
+        except segment_reader.NotASegment:
+            continue
+        raise AssertionError("a part of a segment that was written whole was taken for one")
+
+
 def a_file_cut_short_ends_with_its_last_whole_frame():
     whole = good()
     ends = [frame.offset + frame.size for frame in whole.frames]
@@ -293,6 +308,7 @@ if __name__ == "__main__":
         cluster = started
         main([test_vectors, what_a_cluster_wrote_is_what_the_page_says, a_bad_header_is_no_segment,
               a_bad_frame_is_left_out_and_the_others_are_read, a_bad_seal_is_none,
+              a_segment_written_whole_is_whole_or_none,
               a_file_cut_short_ends_with_its_last_whole_frame,
               what_lies_behind_the_seal_does_not_exist,
               a_frame_counts_only_in_its_place_and_its_segment])
