@@ -56,7 +56,7 @@ constexpr base::Statement kJudge{"storage_judge_files",
                                  "SELECT id, state, length, generation, is_active, is_old "
                                  "FROM catalog.judge_files($1::uuid, $2::uuid[])"};
 constexpr base::Statement kState{
-    "storage_upkeep_state",
+    "storage_space_state",
     "SELECT retained, dead_bytes, superseded, may_remove FROM catalog.upkeep_state()"};
 
 template <typename Id>
@@ -237,9 +237,9 @@ Result<std::vector<FileVerdict>> judge_files(base::Connection& connection,
     return verdicts;
 }
 
-Result<UpkeepState> upkeep_state(base::Connection& connection) {
+Result<SpaceState> space_state(base::Connection& connection) {
     const base::Rows rows = TRY(connection.query(kState));
-    return UpkeepState{
+    return SpaceState{
         number(rows[0], 0), number(rows[0], 1), number(rows[0], 2), rows[0].boolean(3)};
 }
 

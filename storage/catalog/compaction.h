@@ -148,13 +148,13 @@ struct FileVerdict {
     std::span<const SegmentId> segments);
 
 /// Numbers for metrics.
-struct UpkeepState {
+struct SpaceState {
     std::uint64_t retained = 0;
     std::uint64_t dead_bytes = 0;
     std::uint64_t superseded = 0;
     bool may_remove_files = false;
 };
 
-[[nodiscard]] base::Result<UpkeepState> upkeep_state(base::Connection& connection);
+[[nodiscard]] base::Result<SpaceState> space_state(base::Connection& connection);
 
 }  // namespace storage

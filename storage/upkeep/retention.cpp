@@ -84,8 +84,8 @@ Status Retention::show_numbers() {
                                            "Octets in segments that belong to no mailbox any more");
     static base::Gauge& superseded = base::gauge("roundtable_segments_superseded",
                                                  "Segments whose files are about to be removed");
-    const UpkeepState state = TRY(pool_.run(
-        [](base::Connection& connection) { return upkeep_state(connection); }, statement()));
+    const SpaceState state = TRY(pool_.run(
+        [](base::Connection& connection) { return space_state(connection); }, statement()));
     retained.set(static_cast<double>(state.retained));
     dead.set(static_cast<double>(state.dead_bytes));
     superseded.set(static_cast<double>(state.superseded));
