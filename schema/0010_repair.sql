@@ -307,6 +307,20 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
 $$;
 COMMENT ON FUNCTION catalog.conclude_abandoned(uuid) IS 'A segment of a retired mail server has its seal: it is like any other from here on';
 
+-- Discovered between its creation and the failure that made its writer give it up: every storage
+-- server has answered, and none has a file. Nothing was ever acknowledged in it.
+CREATE FUNCTION catalog.forget_void(a_segment uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    DELETE FROM catalog.segment s
+     WHERE s.id = a_segment AND s.state = 'open' AND s.catalogued_to = s.first_frame
+       AND s.opened_at < now() - interval '2 minutes'
+       AND NOT EXISTS (SELECT FROM catalog.message m WHERE m.segment_id = s.id);
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION catalog.forget_void(uuid) IS 'Forgets an open segment of which no storage server has a file and nothing is catalogued';
+
 CREATE FUNCTION catalog.count_for_requests(a_kind text, a_server bigint, is_bad boolean) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     UPDATE catalog.upkeep_request q
@@ -577,7 +591,7 @@ COMMENT ON VIEW report.upkeep_request IS 'What operators asked of the trackers, 
 
 -------------------------------------------------------------------------------------------- rights
 
-REVOKE ALL ON FUNCTION catalog.conclude_abandoned(uuid), catalog.placement_fingerprint(), catalog.copy_domains(uuid),
+REVOKE ALL ON FUNCTION catalog.conclude_abandoned(uuid), catalog.forget_void(uuid), catalog.placement_fingerprint(), catalog.copy_domains(uuid),
     catalog.claim_pass(text, text, double precision, double precision),
     catalog.plan_copies(text, text, integer, uuid[]), catalog.tidy_copies(integer),
     catalog.note_copy(uuid, uuid, integer, bigint, bytea),
@@ -587,8 +601,8 @@ REVOKE ALL ON FUNCTION catalog.conclude_abandoned(uuid), catalog.placement_finge
 GRANT EXECUTE ON FUNCTION catalog.claim_pass(text, text, double precision, double precision),
     catalog.plan_copies(text, text, integer, uuid[]), catalog.tidy_copies(integer),
     catalog.note_copy(uuid, uuid, integer, bigint, bytea), catalog.note_scrub, catalog.note_verified,
-    catalog.finish_requests(double precision, double precision), catalog.conclude_abandoned(uuid)
-    TO roundtable_trackerd;
+    catalog.finish_requests(double precision, double precision), catalog.conclude_abandoned(uuid),
+    catalog.forget_void(uuid) TO roundtable_trackerd;
 GRANT SELECT ON catalog.upkeep_request TO roundtable_trackerd;
 GRANT UPDATE (claimed_by, claimed_until) ON catalog.segment_replica TO roundtable_trackerd;
 GRANT EXECUTE ON FUNCTION catalog.request_upkeep(text, text), catalog.repair_now(),

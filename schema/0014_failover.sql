@@ -64,6 +64,35 @@ END
 $$;
 COMMENT ON FUNCTION catalog.jump(text, bigint) IS 'After a failover or a lost commit: moves UIDNEXT by 2^16 and HIGHESTMODSEQ by 2^32 in every mailbox, and all sequences, once for each loss; true if it did';
 
+-- Nor does anybody read UIDNEXT and HIGHESTMODSEQ before the jump: they would be lower than what was
+-- shown of the lost primary.
+CREATE OR REPLACE FUNCTION catalog.require_open() RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    IF EXISTS (SELECT FROM catalog.rebuild r WHERE r.phase IN ('requested', 'replaying')) THEN
+        RAISE EXCEPTION 'RT008: the catalog is being rebuilt' USING ERRCODE = 'RT008';
+    END IF;
+    PERFORM catalog.require_lineage();
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION catalog.require_open() IS 'True; or SQLSTATE RT008 until the journal is replayed, RT003 until a promoted primary has jumped';
+
+CREATE OR REPLACE FUNCTION catalog.require_whole(a_mailbox bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    v_phase text;
+BEGIN
+    SELECT r.phase INTO v_phase FROM catalog.rebuild r WHERE r.phase <> 'done';
+    IF FOUND AND (v_phase <> 'cataloguing' OR NOT catalog.is_mailbox_whole(a_mailbox)) THEN
+        RAISE EXCEPTION 'RT008: the mailbox is being rebuilt' USING ERRCODE = 'RT008';
+    END IF;
+    PERFORM catalog.require_lineage();
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION catalog.require_whole(bigint) IS 'True; or SQLSTATE RT008 until every message of the mailbox has been found again, RT003 until a promoted primary has jumped';
+
 -- What lost commits had made may be made again, under numbers that sessions remember.
 CREATE FUNCTION catalog.check_lineage() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$

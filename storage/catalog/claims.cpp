@@ -46,6 +46,8 @@ constexpr base::Statement kClaimAbandoned{
     "$2) FROM due WHERE s.id = due.id RETURNING s.id"};
 constexpr base::Statement kConclude{"storage_conclude_abandoned",
                                     "SELECT catalog.conclude_abandoned($1::uuid)"};
+constexpr base::Statement kForgetVoid{"storage_forget_void",
+                                      "SELECT catalog.forget_void($1::uuid)"};
 constexpr base::Statement kRelease{
     "storage_release_segment",
     "UPDATE catalog.segment SET claimed_by = NULL, claimed_until = NULL, read_at = now() "
@@ -115,6 +117,11 @@ Result<std::vector<SegmentId>> claim_abandoned(base::Connection& connection,
 Status conclude_abandoned(base::Connection& connection, const SegmentId& segment) {
     (void)TRY(connection.query(kConclude, {segment.uuid()}));
     return base::Done{};
+}
+
+Result<bool> forget_void(base::Connection& connection, const SegmentId& segment) {
+    const base::Rows rows = TRY(connection.query(kForgetVoid, {segment.uuid()}));
+    return rows[0].boolean(0);
 }
 
 Status release_segment(base::Connection& connection,

@@ -53,6 +53,11 @@ struct ClaimRequest {
 [[nodiscard]] base::Status conclude_abandoned(base::Connection& connection,
                                               const SegmentId& segment);
 
+/// Forgets an open segment of which every storage server has said that it has no file: its writer
+/// gave it up before the first frame. False: it is too young, or something in it is catalogued.
+[[nodiscard]] base::Result<bool> forget_void(base::Connection& connection,
+                                             const SegmentId& segment);
+
 /// Done with it for now.
 [[nodiscard]] base::Status release_segment(base::Connection& connection,
                                            const SegmentId& segment,

@@ -22,7 +22,7 @@ constexpr auto kListDeadline = std::chrono::seconds(5);
 constexpr std::size_t kRememberedMax = 1'000;
 constexpr std::size_t kKeptFramesMax = 50'000;
 // A segment with a frame that cannot be catalogued is not read again and again.
-constexpr auto kProblemPause = std::chrono::seconds(60);
+constexpr auto kProblemPause = std::chrono::seconds(20);
 
 // The newest file on each server.
 std::vector<SegmentCopy> newest_of(std::vector<SegmentCopy> copies) {
@@ -141,6 +141,14 @@ Status CatchUp::work_on(const ClaimedSegment& segment, Found found) {
     // Nobody writes to it any more, and yet there is no way on: a copy that is away, or a gap.
     if (segment.state != SegmentState::Open && mark == segment.catalogued_to) {
         pause(segment.id);
+    }
+    const bool is_void = segment.state == SegmentState::Open && found.newest.empty() &&
+                         found.unread.empty() && segment.catalogued_to == segment.first_frame;
+    if (is_void) {
+        (void)TRY(pool_.run(
+            [id = segment.id](base::Connection& connection) { return forget_void(connection, id); },
+            statement()));
+        return base::Done{};
     }
     return note_end(segment, found);
 }

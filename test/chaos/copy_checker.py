@@ -75,7 +75,8 @@ class CopyChecker:
         return good
 
     def _is_void(self, segment, replicas):
-        """Opened and given up before its first frame: its files were removed, its row stays."""
+        """Opened and given up before its first frame: its files were removed, its row
+        goes some minutes later."""
         return replicas[0][0] == "open" and int(replicas[0][1]) == 0 and all(
             self._read(self.stores[server], segment, generation)[1] is None
             for _, _, server, generation, _ in replicas)

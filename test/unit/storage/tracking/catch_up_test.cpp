@@ -1,5 +1,7 @@
 #include "storage/tracking/catch_up.h"
 
+#include <filesystem>
+
 #include <boost/test/unit_test.hpp>
 
 #include "test/unit/storage/tracking/cluster_fixture.h"
@@ -315,7 +317,6 @@ BOOST_AUTO_TEST_CASE(a_retired_writer_ends_when_every_copy_was_read) {
         BOOST_TEST(in_inbox(ann) == "1");
         BOOST_TEST(state_of(segment.id()) == "open");  // 2 may have more
         write_identity(stores.root(2), store_id(2));
-        servers.settle();
         once(catch_up);
         BOOST_TEST(state_of(segment.id()) == "retired");
         BOOST_TEST(value("SELECT length FROM catalog.segment") == std::to_string(end_of(last)));
@@ -338,6 +339,27 @@ BOOST_AUTO_TEST_CASE(a_sealed_segment_that_cannot_be_read_is_not_read_again_and_
         }
         BOOST_TEST(catch_up.counters().segments_read == 1U);
     });
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_of_which_nobody_has_a_file_is_forgotten) {
+    SegmentBuilder segment(header);
+    tell(segment.header());
+    sql("UPDATE catalog.segment SET opened_at = now()");
+    with([&](Servers&, CatchUp& catch_up) {
+        once(catch_up);
+        BOOST_TEST(state_of(segment.id()) == "open");  // its files may be about to be seen
+        sql("UPDATE catalog.segment SET opened_at = now() - interval '1 hour'");
+        const std::string root = stores.root(2);
+        std::filesystem::rename(root, root + ".away");
+        once(catch_up);
+        BOOST_TEST(state_of(segment.id()) == "open");  // one store has not answered
+        std::filesystem::rename(root + ".away", root);
+        BOOST_REQUIRE(eventually([&] {
+            once(catch_up);
+            return value("SELECT count(*) FROM catalog.segment") == "0";
+        }));
+    });
+    BOOST_TEST(value("SELECT count(*) FROM catalog.segment_replica") == "0");
 }
 
 BOOST_AUTO_TEST_CASE(a_database_that_is_away_is_an_error_and_nothing_is_lost) {
