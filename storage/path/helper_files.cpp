@@ -141,6 +141,10 @@ RootFiles::RootFiles(std::string root, std::string identity)
 
 base::Result<base::Fd> RootFiles::open_root() const {
     base::Fd root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root && (errno == ENOENT || errno == ENOTDIR)) {
+        // Not NotFound, which would say that a file is not there.
+        return base::Error{base::Errc::Refused, "no storage root " + root_};
+    }
     if (!root) {
         return failed("open storage root", root_);
     }

@@ -61,7 +61,9 @@ BOOST_AUTO_TEST_CASE(a_root_without_our_identity_is_refused) {
     BOOST_TEST(files.probe().value().total > 0U);
 
     RootFiles nowhere("/nonexistent/root", kStore.text());
-    BOOST_CHECK(nowhere.probe().error().code == base::Errc::NotFound);
+    // Not NotFound: a list would then say that nothing is there.
+    BOOST_CHECK(nowhere.probe().error().code == base::Errc::Refused);
+    BOOST_CHECK(nowhere.list("segments", "", Flag::None).error().code == base::Errc::Refused);
 }
 
 BOOST_AUTO_TEST_CASE(files_are_made_once_and_written_where_asked) {

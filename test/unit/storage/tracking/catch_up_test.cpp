@@ -317,8 +317,10 @@ BOOST_AUTO_TEST_CASE(a_retired_writer_ends_when_every_copy_was_read) {
         BOOST_TEST(in_inbox(ann) == "1");
         BOOST_TEST(state_of(segment.id()) == "open");  // 2 may have more
         write_identity(stores.root(2), store_id(2));
-        once(catch_up);
-        BOOST_TEST(state_of(segment.id()) == "retired");
+        BOOST_REQUIRE(eventually([&] {
+            once(catch_up);
+            return state_of(segment.id()) == "retired";
+        }));
         BOOST_TEST(value("SELECT length FROM catalog.segment") == std::to_string(end_of(last)));
         BOOST_TEST(catch_up.run_once().value() == 0U);
     });
