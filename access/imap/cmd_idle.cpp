@@ -48,7 +48,7 @@ CommandResult cmd_idle(ImapSession& session, ImapCommand& command) {
     const base::Status waited = first ? wait_and_tell(session) : first;
     if (!waited) {
         if (waited.error().code == base::Errc::NotFound) {
-            session.send("* BYE The selected mailbox was deleted\r\n");
+            session.send("* BYE " + ImapSession::farewell(waited.error()) + "\r\n");
             session.log_out();
             return ok("IDLE terminated");
         }

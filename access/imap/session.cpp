@@ -13,6 +13,8 @@ namespace accessd {
 namespace {
 
 /// Broken commands that a connection may send in its life.
+// The detail of NotFound when the catalog is not the one that the session knew.
+constexpr const char* kNumbersJumped = "the numbers have jumped";
 constexpr unsigned kBadCommandsMax = 30;
 /// Wrong passwords on one connection.
 constexpr unsigned kFailedSignInsMax = 5;
@@ -134,6 +136,12 @@ bool ImapSession::count_failed_sign_in() {
     return ++failed_sign_ins_ >= kFailedSignInsMax;
 }
 
+std::string ImapSession::farewell(const base::Error& gone) {
+    return gone.detail == kNumbersJumped
+               ? "The mailbox may have lost its last changes, please sign in again"
+               : "The selected mailbox was deleted";
+}
+
 base::Status ImapSession::look_for_changes() {
     (void)news_.take();
     const MailboxChanges changes = TRY(context_.store.changes(mailbox_->id(), mailbox_->modseq()));
@@ -143,7 +151,7 @@ base::Status ImapSession::look_for_changes() {
     if (changes.info.highest_modseq >= mailbox_->modseq() + storage::kModseqJump) {
         // The catalog was rebuilt, or is that of a primary that lacks commits: what this session
         // has seen and shows may not be there any more, and nothing will tell it so.
-        return base::Error{base::Errc::NotFound, "the numbers have jumped"};
+        return base::Error{base::Errc::NotFound, kNumbersJumped};
     }
     mailbox_->absorb(changes);
     return base::Done{};
@@ -347,7 +355,7 @@ void ImapSession::finish(const ImapCommand& command, const CommandResult& result
         if (rule->after == AfterCommand::LookAndTell || was_notified()) {
             const base::Status looked = look_for_changes();
             if (!looked && looked.error().code == base::Errc::NotFound) {
-                end("mailbox gone", "The selected mailbox was deleted");
+                end("mailbox gone", farewell(looked.error()));
                 return;
             }
             if (!looked && ends_session(looked.error())) {

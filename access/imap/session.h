@@ -84,6 +84,9 @@ class ImapSession {
     /// Asks the catalog what changed in the mailbox and takes it in. Reports nothing.
     [[nodiscard]] base::Status look_for_changes();
 
+    /// What a session is told that ends because look_for_changes() said NotFound.
+    [[nodiscard]] static std::string farewell(const base::Error& gone);
+
     /// True if the store announced changes since the last look.
     [[nodiscard]] bool was_notified() const { return news_.is_set(); }
 

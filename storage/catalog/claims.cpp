@@ -15,7 +15,7 @@ constexpr base::Statement kClaim{
     "WITH due AS ("
     "SELECT id FROM catalog.segment "
     "WHERE (state = 'open' OR catalogued_to < length) "
-    "AND (claimed_until IS NULL OR claimed_until < now()) "
+    "AND (claimed_until IS NULL OR claimed_until < now() OR claimed_by = $1) "
     "AND (read_at IS NULL OR read_at < now() - make_interval(secs => $3::double precision / 1000)) "
     "ORDER BY read_at NULLS FIRST LIMIT $4 FOR UPDATE SKIP LOCKED), "
     "claimed AS ("
@@ -39,7 +39,7 @@ constexpr base::Statement kClaimAbandoned{
     "storage_claim_abandoned",
     "WITH due AS ("
     "SELECT id FROM catalog.segment WHERE state = 'retired' AND superseded_at IS NULL "
-    "AND (claimed_until IS NULL OR claimed_until < now()) "
+    "AND (claimed_until IS NULL OR claimed_until < now() OR claimed_by = $1) "
     "AND (read_at IS NULL OR read_at < now() - make_interval(secs => $3::double precision / 1000)) "
     "ORDER BY read_at NULLS FIRST LIMIT $4 FOR UPDATE SKIP LOCKED) "
     "UPDATE catalog.segment s SET claimed_by = $1, claimed_until = now() + make_interval(secs => "

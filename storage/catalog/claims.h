@@ -41,7 +41,8 @@ struct ClaimRequest {
     std::chrono::milliseconds pause{2'000};  ///< not those that were read so lately
 };
 
-/// The longest unread first.
+/// The longest unread first. What the tracker holds already it gets again: the answer to an earlier
+/// claim was lost, or it was another life of it. So a tracker works on one claim after the other.
 [[nodiscard]] base::Result<std::vector<ClaimedSegment>> claim_segments(base::Connection& connection,
                                                                        const ClaimRequest& request);
 

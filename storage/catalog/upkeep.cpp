@@ -11,6 +11,8 @@ namespace {
 using base::Result;
 using base::Status;
 
+// What a tracker has claimed itself and claims again is work whose answer was lost, or of its life
+// before: it does one claim after the other.
 // Of the rest only so many are looked at for a claim, the longest owed: a long list stays cheap.
 constexpr base::Statement kClaimOwed{
     "storage_claim_owed",
@@ -20,7 +22,8 @@ constexpr base::Statement kClaimOwed{
     "AND v.store_id = ANY ($2::uuid[]) "
     "JOIN catalog.segment s ON s.id = o.segment_id AND s.state = 'sealed' "
     "AND s.superseded_at IS NULL "
-    "WHERE o.not_before <= now() AND (o.claimed_until IS NULL OR o.claimed_until < now()) "
+    "WHERE o.not_before <= now() AND (o.claimed_until IS NULL OR o.claimed_until < now() "
+    "OR o.claimed_by = $1) "
     "ORDER BY o.since LIMIT 10000), "
     "ranked AS ("
     "SELECT c.segment_id, c.storage_server_id, c.since, ("
@@ -31,7 +34,8 @@ constexpr base::Statement kClaimOwed{
     "SELECT o.segment_id, o.storage_server_id, k.good, k.since FROM ranked k "
     "JOIN catalog.copy_owed o ON o.segment_id = k.segment_id "
     "AND o.storage_server_id = k.storage_server_id "
-    "WHERE o.not_before <= now() AND (o.claimed_until IS NULL OR o.claimed_until < now()) "
+    "WHERE o.not_before <= now() AND (o.claimed_until IS NULL OR o.claimed_until < now() "
+    "OR o.claimed_by = $1) "
     "ORDER BY k.good, k.since LIMIT $3 FOR UPDATE OF o SKIP LOCKED), "
     "claimed AS ("
     "UPDATE catalog.copy_owed o SET claimed_by = $1, "
@@ -72,7 +76,7 @@ constexpr base::Statement kClaimSuspects{
     "JOIN catalog.segment s ON s.id = r.segment_id AND s.state = 'sealed' "
     "AND s.superseded_at IS NULL "
     "WHERE r.state = 'suspect' AND r.not_before <= now() "
-    "AND (r.claimed_until IS NULL OR r.claimed_until < now()) "
+    "AND (r.claimed_until IS NULL OR r.claimed_until < now() OR r.claimed_by = $1) "
     "ORDER BY r.not_before LIMIT $3 FOR UPDATE OF r SKIP LOCKED), "
     "claimed AS ("
     "UPDATE catalog.segment_replica r SET claimed_by = $1, "
@@ -97,7 +101,7 @@ constexpr base::Statement kClaimScrubs{
     "JOIN catalog.segment s ON s.id = r.segment_id AND s.state = 'sealed' "
     "AND s.superseded_at IS NULL "
     "WHERE r.state = 'active' AND r.not_before <= now() "
-    "AND (r.claimed_until IS NULL OR r.claimed_until < now()) "
+    "AND (r.claimed_until IS NULL OR r.claimed_until < now() OR r.claimed_by = $1) "
     "ORDER BY r.scrubbed_at LIMIT $3 FOR UPDATE OF r SKIP LOCKED), "
     "claimed AS ("
     "UPDATE catalog.segment_replica r SET claimed_by = $1, "
@@ -121,7 +125,7 @@ constexpr base::Statement kClaimVerifications{
     "JOIN catalog.segment s ON s.id = r.segment_id AND s.state = 'sealed' "
     "AND s.superseded_at IS NULL "
     "WHERE r.state = 'active' AND r.not_before <= now() "
-    "AND (r.claimed_until IS NULL OR r.claimed_until < now()) "
+    "AND (r.claimed_until IS NULL OR r.claimed_until < now() OR r.claimed_by = $1) "
     "ORDER BY r.verified_at LIMIT $3 FOR UPDATE OF r SKIP LOCKED), "
     "claimed AS ("
     "UPDATE catalog.segment_replica r SET claimed_by = $1, "

@@ -221,7 +221,9 @@ Result<std::uint64_t> CatchUp::deliver_steps(const ClaimedSegment& segment, cons
         is_quiet(segment.id, found.merge.end())
             ? UINT64_MAX
             : now_ms - std::min(now_ms, static_cast<std::uint64_t>(options_.grace.count()));
-    const std::vector<FrameMerge::Step> steps = found.merge.steps(before_ms);
+    const std::vector<FrameMerge::Step> steps = found.merge.steps(
+        before_ms,
+        segment.state == SegmentState::Open ? FrameMerge::SealStep::No : FrameMerge::SealStep::Yes);
     DeliveryBatch batch;
     batch.committer = committer();
     std::uint64_t mark = segment.catalogued_to;

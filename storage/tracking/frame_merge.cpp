@@ -36,7 +36,7 @@ bool FrameMerge::is_whole() const {
            });
 }
 
-std::vector<FrameMerge::Step> FrameMerge::steps(std::uint64_t before_ms) const {
+std::vector<FrameMerge::Step> FrameMerge::steps(std::uint64_t before_ms, SealStep seal) const {
     std::vector<Step> steps;
     std::uint64_t at = mark_;
     bool contiguous = true;
@@ -51,7 +51,7 @@ std::vector<FrameMerge::Step> FrameMerge::steps(std::uint64_t before_ms) const {
             {deliver ? &frame : nullptr, offset, offset + frame.entry.length, contiguous});
         at = offset + frame.entry.length;
     }
-    if (seal_ && contiguous && is_empty(at, seal_->data_size)) {
+    if (seal == SealStep::Yes && seal_ && contiguous && is_empty(at, seal_->data_size)) {
         steps.push_back({nullptr, seal_->data_size, seal_->file_size, true});
     }
     return steps;

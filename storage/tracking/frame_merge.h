@@ -43,10 +43,14 @@ class FrameMerge {
         bool contiguous = false;  ///< no frame is missing between the mark and its end
     };
 
+    /// Whether the seal is a step like a frame. Not while the catalog calls the segment open: who
+    /// looks again from the mark on must find it.
+    enum class SealStep : std::uint8_t { No, Yes };
+
     /// Steps up to the first message that is younger than `before_ms` (by its id): its own agent
     /// may be about to deliver it. A message that an abort frame here cancels is a step without
     /// one.
-    [[nodiscard]] std::vector<Step> steps(std::uint64_t before_ms) const;
+    [[nodiscard]] std::vector<Step> steps(std::uint64_t before_ms, SealStep seal) const;
 
     /// Ids that abort frames cancel, wherever the message is.
     [[nodiscard]] std::vector<mail::MessageId> aborted() const;

@@ -73,7 +73,7 @@ ScrubOptions scrub_options(const TrackerOptions& options) {
 
 SealOptions seal_options(const TrackerOptions& options) {
     SealOptions seal;
-    seal.tracker = options.name;
+    seal.tracker = options.name + " seal";  // catch-up claims the same rows beside it
     seal.pause = std::min<std::chrono::milliseconds>(10 * options.upkeep_pause, seal.pause);
     return seal;
 }

@@ -32,7 +32,7 @@ namespace storage {
 struct RepairOptions {
     std::string tracker;  ///< name; claims bear it
     std::size_t claims_max = 8;
-    std::chrono::seconds lease{300};
+    std::chrono::seconds lease{120};
     std::chrono::milliseconds pause_max{8'000};
     std::chrono::milliseconds transfer_deadline{60'000};  ///< for one whole copy, each way
     std::chrono::milliseconds list_deadline{5'000};

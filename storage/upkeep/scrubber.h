@@ -31,7 +31,7 @@ struct ScrubOptions {
     SuspicionTimes times;
     std::size_t claims_max = 8;
     std::size_t looks_max = 64;  ///< at length and seal, in one claim
-    std::chrono::seconds lease{300};
+    std::chrono::seconds lease{120};
     std::chrono::milliseconds read_deadline{60'000};  ///< for one whole copy
     std::chrono::milliseconds look_deadline{5'000};
     std::chrono::milliseconds statement_deadline{20'000};

@@ -90,8 +90,11 @@ class CopyChecker:
         return good
 
     def _check_rows(self, copies):
+        # What points to a superseded segment is dead: its row goes with the files.
         for message, segment, offset, length in self.bed.postgres.sql(
-                "SELECT id, segment_id, frame_offset, frame_length FROM catalog.message"):
+                "SELECT m.id, m.segment_id, m.frame_offset, m.frame_length FROM catalog.message m "
+                "WHERE NOT EXISTS (SELECT FROM catalog.segment s WHERE s.id = m.segment_id "
+                "AND s.superseded_at IS NOT NULL)"):
             there = copies.get(segment, [])
             readable = [store for store, octets in there
                         if holds(octets, uuid.UUID(message), int(offset), int(length))]

@@ -357,7 +357,8 @@ def parse(octets):
     for begin, end in segment.gaps:
         segment.problems.append(f"octets {begin} to {end - 1} are damaged")
     if segment.header.boot_epoch == 0 and (segment.seal is None or segment.problems):
-        raise NotASegment("written whole, and not whole: " + "; ".join(segment.problems or ["no seal"]))
+        why = "; ".join(segment.problems) or "no seal"
+        raise NotASegment("written whole, and not whole: " + why)
     return segment
 
 

@@ -149,6 +149,12 @@ void MemoryStore::expunge_now(const std::string& mailbox, std::uint32_t uid) {
     recount(box);
 }
 
+void MemoryStore::jump_now(const std::string& name) {
+    Box& box = *find(name);
+    box.info.uid_next += 65'536;
+    box.info.highest_modseq += storage::kModseqJump;
+}
+
 void MemoryStore::set_flags_now(const std::string& mailbox,
                                 std::uint32_t uid,
                                 mail::FlagList flags) {

@@ -28,6 +28,8 @@ class MemoryStore final : public accessd::MailStore {
                           mail::FlagList flags = {},
                           std::int64_t date_s = 1'700'000'000);
     void expunge_now(const std::string& mailbox, std::uint32_t uid);
+    /// As after a failover or a rebuild: numbers have jumped, content has not changed.
+    void jump_now(const std::string& name);
     void set_flags_now(const std::string& mailbox, std::uint32_t uid, mail::FlagList flags);
     [[nodiscard]] mail::FlagList flags_of(const std::string& mailbox, std::uint32_t uid);
     [[nodiscard]] std::string text_of(const std::string& mailbox, std::uint32_t uid);

@@ -25,6 +25,19 @@ BOOST_AUTO_TEST_CASE(noop_brings_what_others_did) {
                "* 1 FETCH (FLAGS (\\Answered \\Recent))\r\na OK Completed\r\nb OK Completed\r\n");
 }
 
+// What a primary lost that is gone, this session may have shown; nothing would tell it so.
+BOOST_AUTO_TEST_CASE(a_session_of_before_a_jump_ends) {
+    Filled rig(3);
+    rig.store.on_call = [&](const std::string& name) {
+        if (name == "changes") {
+            rig.store.on_call = nullptr;
+            rig.store.jump_now("INBOX");
+        }
+    };
+    BOOST_TEST(rig.selected("a NOOP\r\nb NOOP\r\n") ==
+               "* BYE The mailbox may have lost its last changes, please sign in again\r\n");
+}
+
 BOOST_AUTO_TEST_CASE(no_expunge_during_fetch_store_search) {
     Filled rig(3);
     rig.store.on_call = [&](const std::string& name) {

@@ -44,6 +44,7 @@ BOOST_AUTO_TEST_CASE(a_claim_is_one_trackers_until_it_is_released_or_lapses) {
     const SegmentNote segment = note(1);
     BOOST_REQUIRE(claim("t").size() == 1U);
     BOOST_TEST(claim("u").empty());
+    BOOST_TEST(claim("t").size() == 1U);  // the answer to the first may have been lost
     BOOST_REQUIRE(release_segment(*tracker, segment.id, "u"));  // not u's to release
     BOOST_TEST(claim("u").empty());
     BOOST_REQUIRE(release_segment(*tracker, segment.id, "t"));
@@ -66,7 +67,7 @@ BOOST_AUTO_TEST_CASE(what_may_hold_more_is_due_the_longest_unread_first) {
     BOOST_CHECK(first[0].state == SegmentState::Sealed);
     BOOST_TEST(first[0].length == 500U);
     BOOST_TEST(first[0].catalogued_to == 128U);
-    const auto second = claim("t");
+    const auto second = claim("u");
     BOOST_REQUIRE(second.size() == 1U);
     BOOST_REQUIRE(second[0].replicas.size() == 2U);
     BOOST_CHECK(second[0].replicas[0].store == store_id(1));

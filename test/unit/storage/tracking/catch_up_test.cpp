@@ -274,6 +274,7 @@ BOOST_AUTO_TEST_CASE(a_seal_is_told_with_how_each_copy_ended) {
     with([&](Servers&, CatchUp& catch_up) {
         once(catch_up);
         BOOST_TEST(state_of(segment.id()) == "sealed");
+        once(catch_up);
         BOOST_TEST(catalogued_to(segment.id()) == static_cast<std::int64_t>(seal.file_size));
         BOOST_TEST(value("SELECT string_agg(s.name || ' ' || r.state, ', ' ORDER BY s.name) "
                          "FROM catalog.segment_replica r "
@@ -281,6 +282,28 @@ BOOST_AUTO_TEST_CASE(a_seal_is_told_with_how_each_copy_ended) {
                    "s1 active, s2 behind");
         BOOST_TEST(value("SELECT reason FROM catalog.copy_owed") == "it does not end in the seal");
         BOOST_TEST(catch_up.run_once().value() == 0U);  // done with it
+    });
+}
+
+// Its writer is given the time to tell of it; if that is lost, a tracker must still find the seal.
+BOOST_AUTO_TEST_CASE(a_seal_that_was_seen_early_is_seen_again) {
+    options.grace = milliseconds(300);
+    SegmentBuilder segment(header);
+    const FrameLocation last = segment.add(make_mail(1, ann, "one"));
+    (void)segment.seal();
+    publish(segment);
+    with([&](Servers&, CatchUp& catch_up) {
+        once(catch_up);
+        BOOST_TEST(in_inbox(ann) == "1");
+        BOOST_TEST(state_of(segment.id()) == "open");
+        BOOST_TEST(catalogued_to(segment.id()) == end_of(last));
+        BOOST_REQUIRE(eventually([&] {
+            once(catch_up);
+            return state_of(segment.id()) == "sealed";
+        }));
+        once(catch_up);
+        BOOST_TEST(value("SELECT catalogued_to = length FROM catalog.segment") == "t");
+        BOOST_TEST(catch_up.run_once().value() == 0U);
     });
 }
 
@@ -300,6 +323,7 @@ BOOST_AUTO_TEST_CASE(a_sealed_segment_with_a_place_left_out_ends) {
         once(catch_up);
         BOOST_TEST(in_inbox(ann) == "2");
         BOOST_TEST(state_of(whole.id()) == "sealed");
+        once(catch_up);
         BOOST_TEST(catch_up.run_once().value() == 0U);
     });
 }

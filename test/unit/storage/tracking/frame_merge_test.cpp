@@ -61,9 +61,9 @@ BOOST_AUTO_TEST_SUITE(storage_frame_merge)
 BOOST_AUTO_TEST_CASE(a_frame_is_taken_if_any_copy_has_it) {
     FrameMerge merge(kFirst);
     merge.add(scan({frame(0), frame(2)}));
-    BOOST_TEST(text(merge.steps(kLater)) == "0m 2m? ");
+    BOOST_TEST(text(merge.steps(kLater, FrameMerge::SealStep::Yes)) == "0m 2m? ");
     merge.add(scan({frame(1), frame(2), frame(3)}));
-    BOOST_TEST(text(merge.steps(kLater)) == "0m 1m 2m 3m ");
+    BOOST_TEST(text(merge.steps(kLater, FrameMerge::SealStep::Yes)) == "0m 1m 2m 3m ");
     BOOST_TEST(merge.end() == kFirst + 400);
     BOOST_TEST(merge.size() == 4U);
 }
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(an_aborted_message_is_a_step_without_one_wherever_its_abort
     FrameMerge merge(kFirst);
     merge.add(scan({frame(0), frame(1)}));
     merge.add(scan({frame(0), frame(1), abort_of(2, 0), abort_of(3, 77)}));
-    BOOST_TEST(text(merge.steps(kLater)) == "0- 1m 2- 3- ");
+    BOOST_TEST(text(merge.steps(kLater, FrameMerge::SealStep::Yes)) == "0- 1m 2- 3- ");
     BOOST_CHECK((merge.aborted() == std::vector{message_id(0), message_id(77)}));
 }
 
@@ -81,8 +81,9 @@ BOOST_AUTO_TEST_CASE(a_young_message_and_all_behind_it_are_left_to_their_agent) 
     ScannedFrame young = frame(1);
     young.entry.id = mail::MessageId::from_bytes(base::Uuid::time_ordered().bytes());
     merge.add(scan({frame(0), young, frame(2)}));
-    BOOST_TEST(text(merge.steps(young.entry.id.unix_ms())) == "0m ");
-    BOOST_TEST(text(merge.steps(young.entry.id.unix_ms() + 1)) == "0m 1m 2m ");
+    BOOST_TEST(text(merge.steps(young.entry.id.unix_ms(), FrameMerge::SealStep::Yes)) == "0m ");
+    BOOST_TEST(text(merge.steps(young.entry.id.unix_ms() + 1, FrameMerge::SealStep::Yes)) ==
+               "0m 1m 2m ");
 }
 
 BOOST_AUTO_TEST_CASE(the_seal_is_the_last_step_when_nothing_is_missing_before_it) {
@@ -91,11 +92,11 @@ BOOST_AUTO_TEST_CASE(the_seal_is_the_last_step_when_nothing_is_missing_before_it
     first.seal = seal_of({frame(0), frame(1), frame(2)}, kFirst + 300);
     merge.add(first);
     BOOST_TEST(!merge.is_whole());
-    BOOST_TEST(text(merge.steps(kLater)) == "0m 2m? ");
+    BOOST_TEST(text(merge.steps(kLater, FrameMerge::SealStep::Yes)) == "0m 2m? ");
     merge.add(scan({frame(1)}));
     BOOST_TEST(merge.is_whole());
-    BOOST_TEST(text(merge.steps(kLater)) == "0m 1m 2m 3- ");
-    BOOST_TEST(merge.steps(kLater).back().to == kFirst + 500);
+    BOOST_TEST(text(merge.steps(kLater, FrameMerge::SealStep::Yes)) == "0m 1m 2m 3- ");
+    BOOST_TEST(merge.steps(kLater, FrameMerge::SealStep::Yes).back().to == kFirst + 500);
 }
 
 BOOST_AUTO_TEST_CASE(a_place_that_the_seal_leaves_out_is_no_gap) {
@@ -104,7 +105,7 @@ BOOST_AUTO_TEST_CASE(a_place_that_the_seal_leaves_out_is_no_gap) {
     only.seal = seal_of({frame(0), frame(2)}, kFirst + 300);
     merge.add(only);
     BOOST_TEST(merge.is_whole());
-    BOOST_TEST(text(merge.steps(kLater)) == "0m 2m 3- ");
+    BOOST_TEST(text(merge.steps(kLater, FrameMerge::SealStep::Yes)) == "0m 2m 3- ");
 }
 
 BOOST_AUTO_TEST_CASE(what_lies_before_the_mark_is_not_missed) {
@@ -113,18 +114,18 @@ BOOST_AUTO_TEST_CASE(what_lies_before_the_mark_is_not_missed) {
     only.seal = seal_of({frame(0), frame(1), frame(2)}, kFirst + 300);
     merge.add(only);
     BOOST_TEST(merge.is_whole());
-    BOOST_TEST(text(merge.steps(kLater)) == "2m 3- ");
+    BOOST_TEST(text(merge.steps(kLater, FrameMerge::SealStep::Yes)) == "2m 3- ");
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_segment_has_its_seal_alone) {
     FrameMerge merge(kFirst);
     BOOST_TEST(!merge.is_whole());
-    BOOST_TEST(merge.steps(kLater).empty());
+    BOOST_TEST(merge.steps(kLater, FrameMerge::SealStep::Yes).empty());
     CopyScan only = scan({});
     only.seal = seal_of({}, kFirst);
     merge.add(only);
     BOOST_TEST(merge.is_whole());
-    BOOST_TEST(text(merge.steps(kLater)) == "0- ");
+    BOOST_TEST(text(merge.steps(kLater, FrameMerge::SealStep::Yes)) == "0- ");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
