@@ -8,7 +8,6 @@
 #include "base/uuid.h"
 #include "storage/mirror/recovery.h"
 #include "storage/segment/encoder.h"
-#include "storage/segment/name.h"
 
 namespace storage {
 namespace {
@@ -20,7 +19,6 @@ using base::Result;
 using base::Status;
 
 constexpr int kAttempts = 3;  // with other servers, when some fail
-constexpr auto kRemoveDeadline = std::chrono::seconds(2);
 
 // The file and what is in it.
 struct Image {
@@ -106,18 +104,6 @@ void write_copies(StorageServerSet& servers,
     }
 }
 
-// Nobody waits for this: a file that stays is found, and found to hold nothing that is needed.
-void remove_copies(StorageServerSet& servers,
-                   const SegmentId& id,
-                   const std::vector<StorageServerId>& replicas) {
-    for (const StorageServerId& replica : replicas) {
-        if (StorageServerClient* server = servers.find(replica)) {
-            server->remove(
-                segment_path({id, 1}), Deadline::after(kRemoveDeadline), [](const Status&) {});
-        }
-    }
-}
-
 bool is_wanted(const MirrorTable& table, const StorageServerId& server) {
     return server == table.own || std::ranges::find(table.peers, server) != table.peers.end();
 }
@@ -164,7 +150,7 @@ Result<WrittenSegment> try_write(StorageServerSet& servers,
     const auto bytes = std::make_shared<const Bytes>(std::move(image.bytes));
     write_copies(servers, id, placement.replicas, bytes, deadline, written.durable, failed);
     if (count_domains(written.durable, ring) < placement.copies_needed) {
-        remove_copies(servers, id, placement.replicas);
+        // What was written stays: a tracker may have seen a whole copy already, and told of it.
         return base::fiber_cancelled()
                    ? Error{Errc::Cancelled, "whole segment: cancelled"}
                    : Error{Errc::Unavailable, "whole segment: too few copies became durable"};

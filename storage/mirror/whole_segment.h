@@ -57,9 +57,9 @@ struct WrittenSegment {
 
 /// Writes the segment to servers that place() chooses, and to others instead of those that fail.
 /// It is good when it is durable in as many distinct failure domains as place() asks for. Errors:
-/// Unavailable (too few servers take it in time; what was written is removed as far as they
-/// answer, and what stays is a segment like any other), Invalid (no frame, or one that the encoder
-/// refuses), TooLarge, Cancelled.
+/// Unavailable (too few servers take it in time; a whole copy that was written stays, and is a
+/// segment like any other, with frames that are elsewhere, too), Invalid (no frame, or one that the
+/// encoder refuses), TooLarge, Cancelled.
 [[nodiscard]] base::Result<WrittenSegment> write_whole_segment(StorageServerSet& servers,
                                                                base::WorkerPool& workers,
                                                                const CopyPolicy& policy,
