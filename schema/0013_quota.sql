@@ -284,7 +284,7 @@ $$;
 COMMENT ON FUNCTION catalog.deliver IS 'The one delivery: idempotent by (message, account); many messages in one round trip';
 
 -- COPY (RFC 9051 6.4.7) and MOVE (6.4.8): all of the messages or none. Flags, keywords and internal
--- date go along. Both mailboxes belong to one account.
+-- date go along. Both mailboxes belong to one account. What was moved is not retained (0011).
 CREATE OR REPLACE FUNCTION catalog.copy_messages(p_from bigint, p_first bigint[], p_last bigint[], p_to bigint, p_move boolean)
 RETURNS TABLE (uid bigint, new_uid bigint, uid_validity bigint, from_modseq bigint, to_modseq bigint)
 LANGUAGE plpgsql SECURITY DEFINER
