@@ -15,8 +15,12 @@ class Refused(Exception):
 
 
 class Imap:
-    def __init__(self, endpoint, user, password, timeout=TIMEOUT_S):
+    """One connection. cut_after: the client resets it once it has sent so many octets."""
+
+    def __init__(self, endpoint, user, password, timeout=TIMEOUT_S, cut_after=None):
         self.tag = 0
+        self.left = cut_after
+        self.was_cut = False
         try:
             self.socket = socket.create_connection(endpoint, 10)
         except OSError as error:
@@ -30,6 +34,18 @@ class Imap:
     def close(self):
         self.socket.close()
         self.file.close()
+
+    def _send(self, octets):
+        self.was_cut = self.left is not None and self.left < len(octets)
+        try:
+            self.socket.sendall(octets[:self.left] if self.was_cut else octets)
+        except OSError as error:
+            raise Lost(str(error)) from None
+        if self.was_cut:
+            self.close()
+            raise Lost("cut by the client")
+        if self.left is not None:
+            self.left -= len(octets)
 
     def _line(self):
         try:
@@ -62,21 +78,13 @@ class Imap:
         """(text of the tagged OK, untagged responses). Raises Refused or Lost."""
         self.tag += 1
         tag = f"A{self.tag}"
-        try:
-            if literal is None:
-                self.socket.sendall(f"{tag} {command}\r\n".encode())
-            else:
-                self.socket.sendall(f"{tag} {command} {{{len(literal)}}}\r\n".encode())
-        except OSError as error:
-            raise Lost(str(error)) from None
+        size = "" if literal is None else f" {{{len(literal)}}}"
+        self._send(f"{tag} {command}{size}\r\n".encode())
         untagged = []
         while True:
             text, literals = self._response()
             if text.startswith("+") and literal is not None:
-                try:
-                    self.socket.sendall(literal + b"\r\n")
-                except OSError as error:
-                    raise Lost(str(error)) from None
+                self._send(literal + b"\r\n")
             elif text.startswith(tag + " "):
                 if text.split()[1] != "OK":
                     raise Refused(text)

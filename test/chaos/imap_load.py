@@ -48,12 +48,16 @@ class Client:
         self.where = ""
         self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def connect(self, user, where=None):
+    def connect(self, user, where=None, cut_after=None):
         self.where = where or self.chance.choice(sorted(self.servers))
-        self.imap = Imap(self.servers[self.where], f"{user}@{DOMAIN}", PASSWORD)
+        self.imap = Imap(self.servers[self.where], f"{user}@{DOMAIN}", PASSWORD,
+                         cut_after=cut_after)
 
     def disconnect(self):
         if self.imap is not None:
+            if self.imap.was_cut:
+                with self.ledger.lock:
+                    self.ledger.client_cuts["imap"] += 1
             self.imap.close()
             self.imap = None
 
@@ -102,7 +106,9 @@ class Writer(Client):
 
     def round(self):
         if self.imap is None:
-            self.connect(self.user)
+            cut = self.chance.random() < 0.2
+            self.connect(self.user, cut_after=150 + int(self.chance.random() ** 2 * 60_000)
+                         if cut else None)
             if not self.made:
                 self._make_mailboxes()
         mailbox = self.chance.choice(MAILBOXES[:1] * 3 + MAILBOXES)
