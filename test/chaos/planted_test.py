@@ -120,7 +120,10 @@ def agent_writes_on_after_a_tracker_looked(bed, ledger):
     send(bed, ledger, "mail1", 5)
     wait_until("what was read is catalogued", lambda: bed.postgres.sql(
         "SELECT count(*) FROM catalog.message WHERE server = 'mail1'") == [["5"]], 40, 0.2)
-    time.sleep(2 * GRACE_S)
+    now = bed.postgres.sql("SELECT now()")[0][0]
+    wait_until("a tracker has looked again", lambda: bed.postgres.sql(
+        "SELECT count(*) FROM catalog.segment WHERE writer = 'mail1' AND state = 'open' "
+        f"AND read_at <= '{now}'") == [["0"]], 40, 0.2)
     send(bed, ledger, "mail1", 5)
     rest(bed, "mail1")
 
