@@ -21,6 +21,7 @@ using base::Result;
 using base::Status;
 
 constexpr auto kDeltaLook = std::chrono::milliseconds(20);
+constexpr auto kDeltaPatience = std::chrono::minutes(5);
 constexpr std::size_t kFramesMax = 4'096;  // of one segment
 
 std::int64_t now_ns() {
@@ -285,7 +286,11 @@ Status JournalWriter::write_checkpoint(const JournalClaim& claim) {
 
 // A delta that begins now.
 Status JournalWriter::settle_delta() {
+    const Deadline patience = Deadline::after(kDeltaPatience);
     while (in_delta_) {
+        if (patience.passed()) {
+            return Error{Errc::Timeout, "a delta is under way for too long"};
+        }
         TRY(base::sleep_until(Deadline::after(kDeltaLook)));
     }
     return delta();

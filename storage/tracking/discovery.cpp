@@ -8,7 +8,6 @@
 
 #include "base/fiber.h"
 #include "base/log.h"
-#include "base/worker_pool.h"
 #include "storage/catalog/claims.h"
 #include "storage/segment/format.h"
 #include "storage/segment/name.h"
@@ -189,11 +188,9 @@ Result<std::optional<SegmentNote>> Discovery::note_of_whole(
 
 Result<Seal> Discovery::read_whole(const SegmentId& segment, const SegmentCopy& copy) {
     const Deadline deadline = Deadline::after(kWholeDeadline);
-    // Checksums take their time: not on the loop.
-    base::WorkerPool worker("discover", 1, 1);
     const auto bytes =
         std::make_shared<const Bytes>(TRY(read_copy(servers_, segment, copy, deadline)));
-    return worker.run([bytes] { return verify_sealed(*bytes); }, deadline);
+    return worker_.run([bytes] { return verify_sealed(*bytes); }, deadline);
 }
 
 Result<std::size_t> Discovery::tell(const Names& names) {

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/db.h"
 #include "base/result.h"
+#include "base/worker_pool.h"
 #include "storage/catalog/catalog.h"
 #include "storage/mirror/recovery.h"
 #include "storage/path/storage_server_set.h"
@@ -68,6 +69,7 @@ class Discovery {
 
     StorageServerSet& servers_;
     base::DbPool& pool_;
+    base::WorkerPool worker_{"discover", 1, 16};  // checksums take their time: not on the loop
     std::vector<StorageServerId> unlisted_;
     std::set<SegmentId> known_;  // not asked for again, until all folders are listed
 };
