@@ -913,9 +913,6 @@ $$;
 CREATE FUNCTION catalog.rebuild_retained() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-    IF to_regclass('catalog.retained') IS NULL THEN
-        RETURN;
-    END IF;
     INSERT INTO catalog.retained (account_id, message_id, mailbox, uid, flags, keywords, internal_date, size, removed_at)
     SELECT DISTINCT ON (b.account_id, e.message_id) b.account_id, e.message_id, b.name, e.uid, 0, '{}', m.received_at,
            m.message_size, e.at
