@@ -18,7 +18,8 @@ import tempfile
 from cluster import programs, wait_until
 from daemons import FAKETIME, Daemon, Daemons
 from disks import Disk
-from postgres_pair import BOSS, DATABASE, PostgresPair
+from postgres_pair import DATABASE, PostgresPair
+from postgres_server import OWNER
 from proxies import free_port
 
 USER = "roundtable"
@@ -101,7 +102,7 @@ class TestBed:
             self.set_clock(0)
         self._mount_disks()
         names = [f"{kind}{machine}" for machine in MACHINES for kind in KINDS]
-        self.postgres = PostgresPair(self.directory, USER, [*names, "ns1"])
+        self.postgres = PostgresPair(self.directory, [*names, "ns1"])
         self.postgres.create()
         self._fill_database()
         self._mark_stores()
@@ -163,7 +164,7 @@ class TestBed:
         primary = self.postgres.primary
         done = subprocess.run(
             [str(self.directory / "bin" / "roundtable"), "--database",
-             f"host=127.0.0.1 port={primary.port} dbname={DATABASE} user={BOSS}", *arguments],
+             f"host=127.0.0.1 port={primary.port} dbname={DATABASE} user={OWNER}", *arguments],
             input=stdin, capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             raise RuntimeError(f"roundtable {' '.join(arguments)}: {done.stderr.strip()}")

@@ -6,109 +6,12 @@ import os
 import pathlib
 import random
 import shutil
-import signal
 import socket
-import subprocess
 import tempfile
 import threading
 
 from endpoints import wait_until
-
-PROGRAMS = pathlib.Path("/usr/lib/postgresql/15/bin")
-OWNER = "boss"
-USER = "roundtable"
-
-
-def as_user(*command):
-    """PostgreSQL does not run as root."""
-    words = [str(word) for word in command]
-    become = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups"]
-    return become + words if os.geteuid() == 0 else words
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def children_of(pid):
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            if int((entry / "stat").read_text().rsplit(") ", 1)[1].split()[1]) == pid:
-                found.append(int(entry.name))
-    return found
-
-
-class Server:
-    """One server: DIR/data, TCP on a port of its own, trust for everybody on this machine."""
-
-    def __init__(self, directory):
-        self.directory = pathlib.Path(directory)
-        self.data = self.directory / "data"
-        self.port = free_port()
-        self.process = None
-        self.directory.mkdir()
-        if os.geteuid() == 0:
-            shutil.chown(self.directory, USER)
-
-    def init(self):
-        subprocess.run(as_user(PROGRAMS / "initdb", "-D", self.data, "-U", OWNER, "--auth=trust",
-                               "--no-sync"), check=True, capture_output=True)
-
-    def copy_of(self, port, standby):
-        """Becomes a copy of the server on that port; a standby streams from there."""
-        standby_options = ["-R"] if standby else []
-        subprocess.run(as_user(PROGRAMS / "pg_basebackup", "-D", self.data, "-X", "stream", "-c",
-                               "fast", "--no-sync", *standby_options, "-d",
-                               f"host=127.0.0.1 port={port} user={OWNER} "
-                               "application_name=standby"), check=True, capture_output=True)
-
-    def start(self):
-        self.process = subprocess.Popen(
-            as_user(PROGRAMS / "postgres", "-D", self.data, "-k", self.directory, "-p", self.port,
-                    "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
-                    "-c", "fsync=off", "-c", "wal_keep_size=512MB"),
-            stdout=(self.directory / "log").open("ab"), stderr=subprocess.STDOUT,
-            start_new_session=True)
-        wait_until("PostgreSQL answers", lambda: self.try_sql("SELECT 1"), 60)
-
-    def pid(self):
-        return int((self.data / "postmaster.pid").read_text().split()[0])
-
-    def kill(self):
-        """As if the machine were gone: SIGKILL for every process at once."""
-        pid = self.pid()
-        os.kill(pid, signal.SIGSTOP)  # no time for it to notice
-        for each in (*children_of(pid), pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
-        self.process.wait(30)
-
-    def stop(self):
-        if self.process is not None and self.process.poll() is None:
-            os.kill(self.pid(), signal.SIGQUIT)
-            self.process.wait(60)
-
-    def promote(self):
-        assert self.sql("SELECT pg_promote()") == "t"
-
-    def sql(self, statement, database="postgres"):
-        return subprocess.run(
-            ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-c", statement,
-             f"host=127.0.0.1 port={self.port} user={OWNER} dbname={database} "
-             "target_session_attrs=any"],
-            check=True, capture_output=True, text=True, timeout=60).stdout.strip()
-
-    def try_sql(self, statement, database="postgres"):
-        with contextlib.suppress(subprocess.SubprocessError):
-            return self.sql(statement, database)
-        return None
-
-    def show_log(self):
-        print(f"--- {self.directory}/log")
-        print("\n".join((self.directory / "log").read_text(errors="replace").splitlines()[-15:]))
+from postgres_server import OWNER, USER, PostgresServer
 
 
 class Proxy:
@@ -202,8 +105,13 @@ class Pair:
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roundtable-pair-"))
         self.directory.chmod(0o755)
-        self.a = Server(self.directory / "a")
-        self.b = Server(self.directory / "b")
+        self.a, self.b = (PostgresServer(name, self.directory / name / "data",
+                                         self.directory / name / "log", self.directory / name)
+                          for name in "ab")
+        for server in (self.a, self.b):
+            server.sockets.mkdir()
+            if os.geteuid() == 0:
+                shutil.chown(server.sockets, USER)
         self.to_a = Proxy(self.a.port)
         self.to_b = Proxy(self.b.port)
         self.stream = Proxy(self.a.port)  # what the standby follows
@@ -221,7 +129,7 @@ class Pair:
             proxy.close()
         for server in (self.a, self.b):
             server.stop()
-            if kind is not None and (server.directory / "log").exists():
+            if kind is not None and server.log.exists():
                 server.show_log()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -232,13 +140,12 @@ class Pair:
                 f"user={OWNER}")
 
     def add_standby(self, synchronous):
-        self.b.copy_of(self.stream.port, standby=True)
+        self.b.copy_of(self.stream.port)
+        self.b.follow(self.stream.port)
         self.b.start()
         self.to_b.listen()
-        wait_until("the standby streams", lambda: self.a.sql(
-            "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"), 60)
+        wait_until("the standby streams", lambda: self.a.has_standby("state = 'streaming'"), 60)
         if synchronous:
-            self.a.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-            self.a.sql("SELECT pg_reload_conf()")
-            wait_until("the standby is synchronous", lambda: self.a.sql(
-                "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"), 60)
+            self.a.set_synchronous("standby")
+            wait_until("the standby is synchronous",
+                       lambda: self.a.has_standby("sync_state = 'sync'"), 60)
