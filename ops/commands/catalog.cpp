@@ -1,9 +1,12 @@
 #include <chrono>
 #include <cstdio>
 
+#include <fmt/format.h>
+
 #include "ops/commands/commands.h"
 #include "ops/embedded_schema.h"
 #include "ops/output.h"
+#include "storage/journal/directory_restore.h"
 
 namespace ops {
 
@@ -50,12 +53,35 @@ base::Status watch(base::Connection& connection) {
     }
 }
 
+// The whole database was lost: first the directory, which says where the storage servers are.
+base::Status put_back_directory(CommandContext& context,
+                                base::Connection& connection,
+                                const std::vector<std::string>& roots) {
+    const storage::JournalFiles journal = TRY(storage::find_journal(roots));
+    for (const std::string& bad : journal.bad) {
+        std::fprintf(stderr, "passed over %s\n", bad.c_str());
+    }
+    (void)TRY(storage::migrate(connection, embedded_migrations()));
+    const storage::RestoredDirectory restored =
+        TRY(storage::restore_directory(connection, journal));
+    const base::Rows at = TRY(connection.query(
+        "SELECT to_timestamp($1::bigint / 1000000.0)::timestamptz(0)", {restored.at_us}));
+    say(context,
+        fmt::format("the directory is back as of {}: {} rows", at[0].text(0), restored.rows));
+    return base::Done{};
+}
+
 base::Status rebuild(CommandContext& context, const Arguments& arguments) {
-    const bool drop = arguments.has("--drop");
-    if (drop && !arguments.has("--yes")) {
+    const std::vector<std::string> roots = arguments.list("--directory-from");
+    // Where the directory was empty there was no catalog worth keeping.
+    const bool drop = arguments.has("--drop") || !roots.empty();
+    if (arguments.has("--drop") && !arguments.has("--yes")) {
         return needs_word(drop);
     }
     auto connection = TRY(open_as_owner(context));
+    if (!roots.empty()) {
+        TRY(put_back_directory(context, *connection, roots));
+    }
     const base::Status remade =
         storage::remake_catalog(*connection,
                                 embedded_migrations(),
@@ -100,6 +126,9 @@ std::vector<Command> catalog_commands() {
          {{"--drop", OptionKind::Flag, "throw the catalog away that is there"},
           {"--yes", OptionKind::Flag, "really, with --drop"},
           {"--without", OptionKind::Values, "a storage server that is lost: do not wait for it"},
+          {"--directory-from",
+           OptionKind::Values,
+           "the directory is lost, too: put it back from the journal in this storage root first"},
           {"--no-wait", OptionKind::Flag, "return as soon as the trackers have been asked"}},
          rebuild},
         {"catalog", "wait", "watch a rebuild until it is done", {}, wait},

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The catalog is dropped while everything runs, and rebuilt from the storage servers: every mailbox
 comes back as it was, with its UIDVALIDITY, UIDs, flags, keywords, dates, bodies, names and
-subscriptions; mail goes on being accepted, and each message is delivered exactly once.
+subscriptions; mail goes on being accepted, and each message is delivered exactly once. Then the
+whole database is lost, the directory with it, and comes back from the storage servers alone.
 
 REBUILD_TEST_MESSAGES and REBUILD_TEST_MAILBOXES say how much there is in the mailboxes (COPY makes
 most of it), REBUILD_TEST_IDLE for how many seconds nothing changes before the drop."""
@@ -155,12 +156,12 @@ def pop3_answer(cluster, server, user):
         pop3.close()
 
 
-def rebuild(cluster):
+def rebuild(cluster, *options):
     """`roundtable catalog rebuild` to its end; returns what it printed."""
     endpoints = cluster.endpoints
     command = subprocess.run(
-        [endpoints.program, "--dir", str(endpoints.directory), "catalog", "rebuild", "--json"],
-        capture_output=True, text=True, timeout=1200)
+        [endpoints.program, "--dir", str(endpoints.directory), "catalog", "rebuild", *options,
+         "--json"], capture_output=True, text=True, timeout=1200)
     print(command.stderr, flush=True)
     assert command.returncode == 0, command.stderr
     report = json.loads(command.stdout)
@@ -259,5 +260,53 @@ def the_catalog_comes_back():
                           "rebuild_seconds": round(rebuilt - dropped, 1), "report": report}))
 
 
+def directory_of(cluster):
+    """Every row that the journal keeps."""
+    tables = [row[0] for row in cluster.sql(
+        "SELECT table_name FROM catalog.journal_tables() ORDER BY place", user="roundtable")]
+    return {table: sorted(row[0] for row in cluster.sql(
+        f"SELECT to_jsonb(d) FROM directory.{table} d", user="roundtable")) for table in tables}
+
+
+def a_lost_database_comes_back_with_its_directory():
+    with Cluster(users=USERS) as cluster:
+        endpoints = cluster.endpoints
+        server = endpoints.access_servers[0]
+        recipients = [cluster.address(user) for user in USERS]
+        sent = Load(servers_of(cluster), recipients, 40, 4).run()
+        wait_until("every message in the catalog", lambda: int(cluster.sql(
+            "SELECT count(DISTINCT message_id) FROM report.delivery")[0][0]) >= 40, 60)
+        cluster.run("block", "add", "--address", "spammer@bad.test", "--reason", "a test")
+        imap = sign_in(cluster, server, "alice")
+        done(imap.create("Kept"))
+        done(imap.select("INBOX"))
+        done(imap.uid("STORE", "1:3", "+FLAGS", r"(\Seen Custom)"))
+        done(imap.uid("MOVE", "2", "Kept"))
+        imap.logout()
+        before, directory = view_of(cluster, server), directory_of(cluster)
+        wait_journaled(cluster)
+        roots = [row[0] for row in cluster.sql(
+            "SELECT directory FROM directory.storage_path ORDER BY id", user="roundtable")]
+
+        refused = cluster.run("catalog", "rebuild", "--directory-from", roots[0], check=False)
+        assert refused.returncode != 0 and "not empty" in refused.stderr, refused
+        cluster.sql("DROP SCHEMA directory, catalog, report CASCADE; "
+                    "DROP TABLE public.schema_migration", user="roundtable")
+        refused = cluster.run("catalog", "rebuild", "--directory-from", "/nowhere", check=False)
+        assert refused.returncode != 0 and "roundtable-store" in refused.stderr, refused
+        rebuild(cluster, *(word for root in roots for word in ("--directory-from", root)))
+
+        assert directory_of(cluster) == directory
+        after = wait_until("the same mailboxes", lambda: view_of(cluster, server), 60, 1)
+        assert after == before, "mailboxes are not as they were"
+        later = Load(servers_of(cluster), recipients, 8, 2).run()
+        assert all(message.acknowledged for message in (*sent, *later))
+        wait_until("new mail in the mailboxes", lambda: int(cluster.sql(
+            "SELECT count(DISTINCT message_id) FROM report.delivery")[0][0]) >= 48, 60)
+        cluster.run("account", "add", f"new@{cluster.domain}", "--password-stdin",
+                    stdin="x y z 1\n")
+        assert Load(servers_of(cluster), [f"new@{cluster.domain}"], 1, 1).run()[0].acknowledged
+
+
 if __name__ == "__main__":
-    main([the_catalog_comes_back])
+    main([the_catalog_comes_back, a_lost_database_comes_back_with_its_directory])

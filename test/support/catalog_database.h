@@ -43,7 +43,13 @@ inline const std::string& migrated_database() {
 /// second. Ids of rows go on rising.
 class CatalogDatabase {
   public:
-    CatalogDatabase() : connection_(open("postgres")) {
+    CatalogDatabase() : connection_(open("postgres")) { make_empty(); }
+
+    CatalogDatabase(const CatalogDatabase&) = delete;
+    CatalogDatabase& operator=(const CatalogDatabase&) = delete;
+
+    /// As after the migrations.
+    void make_empty() {
         sql(R"(DO $$
             DECLARE
                 each record;
@@ -60,9 +66,6 @@ class CatalogDatabase {
             END
         $$)");
     }
-
-    CatalogDatabase(const CatalogDatabase&) = delete;
-    CatalogDatabase& operator=(const CatalogDatabase&) = delete;
 
     [[nodiscard]] std::string conninfo(std::string_view role = "postgres") const {
         return PostgresServer::shared().conninfo(migrated_database(), role);
