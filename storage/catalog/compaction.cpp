@@ -26,6 +26,23 @@ constexpr base::Statement kClaimCompaction{
     "LEFT JOIN catalog.segment_replica r ON r.segment_id = c.id AND r.state <> 'lost' "
     "LEFT JOIN directory.storage_server v ON v.id = r.storage_server_id AND v.state <> 'retired' "
     "GROUP BY 1, 2, 3, 4 ORDER BY c.dead_bytes DESC, c.id"};
+constexpr base::Statement kClaimHopeless{
+    "storage_claim_hopeless",
+    "WITH hopeless AS ("
+    "SELECT s.id FROM catalog.segment s WHERE s.id IN ("
+    "SELECT o.segment_id FROM catalog.copy_owed o WHERE o.attempts > 0) "
+    "AND s.state = 'sealed' AND s.superseded_at IS NULL "
+    "AND (s.upkeep_until IS NULL OR s.upkeep_until < now()) AND NOT EXISTS ("
+    "SELECT FROM catalog.segment_replica r "
+    "JOIN directory.storage_server v ON v.id = r.storage_server_id AND v.state <> 'retired' "
+    "WHERE r.segment_id = s.id AND r.state IN ('active', 'suspect')) "
+    "ORDER BY s.id LIMIT $2 FOR NO KEY UPDATE OF s SKIP LOCKED) "
+    "UPDATE catalog.segment s SET upkeep_by = $1, upkeep_until = now() + make_interval(secs => $3) "
+    "FROM hopeless h WHERE s.id = h.id RETURNING s.id, s.writer"};
+constexpr base::Statement kCountUnknown{"storage_count_unknown",
+                                        "SELECT catalog.count_unknown($1::uuid[])"};
+constexpr base::Statement kAbandonJournal{"storage_abandon_journal",
+                                          "SELECT catalog.abandon_journal($1::uuid)"};
 constexpr base::Statement kLiveFrames{
     "storage_live_frames",
     "SELECT message_id, frame_offset, frame_length FROM catalog.live_frames($1::uuid, $2, $3)"};
@@ -113,6 +130,34 @@ Result<std::vector<CompactableSegment>> claim_compaction(base::Connection& conne
         segment.replicas = TRY(replica_places(row, 4));
     }
     return claimed;
+}
+
+Result<std::vector<HopelessSegment>> claim_hopeless(base::Connection& connection,
+                                                    std::string_view tracker,
+                                                    std::size_t most,
+                                                    std::chrono::seconds lease) {
+    std::vector<HopelessSegment> claimed;
+    for (const base::Row row :
+         TRY(connection.query(kClaimHopeless, {tracker, most, lease.count()}))) {
+        claimed.push_back({SegmentId(row.uuid(0)), row.string(1)});
+    }
+    return claimed;
+}
+
+Result<std::size_t> count_unknown(base::Connection& connection,
+                                  std::span<const mail::MessageId> ids) {
+    std::vector<Uuid> uuids;
+    uuids.reserve(ids.size());
+    for (const mail::MessageId& id : ids) {
+        uuids.push_back(id.uuid());
+    }
+    const base::Rows rows = TRY(connection.query(kCountUnknown, {uuids}));
+    return static_cast<std::size_t>(rows[0].int64(0));
+}
+
+base::Status abandon_journal(base::Connection& connection, const SegmentId& segment) {
+    (void)TRY(connection.query(kAbandonJournal, {segment.uuid()}));
+    return base::Done{};
 }
 
 Result<std::uint64_t> upkeep_bytes_per_second(base::Connection& connection) {

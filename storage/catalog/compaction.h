@@ -57,6 +57,27 @@ struct CompactableSegment {
     std::size_t most,
     std::chrono::seconds lease);
 
+/// A sealed segment of which no copy is good and some are owed.
+struct HopelessSegment {
+    SegmentId id;
+    std::string writer;
+};
+
+/// Those whose repair was tried in vain, at most `most`, claimed for `lease`.
+[[nodiscard]] base::Result<std::vector<HopelessSegment>> claim_hopeless(
+    base::Connection& connection,
+    std::string_view tracker,
+    std::size_t most,
+    std::chrono::seconds lease);
+
+/// How many of these messages the catalog has never heard of: neither delivered nor refused.
+[[nodiscard]] base::Result<std::size_t> count_unknown(base::Connection& connection,
+                                                      std::span<const mail::MessageId> ids);
+
+/// A claimed journal segment that is lost: it is superseded, and if it counted, a checkpoint is
+/// asked for.
+[[nodiscard]] base::Status abandon_journal(base::Connection& connection, const SegmentId& segment);
+
 /// What one tracker may read in a second for compaction.
 [[nodiscard]] base::Result<std::uint64_t> upkeep_bytes_per_second(base::Connection& connection);
 

@@ -23,6 +23,10 @@ base::Error unavailable(std::string detail) {
     return base::Error{base::Errc::Unavailable, "mirror: " + std::move(detail)};
 }
 
+// A batch's buffer of up to that size is kept for the next one: fresh memory costs a page fault
+// every 4 KiB.
+constexpr std::size_t kSpareMax = std::size_t{8} << 20U;
+
 // The frames of one batch, and the bytes that hold them.
 struct Batch {
     struct Frame {
@@ -31,7 +35,7 @@ struct Batch {
     };
 
     std::uint64_t offset = 0;
-    std::shared_ptr<Bytes> bytes = std::make_shared<Bytes>();
+    std::shared_ptr<Bytes> bytes;
     std::vector<Frame> frames;
 };
 
@@ -48,6 +52,7 @@ struct MirrorWriter::State : std::enable_shared_from_this<State> {
     SubmissionQueue queue;
     SegmentKeeper keeper;
     base::FiberEvent work;
+    std::shared_ptr<Bytes> spare;  // empty, with room; may be none
     bool started = false;
     bool stopping = false;
     bool running = false;
@@ -65,6 +70,7 @@ struct MirrorWriter::State : std::enable_shared_from_this<State> {
     [[nodiscard]] std::vector<PendingFrame> drop_expired(std::vector<PendingFrame> pending);
     [[nodiscard]] Batch encode_batch(std::vector<PendingFrame>& pending);
     [[nodiscard]] bool write_batch(Batch& batch);
+    void keep_buffer(std::shared_ptr<Bytes> bytes);
     void acknowledge(Batch& batch, std::vector<StorageServerId> durable);
     void fail_all(std::vector<PendingFrame>& pending, const base::Error& error);
     void shutdown(base::Deadline deadline);
@@ -115,6 +121,12 @@ Batch MirrorWriter::State::encode_batch(std::vector<PendingFrame>& pending) {
     SegmentEncoder& encoder = keeper.open()->encoder();
     Batch batch;
     batch.offset = encoder.size();
+    batch.bytes = spare ? std::move(spare) : std::make_shared<Bytes>();
+    std::uint64_t room = 0;
+    for (const PendingFrame& frame : pending) {
+        room += frame.bytes();
+    }
+    batch.bytes->reserve(room);
     std::vector<PendingFrame> rest;
     for (PendingFrame& frame : pending) {
         if (!rest.empty()) {
@@ -182,7 +194,16 @@ bool MirrorWriter::State::write_batch(Batch& batch) {
     if (segment.has_behind() || !enough) {
         keeper.close();
     }
+    keep_buffer(std::move(batch.bytes));
     return good;
+}
+
+// Unless a storage server that was late still reads it.
+void MirrorWriter::State::keep_buffer(std::shared_ptr<Bytes> bytes) {
+    if (bytes.use_count() == 1 && bytes->capacity() <= kSpareMax) {
+        bytes->clear();
+        spare = std::move(bytes);
+    }
 }
 
 void MirrorWriter::State::write_all(std::vector<PendingFrame> pending) {

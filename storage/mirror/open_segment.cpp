@@ -60,6 +60,7 @@ base::Status OpenSegment::create_files(base::Deadline deadline) {
             created.fulfil(std::move(result));
         });
     }
+    encoder_.digest(*bytes);
     base::Status outcome = base::Done{};
     for (std::size_t i = 0; i < replicas_.size(); ++i) {
         const base::Result<FileHandle> created = creations[i].await(with_slack(deadline));
@@ -108,6 +109,10 @@ std::vector<StorageServerId> OpenSegment::write(std::uint64_t offset,
                       [written](base::Status status) { written.fulfil(std::move(status)); });
         writes.emplace_back(&replica, written);
     }
+    // While the disks are at work.
+    if (!sealed_) {
+        encoder_.digest(*bytes);
+    }
     std::vector<StorageServerId> durable;
     for (auto& [replica, written] : writes) {
         const bool awaited = durable.empty() || !is_planted("early_ack");
@@ -151,6 +156,7 @@ SegmentClosed OpenSegment::seal(base::Deadline deadline) {
     const std::uint64_t offset = encoder_.size();
     auto bytes = std::make_shared<Bytes>();
     Seal seal = encoder_.seal(*bytes);
+    sealed_ = true;
     const std::vector<StorageServerId> sealed = write(offset, std::move(bytes), deadline);
     close_files();
     SegmentClosed closed = outcome();

@@ -82,6 +82,7 @@ class OpenSegment {
     Placement placement_;
     std::vector<Replica> replicas_;
     base::Instant opened_at_;
+    bool sealed_ = false;  // what is written now is the seal, which its own digest does not cover
 };
 
 }  // namespace storage

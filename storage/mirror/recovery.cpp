@@ -5,9 +5,7 @@
 #include <utility>
 
 #include "base/fiber.h"
-#include "base/hash.h"
 #include "base/worker_pool.h"
-#include "storage/segment/encoder.h"
 #include "storage/segment/name.h"
 
 namespace storage {
@@ -36,117 +34,8 @@ base::Error not_configured() {
     return base::Error{base::Errc::Unavailable, "storage server not configured"};
 }
 
-// A file as replay found it.
-struct CopyFindings {
-    SegmentCopy copy;
-    bool in_doubt = false;  // may lack a frame that was acknowledged
-    bool sealed = false;    // whole, with a good seal
-};
-
-// All copies put together: the bytes of a sealed file, or of the frames that any copy had good.
-struct Merge {
-    std::optional<DecodedHeader> header;
-    Bytes image;
-    std::map<std::uint64_t, IndexEntry> frames;
-    std::map<std::uint64_t, AbortTarget> aborts;
-    std::vector<CopyFindings> findings;
-    std::optional<Seal> seal;  // of a whole sealed copy: `image` is that file
-
-    void add(const SegmentCopy& copy, Bytes bytes);
-    void add_sealed(Bytes bytes, Seal found);
-    void add_frames(const Bytes& bytes, const ReplayResult& found);
-};
-
-void Merge::add_sealed(Bytes bytes, Seal found) {
-    frames.clear();
-    for (const IndexEntry& entry : found.index) {
-        frames.emplace(entry.offset, entry);
-    }
-    image = std::move(bytes);
-    image.resize(static_cast<std::size_t>(found.file_size));
-    seal = std::move(found);
-}
-
-void Merge::add_frames(const Bytes& bytes, const ReplayResult& found) {
-    // A bad file's seal still says how far the segment goes.
-    const auto size =
-        static_cast<std::size_t>(found.seal ? found.seal->data_size : found.durable_size);
-    if (image.size() < size) {
-        // Bytes that nobody has good stay as this copy has them.
-        const std::size_t known = image.size();
-        image.resize(size);
-        std::copy(bytes.begin() + static_cast<std::ptrdiff_t>(known),
-                  bytes.begin() + static_cast<std::ptrdiff_t>(size),
-                  image.begin() + static_cast<std::ptrdiff_t>(known));
-    }
-    for (const IndexEntry& entry : found.frames) {
-        if (frames.emplace(entry.offset, entry).second) {
-            const auto from = static_cast<std::ptrdiff_t>(entry.offset);
-            std::copy_n(bytes.begin() + from, entry.length, image.begin() + from);
-        }
-    }
-}
-
-void Merge::add(const SegmentCopy& copy, Bytes bytes) {
-    CopyFindings findings_of{copy, true, false};
-    const base::Result<ReplayResult> found = replay(bytes);
-    if (found && (!header || header->header == found.value().header.header)) {
-        header = found.value().header;
-        const ReplayResult& result = found.value();
-        for (const AbortTarget& abort : result.aborts) {
-            aborts.emplace(aborts.size(), abort);
-        }
-        base::Result<Seal> whole = result.seal
-                                       ? verify_sealed(bytes)
-                                       : base::Result<Seal>(base::Error{base::Errc::Corrupt, ""});
-        findings_of.sealed = whole.operator bool();
-        findings_of.in_doubt =
-            !findings_of.sealed && (!result.gaps.empty() || result.durable_size < bytes.size());
-        if (!seal && whole) {
-            add_sealed(std::move(bytes), std::move(whole).take_value());
-        } else if (!seal) {
-            add_frames(bytes, result);
-        }
-    }
-    findings.push_back(std::move(findings_of));
-}
-
-// The ranges between header and end that no frame covers.
-std::vector<Gap> gaps_of(const Merge& merge, std::uint64_t end) {
-    std::vector<Gap> gaps;
-    std::uint64_t at = merge.header->size;
-    for (const auto& [offset, entry] : merge.frames) {
-        if (offset > at) {
-            gaps.push_back(Gap{at, offset});
-        }
-        at = offset + entry.length;
-    }
-    if (end > at) {
-        gaps.push_back(Gap{at, end});
-    }
-    return gaps;
-}
-
-// Makes `image` the sealed file. Nothing to do if a copy was sealed.
-base::Status seal_image(Merge& merge) {
-    if (merge.seal) {
-        return base::Done{};
-    }
-    Seal seal;
-    seal.data_size = merge.image.size();
-    for (const auto& [offset, entry] : merge.frames) {
-        seal.index.push_back(entry);
-    }
-    seal.digest = base::sha256(merge.image);
-    seal.file_size = sealed_size(seal.data_size, seal.index.size());
-    const Bytes end = TRY(encode_seal(merge.header->header, seal));
-    merge.image.insert(merge.image.end(), end.begin(), end.end());
-    merge.seal = std::move(seal);
-    return base::Done{};
-}
-
 // Why a frame that was acknowledged may not have been seen; empty: it cannot be.
-std::string reason_to_wait(const Merge& merge,
+std::string reason_to_wait(const CopyMerge& merge,
                            const std::vector<StorageServerId>& unread,
                            const std::set<StorageServerId>& lost) {
     const SegmentHeader& header = merge.header->header;
@@ -171,7 +60,7 @@ std::string reason_to_wait(const Merge& merge,
 
 // Writes the sealed file to each server of the replica set that has none; tells how it went.
 void write_sealed(StorageServerSet& servers,
-                  const Merge& merge,
+                  const CopyMerge& merge,
                   const std::vector<StorageServerId>& unread,
                   const RecoveryOptions& options,
                   SegmentClosed& closed) {
@@ -332,8 +221,8 @@ base::Result<RecoveredSegment> recover_segment(StorageServerSet& servers,
     // Checksums of whole segments take their time: not on the loop.
     base::WorkerPool worker("recover", 1, 1);
     bool has_bytes = false;
-    const auto shared_merge = std::make_shared<Merge>();
-    Merge& merge = *shared_merge;
+    const auto shared_merge = std::make_shared<CopyMerge>();
+    CopyMerge& merge = *shared_merge;
     for (const SegmentCopy& copy : found.copies) {
         base::Result<Bytes> bytes =
             read_copy(servers, segment, copy, base::Deadline::after(options.transfer_deadline));
@@ -366,7 +255,7 @@ base::Result<RecoveredSegment> recover_segment(StorageServerSet& servers,
     recovered.closed.segment = std::make_shared<const SegmentHeader>(merge.header->header);
     recovered.reason = reason_to_wait(merge, found.unread, options.lost);
     if (recovered.reason.empty()) {
-        (void)TRY(worker.run([shared_merge] { return seal_image(*shared_merge); },
+        (void)TRY(worker.run([shared_merge] { return shared_merge->seal_image(); },
                              base::Deadline::after(options.transfer_deadline)));
         write_sealed(servers, merge, found.unread, options, recovered.closed);
         recovered.closed.seal = *merge.seal;
@@ -386,8 +275,7 @@ base::Result<RecoveredSegment> recover_segment(StorageServerSet& servers,
             recovered.aborts.push_back(abort);
         }
     }
-    recovered.gaps = gaps_of(
-        merge, merge.seal ? merge.seal->data_size : static_cast<std::uint64_t>(merge.image.size()));
+    recovered.gaps = merge.gaps();
     return recovered;
 }
 

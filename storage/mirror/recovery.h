@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "storage/mirror/copy_merge.h"
 #include "storage/mirror/mirror_writer.h"
 #include "storage/path/storage_server_set.h"
 #include "storage/segment/frame.h"
@@ -39,14 +40,6 @@ struct RecoveryOptions {
     std::set<StorageServerId> lost;                       ///< declared lost by an operator
     std::chrono::milliseconds list_deadline{5'000};       ///< for all servers together
     std::chrono::milliseconds transfer_deadline{30'000};  ///< for one whole copy
-};
-
-/// A file of a segment as a storage root lists it.
-struct SegmentCopy {
-    StorageServerId server;
-    std::uint32_t generation = 0;
-
-    friend bool operator==(const SegmentCopy&, const SegmentCopy&) = default;
 };
 
 /// What became of one segment.

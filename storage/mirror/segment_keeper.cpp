@@ -152,7 +152,9 @@ base::Status SegmentKeeper::try_open(Placement placement) {
     base::random_fill(header.salt);
     const SegmentId id = header.segment;
     auto segment = std::make_unique<OpenSegment>(
-        servers_, TRY(SegmentEncoder::create(std::move(header))), std::move(placement));
+        servers_,
+        TRY(SegmentEncoder::create(std::move(header), Digest::ByOwner)),
+        std::move(placement));
     // The journal makes recovery quick, no more (AgentState): it is written beside the files.
     base::Completion<base::Done> journaled;
     agent_.record_open(id,

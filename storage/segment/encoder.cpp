@@ -50,14 +50,12 @@ std::uint32_t put_frame(FrameHead head,
     CHECK(size <= kFrameSizeMax && offset % kAlignment == 0);
     head.size = static_cast<std::uint32_t>(size);
     const std::size_t start = out.size();
-    out.resize(start + size);  // the padding is zero by this
-    std::size_t at = start + kFrameHeaderSize;
+    out.resize(start + kFrameHeaderSize);
     for (const std::string_view part : parts) {
-        if (!part.empty()) {
-            std::memcpy(out.data() + at, part.data(), part.size());
-            at += part.size();
-        }
+        const std::span<const std::byte> bytes = base::as_bytes(part);
+        out.insert(out.end(), bytes.begin(), bytes.end());
     }
+    out.resize(start + size);  // the padding is zero
     const std::span<std::byte> frame(out.data() + start, size);
     head.payload_crc = base::crc32c(frame.subspan(kFrameHeaderSize));
     put_frame_head(head, salt, offset, frame);
@@ -151,17 +149,26 @@ base::Result<Bytes> encode_seal(const SegmentHeader& header, const Seal& seal) {
     return out;
 }
 
-base::Result<SegmentEncoder> SegmentEncoder::create(SegmentHeader header) {
+base::Result<SegmentEncoder> SegmentEncoder::create(SegmentHeader header, Digest digest) {
     TRY(check_header(header));
-    return SegmentEncoder(std::move(header));
+    return SegmentEncoder(std::move(header), digest);
 }
 
-SegmentEncoder::SegmentEncoder(SegmentHeader header) : header_(std::move(header)) {
+SegmentEncoder::SegmentEncoder(SegmentHeader header, Digest digest)
+    : header_(std::move(header)), digest_by_(digest) {
 }
 
 void SegmentEncoder::account(std::span<const std::byte> bytes) {
-    digest_.update(bytes);
     size_ += bytes.size();
+    if (digest_by_ == Digest::AtOnce) {
+        digest(bytes);
+    }
+}
+
+void SegmentEncoder::digest(std::span<const std::byte> bytes) {
+    digest_.update(bytes);
+    digested_ += bytes.size();
+    CHECK(digested_ <= size_);
 }
 
 void SegmentEncoder::begin(Bytes& out) {
@@ -247,7 +254,7 @@ base::Result<FrameLocation> SegmentEncoder::append_parts(
 }
 
 Seal SegmentEncoder::seal(Bytes& out) {
-    CHECK(size_ > 0 && !sealed_);
+    CHECK(size_ > 0 && !sealed_ && digested_ == size_);
     sealed_ = true;
     Seal seal;
     seal.data_size = size_;

@@ -4,6 +4,8 @@
 // file: whoever owns it writes the bytes it appends, in order, to every replica.
 //
 // The encoder keeps the running SHA-256 and the index, so that a seal costs one pass over nothing.
+// SHA-256 is most of what encoding costs: who writes many messages has it done while the bytes are
+// on their way to the disks (Digest::ByOwner).
 // Thread rule: one thread at a time. Limits: format.h.
 
 #include <array>
@@ -21,12 +23,19 @@ namespace storage {
 
 struct FrameHead;
 
+/// When the SHA-256 of what is appended is taken.
+enum class Digest : std::uint8_t {
+    AtOnce,
+    ByOwner,  ///< digest() is called with all that was appended, in order, before seal()
+};
+
 /// See the top of this file.
 class SegmentEncoder {
   public:
     /// Invalid: no replica, too many, min_copies 0 or over the replicas, no writer's name or one
     /// over kWriterNameMax, generation 0, a nil segment id.
-    [[nodiscard]] static base::Result<SegmentEncoder> create(SegmentHeader header);
+    [[nodiscard]] static base::Result<SegmentEncoder> create(SegmentHeader header,
+                                                             Digest digest = Digest::AtOnce);
 
     /// Appends the segment header's bytes. Call once, first.
     void begin(Bytes& out);
@@ -42,6 +51,9 @@ class SegmentEncoder {
                                                            const MailServerId& server,
                                                            Bytes& out);
 
+    /// With Digest::ByOwner only: the next bytes that were appended.
+    void digest(std::span<const std::byte> bytes);
+
     /// Appends the seal and says what is in it; nothing may be appended after it.
     Seal seal(Bytes& out);
 
@@ -53,7 +65,7 @@ class SegmentEncoder {
     [[nodiscard]] std::size_t frames() const noexcept { return index_.size(); }
 
   private:
-    explicit SegmentEncoder(SegmentHeader header);
+    SegmentEncoder(SegmentHeader header, Digest digest);
 
     void account(std::span<const std::byte> bytes);
     [[nodiscard]] base::Result<FrameLocation> append_parts(
@@ -63,7 +75,9 @@ class SegmentEncoder {
         Bytes& out);
 
     SegmentHeader header_;
+    Digest digest_by_;
     base::Sha256 digest_;
+    std::uint64_t digested_ = 0;  // up to here
     std::vector<IndexEntry> index_;
     std::uint64_t size_ = 0;
     bool sealed_ = false;

@@ -23,6 +23,7 @@
 #include "storage/upkeep/compactor.h"
 #include "storage/upkeep/janitor.h"
 #include "storage/upkeep/retention.h"
+#include "storage/upkeep/salvager.h"
 
 namespace storage {
 namespace {
@@ -89,6 +90,12 @@ PlanOptions plan_options(const TrackerOptions& options) {
     return plan;
 }
 
+SalvageOptions salvage_options(const TrackerOptions& options) {
+    SalvageOptions salvage;
+    salvage.tracker = options.name;
+    return salvage;
+}
+
 CompactorOptions compactor_options(const TrackerOptions& options) {
     CompactorOptions compactor;
     compactor.tracker = options.name;
@@ -143,6 +150,7 @@ struct Tracker::State {
           planner(servers, pool, plan_options(options)),
           retention(pool),
           compactor(servers, pool, workers, compactor_options(options)),
+          salvager(servers, pool, workers, salvage_options(options)),
           janitor(servers, pool, janitor_options(options)),
           sealer(servers, pool, seal_options(options)),
           failover(pool, workers, watch_options(options)),
@@ -164,6 +172,7 @@ struct Tracker::State {
     CopyPlanner planner;
     Retention retention;
     Compactor compactor;
+    Salvager salvager;
     Janitor janitor;
     SegmentSealer sealer;
     FailoverWatch failover;
@@ -386,6 +395,9 @@ void Tracker::start() {
         while (!state.stopping && TRY(state.compactor.run_once()) > 0) {
         }
         return base::Done{};
+    });
+    state.repeat("salvage", state.options.salvage_pause, [&state] {
+        return state.exhaust([&state] { return state.salvager.run_once(); });
     });
     state.repeat("remove superseded", state.options.compact_pause, [&state]() -> Status {
         while (!state.stopping && TRY(state.janitor.remove_superseded()) > 0) {

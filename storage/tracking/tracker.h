@@ -36,6 +36,7 @@ struct TrackerOptions {
     std::chrono::milliseconds housekeeping_pause{3'600'000};
     std::chrono::milliseconds retention_pause{10'000};  ///< between purges of what was expunged
     std::chrono::milliseconds compact_pause{10'000};    ///< between looks for segments to compact
+    std::chrono::milliseconds salvage_pause{5'000};     ///< between looks for hopeless segments
     std::chrono::milliseconds journal_pause{10'000};    ///< between deltas of the journal
     std::chrono::milliseconds rebuild_pause{2'000};     ///< before it is seen that one is wanted
     std::chrono::milliseconds layout_poll{5'000};

@@ -6,9 +6,6 @@
 #include "base/fiber.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "storage/mirror/whole_segment.h"
-#include "storage/segment/compress.h"
-#include "storage/segment/format.h"
 
 namespace storage {
 namespace {
@@ -21,25 +18,6 @@ using base::Status;
 
 constexpr std::size_t kPage = 1'000;  // live frames of one look-up
 constexpr auto kRestMin = std::chrono::milliseconds(20);
-
-std::uint64_t octets_of(const FrameInput& frame) {
-    return frame.envelope.size() + frame.summary.size() + frame.message.size();
-}
-
-// The frame as its writer handed it in.
-Result<FrameInput> input_of(const FrameView& view) {
-    FrameInput frame;
-    frame.type = view.type;
-    frame.id = view.id;
-    frame.kind = view.kind;
-    frame.compression = view.compression;
-    frame.received_us = view.received_us;
-    frame.server = view.server;
-    frame.envelope = std::string(view.envelope);
-    frame.summary = std::string(view.summary);
-    frame.message = TRY(message_octets(view));
-    return frame;
-}
 
 bool has_journal(const Seal& seal) {
     return std::ranges::any_of(
@@ -176,9 +154,9 @@ Status Compactor::compact(std::vector<Source> sources) {
             TRY(put_off(source.claimed.id, taken.error()));
             continue;
         }
-        batch.aborts.insert(
-            batch.aborts.end(), source.sealed.aborts.begin(), source.sealed.aborts.end());
-        batch.done.push_back(source.claimed.id);
+        batch.moving.aborts.insert(
+            batch.moving.aborts.end(), source.sealed.aborts.begin(), source.sealed.aborts.end());
+        batch.moving.done.push_back(source.claimed.id);
     }
     return flush(writer, batch);
 }
@@ -206,15 +184,15 @@ Status Compactor::take_frame(const Source& source, const LiveFrame& frame, Batch
                                        frame.location,
                                        source.claimed.replicas,
                                        Deadline::after(options_.read_deadline)));
-    FrameInput input = TRY(workers_.run([read] { return input_of(read->view); },
+    FrameInput input = TRY(workers_.run([read] { return frame_input(read->view); },
                                         Deadline::after(options_.read_deadline)));
     const std::uint64_t octets = octets_of(input);
-    if (!batch.frames.empty() && batch.octets + octets > kBatchMax) {
+    if (!batch.moving.frames.empty() && batch.octets + octets > kMovingMax) {
         TRY(flush(source.sealed.header, batch));
     }
     batch.octets += octets;
-    batch.frames.push_back(std::move(input));
-    batch.from.push_back(frame);
+    batch.moving.frames.push_back(std::move(input));
+    batch.moving.from.push_back(frame);
     return rest_after(frame.location.length);
 }
 
@@ -231,54 +209,26 @@ Status Compactor::rest_after(std::uint64_t bytes) {
 // After an error what was in the batch is not known to be anywhere else: the round is over.
 Status Compactor::flush(const SegmentHeader& writer, Batch& batch) {
     batch.is_lost = true;
-    Compaction compaction;
-    compaction.tracker = options_.tracker;
-    compaction.lease = options_.lease;
-    compaction.from = std::move(batch.from);
-    compaction.done = std::move(batch.done);
-    if (!batch.frames.empty() || !batch.aborts.empty()) {
-        WriterTable where = TRY(pool_.run(
-            [name = writer.writer, id = writer.writer_id](base::Connection& connection) {
-                return table_of_writer(connection, name, id);
-            },
-            statement()));
-        std::set<SegmentId> targets;
-        for (const CarriedAbort& abort : batch.aborts) {
-            targets.insert(abort.target.segment);
-        }
-        compaction.abort_targets.assign(targets.begin(), targets.end());
-        WrittenSegment written = TRY(write_whole_segment(servers_,
-                                                         workers_,
-                                                         where.policy,
-                                                         {writer.writer,
-                                                          writer.writer_id,
-                                                          std::move(batch.frames),
-                                                          std::move(batch.aborts),
-                                                          std::move(where.table)},
-                                                         Deadline::after(options_.write_deadline)));
-        ++counters_.written;
-        compaction.to.assign(
-            written.locations.begin(),
-            written.locations.begin() + static_cast<std::ptrdiff_t>(compaction.from.size()));
-        for (std::size_t n = compaction.from.size(); n < written.locations.size(); ++n) {
-            compaction.abort_bytes += written.locations[n].length + format::kIndexEntrySize;
-        }
-        compaction.written = std::move(written.note);
-    }
-    const auto shared = std::make_shared<const Compaction>(std::move(compaction));
-    const std::vector<SegmentId> superseded = TRY(pool_.run(
-        [shared](base::Connection& connection) { return finish_compaction(connection, *shared); },
-        statement()));
+    const std::size_t messages = batch.moving.frames.size();
+    const MovedFrames moved = TRY(move_frames({servers_,
+                                               pool_,
+                                               workers_,
+                                               options_.tracker,
+                                               options_.lease,
+                                               options_.write_deadline,
+                                               options_.statement_deadline},
+                                              writer,
+                                              std::move(batch.moving)));
     static base::Counter& compacted =
         base::counter("roundtable_compacted_segments_total", "Segments that compaction superseded");
-    compacted.add(superseded.size());
-    counters_.superseded += superseded.size();
-    base::log::info(
-        "storage",
-        "compacted",
-        {{"segments", superseded.size()},
-         {"messages", shared->from.size()},
-         {"into", shared->written ? shared->written->id.text() : std::string("nothing")}});
+    compacted.add(moved.superseded.size());
+    counters_.superseded += moved.superseded.size();
+    counters_.written += moved.into ? 1U : 0U;
+    base::log::info("storage",
+                    "compacted",
+                    {{"segments", moved.superseded.size()},
+                     {"messages", messages},
+                     {"into", moved.into ? moved.into->text() : std::string("nothing")}});
     batch = Batch();
     return base::Done{};
 }

@@ -16,7 +16,7 @@
 // as it may have a file: a rebuild from the files must not deliver what was refused. One that
 // cancels a frame of its own segment goes with it. Segments with journal frames are left alone.
 //
-// Thread rule: loop thread, from a fiber. Memory: kBatchMax of messages, or one message if that is
+// Thread rule: loop thread, from a fiber. Memory: kMovingMax of messages, or one message if that is
 // larger, twice. Reads at most directory.cluster.upkeep_bytes_per_second.
 
 #include <chrono>
@@ -34,8 +34,8 @@
 #include "storage/catalog/compaction.h"
 #include "storage/path/storage_server_set.h"
 #include "storage/tracking/copy_reader.h"
+#include "storage/upkeep/moved_frames.h"
 #include "storage/upkeep/sealed_segment.h"
-#include "storage/upkeep/writer_table.h"
 
 namespace storage {
 
@@ -59,8 +59,6 @@ struct CompactorCounters {
 /// See the top of this file.
 class Compactor {
   public:
-    static constexpr std::uint64_t kBatchMax = 32ULL << 20U;
-
     /// All outlive it.
     Compactor(StorageServerSet& servers,
               base::DbPool& pool,
@@ -77,10 +75,7 @@ class Compactor {
   private:
     // What goes into the next whole segment.
     struct Batch {
-        std::vector<FrameInput> frames;
-        std::vector<LiveFrame> from;  // one for each of `frames`
-        std::vector<CarriedAbort> aborts;
-        std::vector<SegmentId> done;
+        MovingFrames moving;
         std::uint64_t octets = 0;
         bool is_lost = false;
     };

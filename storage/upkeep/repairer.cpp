@@ -8,6 +8,7 @@
 #include "base/metrics.h"
 #include "storage/mirror/recovery.h"
 #include "storage/segment/name.h"
+#include "storage/upkeep/merged_copy.h"
 
 namespace storage {
 namespace {
@@ -19,7 +20,7 @@ using base::Status;
 
 constexpr std::uint64_t kSlowRate = 16ULL << 20U;
 constexpr auto kRemoveDeadline = std::chrono::seconds(2);
-constexpr std::size_t kReportedMax = 10'000;
+constexpr std::size_t kHopelessMax = 10'000;
 
 }  // namespace
 
@@ -59,11 +60,11 @@ Result<bool> Repairer::repair(const OwedClaim& claim) {
         base::counter("roundtable_copies_repaired_total", "Copies of segments that were made anew");
     static base::Counter& octets =
         base::counter("roundtable_repaired_bytes_total", "Octets of copies that were made anew");
-    const Source source = TRY(find_source(claim));
+    Source source = TRY(find_source(claim));
+    if (!source.bytes && source.all_bad) {
+        TRY(merge_source(claim, source));
+    }
     if (!source.bytes) {
-        if (source.all_bad) {
-            report_without_source(claim);
-        }
         TRY(put_off(claim, source.problem));
         return false;
     }
@@ -151,6 +152,35 @@ Result<Repairer::Source> Repairer::find_source(const OwedClaim& claim) {
     return source;
 }
 
+// Reads every copy: what was in vain is tried again now and then only.
+Status Repairer::merge_source(const OwedClaim& claim, Source& source) {
+    const auto before = hopeless_.find(claim.segment);
+    if (before != hopeless_.end() && !before->second.passed()) {
+        return base::Done{};
+    }
+    const MergedCopy merged = TRY(merge_copies(tools_.servers,
+                                               tools_.workers,
+                                               claim.segment,
+                                               claim.shape,
+                                               Deadline::after(options_.transfer_deadline)));
+    tools_.rate.use(merged.bytes_read);
+    if (merged.bytes) {
+        source.bytes = merged.bytes;
+        source.digest = merged.digest;
+        ++counters_.merged;
+        hopeless_.erase(claim.segment);
+        return base::Done{};
+    }
+    source.problem = merged.problem;
+    if (before == hopeless_.end()) {
+        report_without_source(claim);
+    }
+    if (hopeless_.size() < kHopelessMax) {
+        hopeless_.insert_or_assign(claim.segment, Deadline::after(options_.merge_pause));
+    }
+    return base::Done{};
+}
+
 Status Repairer::put_off(const OwedClaim& claim, const std::string& problem) {
     ++counters_.put_off;
     base::log::info(
@@ -176,9 +206,6 @@ void Repairer::remove(const OwedClaim& claim, std::uint32_t generation) {
 }
 
 void Repairer::report_without_source(const OwedClaim& claim) {
-    if (reported_.size() >= kReportedMax || !reported_.insert(claim.segment).second) {
-        return;
-    }
     base::log::error("storage", "segment_without_good_copy", {{"segment", claim.segment.text()}});
     const Event event{Severity::Alarm,
                       "segment_without_good_copy",

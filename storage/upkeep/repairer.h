@@ -5,18 +5,19 @@
 // lacks it as a new file of a generation that no file of the segment has there, and tells the
 // catalog. Then it removes the older files of that segment there, which nothing refers to any more.
 //
-// A source that turns out bad is filed as suspect, and the next one is tried. What cannot be made
-// now (no source that can be read, a target that fails) is put off for a second, then two, four, at
-// most `pause_max`. Storage servers that do not answer are not asked for at all: their copies are
-// due as soon as they answer. A copy is the unit of work: who is killed leaves at most a file that
-// the next attempt removes.
+// A source that turns out bad is filed as suspect, and the next one is tried. When every copy is
+// bad the good frames of all of them are put together (merged_copy.h). What cannot be made now (no
+// source that can be read, a target that fails) is put off for a second, then two, four, at most
+// `pause_max`. Storage servers that do not answer are not asked for at all: their copies are due as
+// soon as they answer. A copy is the unit of work: who is killed leaves at most a file that the
+// next attempt removes.
 //
-// Thread rule: loop thread, from a fiber. Memory: one segment.
+// Thread rule: loop thread, from a fiber. Memory: one segment; every copy of one to merge them.
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "base/db.h"
@@ -34,6 +35,7 @@ struct RepairOptions {
     std::size_t claims_max = 8;
     std::chrono::seconds lease{120};
     std::chrono::milliseconds pause_max{8'000};
+    std::chrono::milliseconds merge_pause{60'000};  ///< before copies are merged in vain again
     std::chrono::milliseconds transfer_deadline{60'000};  ///< for one whole copy, each way
     std::chrono::milliseconds list_deadline{5'000};
     std::chrono::milliseconds statement_deadline{20'000};
@@ -45,6 +47,7 @@ struct RepairCounters {
     std::uint64_t bytes = 0;
     std::uint64_t put_off = 0;
     std::uint64_t bad_sources = 0;
+    std::uint64_t merged = 0;  ///< copies made from several, of which none was good as a whole
 };
 
 /// See the top of this file.
@@ -77,6 +80,7 @@ class Repairer {
 
     [[nodiscard]] base::Result<bool> repair(const OwedClaim& claim);
     [[nodiscard]] base::Result<Source> find_source(const OwedClaim& claim);
+    [[nodiscard]] base::Status merge_source(const OwedClaim& claim, Source& source);
     [[nodiscard]] base::Status put_off(const OwedClaim& claim, const std::string& problem);
     void remove(const OwedClaim& claim, std::uint32_t generation);
     void report_without_source(const OwedClaim& claim);
@@ -85,7 +89,7 @@ class Repairer {
     Tools tools_;
     const RepairOptions options_;
     RepairCounters counters_;
-    std::set<SegmentId> reported_;
+    std::map<SegmentId, base::Deadline> hopeless_;  // no copy is good: when to look again
 };
 
 }  // namespace storage

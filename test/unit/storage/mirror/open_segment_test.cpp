@@ -18,7 +18,8 @@ OpenSegment make_open(StorageServerSet& servers, std::uint8_t count = 2) {
     }
     header.min_copies = std::min<std::uint8_t>(count, 2);
     placement.replicas = header.replicas;
-    return OpenSegment(servers, SegmentEncoder::create(header).take_value(), placement);
+    return OpenSegment(
+        servers, SegmentEncoder::create(header, Digest::ByOwner).take_value(), placement);
 }
 
 // Appends a frame and writes it.

@@ -132,6 +132,28 @@ BOOST_AUTO_TEST_CASE(a_full_segment_asks_for_rotation) {
     BOOST_TEST(seal.file_size <= format::kSegmentSizeMax);
 }
 
+BOOST_AUTO_TEST_CASE(a_digest_by_the_owner_is_the_same) {
+    Bytes at_once;
+    Bytes by_owner;
+    for (const auto& [digest, bytes] :
+         {std::pair(Digest::AtOnce, &at_once), std::pair(Digest::ByOwner, &by_owner)}) {
+        auto encoder = SegmentEncoder::create(make_header(), digest).take_value();
+        encoder.begin(*bytes);
+        BOOST_REQUIRE(encoder.append(make_frame(1, "one"), *bytes));
+        if (digest == Digest::ByOwner) {
+            encoder.digest(*bytes);
+        }
+        const std::size_t so_far = bytes->size();
+        BOOST_REQUIRE(encoder.append(make_frame(2, "two"), *bytes));
+        if (digest == Digest::ByOwner) {
+            encoder.digest(std::span(*bytes).subspan(so_far));
+        }
+        (void)encoder.seal(*bytes);
+    }
+    BOOST_CHECK(at_once == by_owner);
+    BOOST_TEST(verify_sealed(by_owner).operator bool());
+}
+
 BOOST_AUTO_TEST_CASE(compresses_only_what_gains) {
     auto encoder = SegmentEncoder::create(make_header()).take_value();
     Bytes bytes;

@@ -75,6 +75,24 @@ BOOST_AUTO_TEST_CASE(without_a_good_copy_it_is_put_off_with_an_alarm) {
                      "WHERE kind = 'segment_without_good_copy'") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(copies_that_are_good_only_together_are_merged) {
+    const SealedSegment segment = publish({1}, {2});
+    // A flipped bit here, and there the end is missing.
+    spoil(path_of(segment, 1), segment.seal.index[0].offset + 100);
+    put(2,
+        segment.id,
+        {segment.bytes.begin(),
+         segment.bytes.begin() + static_cast<std::ptrdiff_t>(segment.seal.index[2].offset)});
+    with([&](Tools& tools) {
+        BOOST_TEST(tools.repair_once() == 1U);
+        BOOST_TEST(tools.repairer.counters().merged == 1U);
+    });
+    BOOST_TEST(replica(segment, 2) == "active");
+    BOOST_TEST((file_bytes(path_of(segment, 2, 2)) == segment.bytes));
+    BOOST_TEST(value("SELECT count(*) FROM directory.event "
+                     "WHERE kind = 'segment_without_good_copy'") == "0");
+}
+
 BOOST_AUTO_TEST_CASE(a_store_that_is_away_is_not_tried_and_served_when_it_is_back) {
     const SealedSegment segment = publish({1}, {2});
     std::filesystem::rename(stores.root(2) + "/roundtable-store", stores.root(2) + "/away");
