@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from postgres_pair import children_of
+from postgres_server import children_of
 
 DELAY_MIN_S = 0.2
 DELAY_MAX_S = 3.0

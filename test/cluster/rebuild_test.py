@@ -4,8 +4,9 @@ comes back as it was, with its UIDVALIDITY, UIDs, flags, keywords, dates, bodies
 subscriptions; mail goes on being accepted, and each message is delivered exactly once. Then the
 whole database is lost, the directory with it, and comes back from the storage servers alone.
 
-REBUILD_TEST_MESSAGES and REBUILD_TEST_MAILBOXES say how much there is in the mailboxes (COPY makes
-most of it), REBUILD_TEST_IDLE for how many seconds nothing changes before the drop."""
+REBUILD_TEST_MESSAGES and REBUILD_TEST_MAILBOXES say how much there is in the mailboxes, REBUILD_TEST_SENT
+how many of them come over SMTP, each with a frame of its own (COPY makes the rest), REBUILD_TEST_IDLE
+for how many seconds nothing changes before the drop."""
 
 import hashlib
 import imaplib
@@ -27,7 +28,7 @@ MESSAGES = int(os.environ.get("REBUILD_TEST_MESSAGES", "3000"))
 MAILBOXES = int(os.environ.get("REBUILD_TEST_MAILBOXES", "12"))
 IDLE = float(os.environ.get("REBUILD_TEST_IDLE", "0"))
 USERS = ("alice", "bob", "carol", "dave")
-SENT = min(400, MESSAGES // 4)  # over SMTP before the drop; the rest are copies
+SENT = int(os.environ.get("REBUILD_TEST_SENT", min(400, MESSAGES // 4)))
 TOKEN = re.compile(rb"load ([0-9a-f]{32})")
 imaplib._MAXLINE = 50_000_000
 
@@ -94,7 +95,12 @@ def fill(cluster, server):
         done(imap.create("Old/Deep"))
         inbox = int(done(imap.select("INBOX"))[0])
         each = (MESSAGES - SENT) // len(USERS) // max(1, len(boxes))
+        # What came over SMTP is spread over the mailboxes where it is more than INBOX should hold.
+        moved = max(0, inbox - 400) // max(1, len(boxes))
         for box in boxes:
+            if moved:
+                done(imap.uid("MOVE", f"{inbox - moved + 1}:{inbox}", box))
+                inbox -= moved
             copied = 0
             while copied < each:
                 count = min(inbox, each - copied)
