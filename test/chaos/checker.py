@@ -10,6 +10,7 @@ from testbed import DOMAIN, PASSWORD, USERS
 
 CHUNK = 100
 READ_TIMEOUT_S = 120
+SETTLE_S = 30
 
 
 def mailboxes_of(imap):
@@ -54,10 +55,7 @@ class Checker:
         self.present = defaultdict(dict)  # access server -> {key: flags}
 
     def check(self):
-        for where, endpoint in sorted(self.bed.imap.items()):
-            self.instances[where] = Counter()
-            for user in USERS:
-                self._read_user(where, endpoint, user)
+        self._read_views()
         self._nothing_lost()
         self._nothing_twice()
         for where in self.present:
@@ -65,6 +63,20 @@ class Checker:
         views = list(self.present.values())
         if any(set(view) != set(views[0]) for view in views):
             self.ledger.problem("views_differ", "access servers list different messages")
+
+    def _read_views(self):
+        """What was sent without an answer may still be on its way, and come between the reading of
+        one access server and of the next: they are read again until they agree."""
+        deadline = time.monotonic() + SETTLE_S
+        while True:
+            self.present.clear()
+            for where, endpoint in sorted(self.bed.imap.items()):
+                self.instances[where] = Counter()
+                for user in USERS:
+                    self._read_user(where, endpoint, user)
+            views = [set(view) for view in self.present.values()]
+            if all(view == views[0] for view in views) or time.monotonic() > deadline:
+                return
 
     def _read_user(self, where, endpoint, user):
         try:
