@@ -77,6 +77,8 @@ class Link:
     def set(self, mode):
         self.mode = mode
         self.moved.set()
+        for connection in self.connections:
+            connection.left = None  # a cut that has not come yet
         if mode == "refuse":
             for connection in list(self.connections):
                 connection.reset()
