@@ -110,13 +110,24 @@ def a_full_storage_directory_loses_nothing():
     all_there()
 
 
+def is_taken(server):
+    try:
+        send(1, server)
+    except smtplib.SMTPSenderRefused:
+        return False
+    return True
+
+
 def an_unwritable_storage_directory_loses_nothing():
     root = pathlib.Path(cluster.endpoints.storage_servers[0]["directories"][0])
     mode = root.stat().st_mode
     root.chmod(0)
     try:
         for number in (1, 2, 3):
-            send(3, cluster.endpoints.smtp(f"mail{number}.{cluster.domain}"))
+            server = cluster.endpoints.smtp(f"mail{number}.{cluster.domain}")
+            # store2 was full a moment ago: not every agent has looked at it again.
+            wait_until(f"mail{number} takes mail", lambda at=server: is_taken(at), 20)
+            send(3, server)
         wait_until("an owed copy with its reason", lambda: cluster.sql(
             "SELECT 1 FROM report.copy_owed WHERE storage_server = 'store1' AND reason <> ''"), 30)
     finally:

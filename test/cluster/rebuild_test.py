@@ -4,9 +4,9 @@ comes back as it was, with its UIDVALIDITY, UIDs, flags, keywords, dates, bodies
 subscriptions; mail goes on being accepted, and each message is delivered exactly once. Then the
 whole database is lost, the directory with it, and comes back from the storage servers alone.
 
-REBUILD_TEST_MESSAGES and REBUILD_TEST_MAILBOXES say how much there is in the mailboxes, REBUILD_TEST_SENT
-how many of them come over SMTP, each with a frame of its own (COPY makes the rest), REBUILD_TEST_IDLE
-for how many seconds nothing changes before the drop."""
+REBUILD_TEST_MESSAGES and REBUILD_TEST_MAILBOXES say how much there is in the mailboxes,
+REBUILD_TEST_SENT how many of them come over SMTP, each with a frame of its own (COPY makes the
+rest), REBUILD_TEST_IDLE for how many seconds nothing changes before the drop."""
 
 import hashlib
 import imaplib
