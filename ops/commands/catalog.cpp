@@ -53,15 +53,20 @@ base::Status watch(base::Connection& connection) {
     }
 }
 
-// The whole database was lost: first the directory, which says where the storage servers are.
-base::Status put_back_directory(CommandContext& context,
-                                base::Connection& connection,
-                                const std::vector<std::string>& roots) {
-    const storage::JournalFiles journal = TRY(storage::find_journal(roots));
+// What the storage roots have of a directory that is to be put back. Nothing is changed yet.
+base::Result<storage::JournalFiles> journal_for(base::Connection& connection,
+                                                const std::vector<std::string>& roots) {
+    TRY(storage::require_no_directory(connection));
+    storage::JournalFiles journal = TRY(storage::find_journal(roots));
     for (const std::string& bad : journal.bad) {
         std::fprintf(stderr, "passed over %s\n", bad.c_str());
     }
-    (void)TRY(storage::migrate(connection, embedded_migrations()));
+    return journal;
+}
+
+base::Status put_back_directory(CommandContext& context,
+                                base::Connection& connection,
+                                const storage::JournalFiles& journal) {
     const storage::RestoredDirectory restored =
         TRY(storage::restore_directory(connection, journal));
     const base::Rows at = TRY(connection.query(
@@ -79,8 +84,9 @@ base::Status rebuild(CommandContext& context, const Arguments& arguments) {
         return needs_word(drop);
     }
     auto connection = TRY(open_as_owner(context));
+    storage::JournalFiles journal;
     if (!roots.empty()) {
-        TRY(put_back_directory(context, *connection, roots));
+        journal = TRY(journal_for(*connection, roots));
     }
     const base::Status remade =
         storage::remake_catalog(*connection,
@@ -91,6 +97,11 @@ base::Status rebuild(CommandContext& context, const Arguments& arguments) {
         return needs_word(drop);
     }
     TRY(base::Status(remade));
+    if (!roots.empty()) {
+        // Only now: a tracker that met this directory with a catalog that no rebuild was asked for
+        // would journal empty mailboxes over what is to be read back. Until then it waits.
+        TRY(put_back_directory(context, *connection, journal));
+    }
     if (!arguments.has("--no-wait")) {
         TRY(watch(*connection));
     }

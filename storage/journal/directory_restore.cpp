@@ -137,20 +137,36 @@ Result<std::vector<std::string>> journaled_tables(base::Tx& tx) {
     return tables;
 }
 
+Error not_empty(const std::string& table) {
+    return {Errc::Exists,
+            "the directory is not empty: directory." + table +
+                " has rows. Put it back into a database that was made anew"};
+}
+
 // The row of the cluster is there from the start.
 Status require_empty(base::Tx& tx, const std::vector<std::string>& tables) {
     for (const std::string& table : tables) {
         if (table != "cluster" &&
             !TRY(tx.query("SELECT 1 FROM directory." + table + " LIMIT 1")).empty()) {
-            return Error{Errc::Exists,
-                         "the directory is not empty: directory." + table +
-                             " has rows. Put it back into a database that was made anew"};
+            return not_empty(table);
         }
     }
     return base::Done{};
 }
 
 }  // namespace
+
+Status require_no_directory(base::Connection& connection) {
+    for (const std::string table : {"storage_server", "mail_server", "domain", "account"}) {
+        const base::Rows there =
+            TRY(connection.query("SELECT to_regclass('directory." + table + "') IS NOT NULL"));
+        if (there[0].boolean(0) &&
+            !TRY(connection.query("SELECT 1 FROM directory." + table + " LIMIT 1")).empty()) {
+            return not_empty(table);
+        }
+    }
+    return base::Done{};
+}
 
 Result<JournalFiles> find_journal(std::span<const std::string> roots) {
     Copies copies;
@@ -181,14 +197,14 @@ Result<JournalFiles> find_journal(std::span<const std::string> roots) {
         }
     }
     found.plan = plan_replay(contents);
+    if (found.plan.segments.empty()) {
+        return Error{Errc::NotFound, "no complete journal below these storage roots"};
+    }
     return found;
 }
 
 Result<RestoredDirectory> restore_directory(base::Connection& connection,
                                             const JournalFiles& files) {
-    if (files.plan.segments.empty()) {
-        return Error{Errc::NotFound, "no complete journal below these storage roots"};
-    }
     base::Tx tx = TRY(connection.begin());
     const std::vector<std::string> tables = TRY(journaled_tables(tx));
     TRY(require_empty(tx, tables));

@@ -31,8 +31,12 @@ struct JournalFiles {
     JournalPlan plan;              ///< over the segments with a good copy
 };
 
-/// Reads every journal segment below `roots`. Errors: NotFound (a root is no storage root), Io; a
-/// bad copy is none.
+/// Exists if the database has a directory with servers, domains or accounts in it. It need not have
+/// a schema.
+[[nodiscard]] base::Status require_no_directory(base::Connection& connection);
+
+/// Reads every journal segment below `roots`. Errors: NotFound (a root is no storage root, or no
+/// round of the journal is complete), Io; a bad copy is none.
 [[nodiscard]] base::Result<JournalFiles> find_journal(std::span<const std::string> roots);
 
 /// What was put back.
@@ -42,8 +46,9 @@ struct RestoredDirectory {
 };
 
 /// Fills an empty directory, in one transaction: all rows or none. Ids stay; those of new rows
-/// begin 2^16 above. The schema must be there. Errors: Exists (the directory has rows), NotFound
-/// (no complete journal in `files`), Corrupt (a copy has become unreadable), those of base/db.h.
+/// begin 2^16 above. The schema must be there, and a rebuild of the catalog asked for
+/// (remake_catalog()): until then a tracker would journal the catalog that it finds. Errors: Exists
+/// (the directory has rows), Corrupt (a copy has become unreadable), those of base/db.h.
 [[nodiscard]] base::Result<RestoredDirectory> restore_directory(base::Connection& connection,
                                                                 const JournalFiles& files);
 
