@@ -38,7 +38,7 @@ constexpr base::Statement kClaimHopeless{
     "WHERE r.segment_id = s.id AND r.state IN ('active', 'suspect')) "
     "ORDER BY s.id LIMIT $2 FOR NO KEY UPDATE OF s SKIP LOCKED) "
     "UPDATE catalog.segment s SET upkeep_by = $1, upkeep_until = now() + make_interval(secs => $3) "
-    "FROM hopeless h WHERE s.id = h.id RETURNING s.id, s.writer"};
+    "FROM hopeless h WHERE s.id = h.id RETURNING s.id, s.writer, s.catalogued_to >= s.length"};
 constexpr base::Statement kCountUnknown{"storage_count_unknown",
                                         "SELECT catalog.count_unknown($1::uuid[])"};
 constexpr base::Statement kAbandonJournal{"storage_abandon_journal",
@@ -139,7 +139,7 @@ Result<std::vector<HopelessSegment>> claim_hopeless(base::Connection& connection
     std::vector<HopelessSegment> claimed;
     for (const base::Row row :
          TRY(connection.query(kClaimHopeless, {tracker, most, lease.count()}))) {
-        claimed.push_back({SegmentId(row.uuid(0)), row.string(1)});
+        claimed.push_back({SegmentId(row.uuid(0)), row.string(1), row.boolean(2)});
     }
     return claimed;
 }

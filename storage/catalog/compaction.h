@@ -61,6 +61,7 @@ struct CompactableSegment {
 struct HopelessSegment {
     SegmentId id;
     std::string writer;
+    bool catalogued = false;  ///< to its end
 };
 
 /// Those whose repair was tried in vain, at most `most`, claimed for `lease`.

@@ -128,6 +128,10 @@ Status Salvager::salvage(const HopelessSegment& segment) {
             },
             statement());
     }
+    if (!segment.catalogued && !read.merge->header && read.copies > 0) {
+        // Frames that nobody has delivered may be in there: an operator may still read them.
+        return put_off(segment.id, options_.lost_pause, "no copy has a good header");
+    }
     // Its mark cannot reach an end that is not there any more, but each message can be looked for.
     const std::size_t unknown =
         TRY(pool_.run([ids = messages_of(*read.merge)](

@@ -134,6 +134,18 @@ BOOST_AUTO_TEST_CASE(nothing_moves_before_all_messages_are_catalogued) {
     BOOST_TEST(owed_count() == "2");
 }
 
+BOOST_AUTO_TEST_CASE(what_cannot_be_read_at_all_stays_unless_it_was_catalogued_to_its_end) {
+    const SealedSegment segment = publish({1}, {});
+    put(1, segment.id, Bytes(500, std::byte{1}));
+    give_up(segment);
+    sql("UPDATE catalog.segment SET catalogued_to = first_frame");
+    salvage(1);
+    BOOST_TEST(superseded(segment) == "f");
+    sql("UPDATE catalog.segment SET catalogued_to = length, upkeep_until = NULL");
+    salvage(1);
+    BOOST_TEST(superseded(segment) == "t");
+}
+
 BOOST_AUTO_TEST_CASE(a_segment_with_a_good_copy_or_untried_repair_is_left_alone) {
     const SealedSegment good = publish({1}, {2});
     sql("UPDATE catalog.copy_owed SET attempts = 5");
