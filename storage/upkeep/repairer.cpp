@@ -172,11 +172,12 @@ Status Repairer::merge_source(const OwedClaim& claim, Source& source) {
         return base::Done{};
     }
     source.problem = merged.problem;
-    if (before == hopeless_.end()) {
+    // Said once; of those beyond the bound the log of put_off() tells.
+    if (before != hopeless_.end()) {
+        before->second = Deadline::after(options_.merge_pause);
+    } else if (hopeless_.size() < kHopelessMax) {
         report_without_source(claim);
-    }
-    if (hopeless_.size() < kHopelessMax) {
-        hopeless_.insert_or_assign(claim.segment, Deadline::after(options_.merge_pause));
+        hopeless_.emplace(claim.segment, Deadline::after(options_.merge_pause));
     }
     return base::Done{};
 }
