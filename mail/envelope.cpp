@@ -10,7 +10,8 @@ using base::Error;
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kPlainVersion = 1;
+constexpr std::uint8_t kAttributesVersion = 2;
 
 // Quoting doubles a local part at worst.
 constexpr std::size_t kAddressTextMax = 2 * kLocalPartMax + 2 + 1 + kDomainMax;
@@ -46,6 +47,32 @@ Recipient read_recipient(ByteReader& in) {
     return recipient;
 }
 
+void write_attributes(ByteWriter& out, const Attributes& attributes) {
+    out.number(attributes.size());
+    for (const Attribute& attribute : attributes) {
+        out.string(attribute.name);
+        out.string(attribute.value);
+    }
+}
+
+Attributes read_attributes(ByteReader& in) {
+    Attributes attributes;
+    std::string before;
+    const std::size_t count = in.size(kAttributesMax);
+    if (in.ok() && count == 0) {
+        in.fail(Errc::Corrupt, "an envelope of version 2 without attributes");
+    }
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        const std::string_view name = in.string(kAttributeNameMax);
+        const std::string_view value = in.string(kAttributeValueMax);
+        if (in.ok() && (name <= before || !attributes.set(name, value))) {
+            in.fail(Errc::Corrupt, "malformed attribute in an envelope");
+        }
+        before = name;
+    }
+    return attributes;
+}
+
 base::Status check(const Recipient& recipient) {
     if (recipient.address.size() > kAddressTextMax || recipient.mailbox.size() > kMailboxNameMax ||
         recipient.keywords.size() > kKeywordsMax) {
@@ -66,13 +93,16 @@ base::Result<std::string> encode(const Envelope& envelope) {
         return Error{Errc::TooLarge, "envelope is over a limit"};
     }
     ByteWriter out;
-    out.octet(kVersion);
+    out.octet(envelope.attributes.empty() ? kPlainVersion : kAttributesVersion);
     out.string(envelope.sender);
     out.octet(static_cast<std::uint8_t>(envelope.body_type));
     out.number(envelope.recipients.size());
     for (const Recipient& recipient : envelope.recipients) {
         TRY(check(recipient));
         write_recipient(out, recipient);
+    }
+    if (!envelope.attributes.empty()) {
+        write_attributes(out, envelope.attributes);
     }
     std::string bytes = std::move(out).take();
     if (bytes.size() > kSmtpEnvelopeMax) {
@@ -86,7 +116,8 @@ base::Result<Envelope> decode_envelope(std::string_view bytes) {
         return Error{Errc::TooLarge, "envelope is over its size limit"};
     }
     ByteReader in(bytes);
-    if (const std::uint8_t version = in.octet(); in.ok() && version != kVersion) {
+    const std::uint8_t version = in.octet();
+    if (in.ok() && version != kPlainVersion && version != kAttributesVersion) {
         return Error{Errc::Unsupported, "envelope version " + std::to_string(version)};
     }
     Envelope envelope;
@@ -99,6 +130,9 @@ base::Result<Envelope> decode_envelope(std::string_view bytes) {
     const std::size_t recipients = in.size(kRecipientsMax);
     for (std::size_t i = 0; i < recipients && in.ok(); ++i) {
         envelope.recipients.push_back(read_recipient(in));
+    }
+    if (version == kAttributesVersion) {
+        envelope.attributes = read_attributes(in);
     }
     TRY(in.finish());
     return envelope;

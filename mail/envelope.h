@@ -1,13 +1,18 @@
 #pragma once
 
 // The SMTP envelope as a frame keeps it: who sent, and which mailboxes get the message. It makes a
-// segment describe itself: the catalog can be caught up from it.
+// segment describe itself: the catalog can be caught up from it. Attributes, what else is known of
+// the message, go with it.
 //
 // Encoded form, version 1: octet version; then, numbers as unsigned LEB128 (low groups first) and
 // strings as length + octets: sender; body type; number of recipients, each as address, account id
 // (zigzag), mailbox name, flag bits, number of keywords, keywords. No checksum: the frame has one.
+// Version 2 is the same, and behind it: number of attributes (at least 1), each as name, value, in
+// the order of their names, no name twice. It is written when there are attributes, and only then:
+// an envelope has one encoded form.
 //
-// Thread rule: values. Limits: kRecipientsMax, kMailboxNameMax, kKeywordsMax, kSmtpEnvelopeMax.
+// Thread rule: values. Limits: kRecipientsMax, kMailboxNameMax, kKeywordsMax, kSmtpEnvelopeMax, and
+// those of attributes.h.
 
 #include <cstdint>
 #include <string>
@@ -15,6 +20,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "mail/attributes.h"
 #include "mail/flags.h"
 
 namespace mail {
@@ -37,6 +43,7 @@ struct Envelope {
     std::string sender;  ///< reverse-path, Address::text(); empty: the null path "<>"
     BodyType body_type = BodyType::SevenBit;
     std::vector<Recipient> recipients;
+    Attributes attributes;
 
     friend bool operator==(const Envelope&, const Envelope&) = default;
 };

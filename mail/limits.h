@@ -42,6 +42,11 @@ inline constexpr std::size_t kRecipientsMax = 10'000;
 inline constexpr std::size_t kMailboxNameMax = 1'000;
 inline constexpr std::size_t kSmtpEnvelopeMax = 16U << 20U;
 
+// Attributes, beside it.
+inline constexpr std::size_t kAttributesMax = 32;
+inline constexpr std::size_t kAttributeNameMax = 32;
+inline constexpr std::size_t kAttributeValueMax = 1'000;
+
 // Flags.
 inline constexpr std::size_t kKeywordMax = 128;
 inline constexpr std::size_t kKeywordsMax = 64;  // of one message

@@ -82,6 +82,7 @@ struct Delivery {
     std::string server;  ///< name of the server that accepted it
     std::string sender;
     std::vector<mail::Recipient> recipients;
+    mail::Attributes attributes;
 };
 
 /// Bytes [from, to) of a segment whose frames are all dealt with once the delivery has succeeded.

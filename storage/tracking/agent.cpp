@@ -450,6 +450,7 @@ Result<Receipt> TrackingAgent::store(Submission submission, Deadline deadline) {
     delivery.server = state.options.server;
     delivery.sender = submission.envelope.sender;
     delivery.recipients = std::move(submission.envelope.recipients);
+    delivery.attributes = std::move(submission.envelope.attributes);
 
     Result<Stored> written = state.mirror.store(std::move(frame), deadline);
     if (!written) {

@@ -211,6 +211,7 @@ Delivery CatchUp::delivery_of(const SegmentId& segment, const ScannedFrame& fram
     delivery.server = agent != agents_.end() ? agent->second : frame.server.text();
     delivery.sender = frame.envelope.sender;
     delivery.recipients = frame.envelope.recipients;
+    delivery.attributes = frame.envelope.attributes;
     return delivery;
 }
 
