@@ -155,6 +155,21 @@ std::optional<ZonedTime> read_sent(ByteReader& in) {
     return sent;
 }
 
+Summary make_summary(std::string_view message, const Header& header, Structure structure) {
+    Summary summary;
+    summary.message_size = message.size();
+    summary.bodystructure = format_bodystructure(message, structure);
+    if (summary.bodystructure.size() > kBodystructureMax) {
+        structure = parse_structure(message, {0, 1});
+        summary.bodystructure = format_bodystructure(message, structure);
+    }
+    summary.envelope = format_envelope(header);
+    fill_fields(header, summary);
+    summary.sent = parse_header_date(header.value("Date"));
+    summary.parts = std::move(structure.tree);
+    return summary;
+}
+
 }  // namespace
 
 std::optional<SummaryField> summary_field(std::string_view header_name) noexcept {
@@ -167,20 +182,16 @@ std::optional<SummaryField> summary_field(std::string_view header_name) noexcept
 }
 
 Summary summarize(std::string_view message) {
-    Structure structure = parse_structure(message);
-    Summary summary;
-    summary.message_size = message.size();
-    summary.bodystructure = format_bodystructure(message, structure);
-    if (summary.bodystructure.size() > kBodystructureMax) {
-        structure = parse_structure(message, {0, 1});
-        summary.bodystructure = format_bodystructure(message, structure);
-    }
+    return make_summary(message, scan_header(message), parse_structure(message));
+}
+
+ParsedMessage summarize_with_kind(std::string_view message) {
     const Header header = scan_header(message);
-    summary.envelope = format_envelope(header);
-    fill_fields(header, summary);
-    summary.sent = parse_header_date(header.value("Date"));
-    summary.parts = std::move(structure.tree);
-    return summary;
+    Structure structure = parse_structure(message);
+    ParsedMessage parsed;
+    parsed.finding = detect_kind(message, header, structure);
+    parsed.summary = make_summary(message, header, std::move(structure));
+    return parsed;
 }
 
 std::string encode(const Summary& summary) {

@@ -21,6 +21,7 @@
 
 #include "base/result.h"
 #include "mail/date.h"
+#include "mail/kind_detect.h"
 #include "mail/part_tree.h"
 
 namespace mail {
@@ -72,6 +73,15 @@ struct Summary {
 /// Parses the message. A message whose structure is too large to be stored (kBodystructureMax) is
 /// summarised as a single part.
 [[nodiscard]] Summary summarize(std::string_view message);
+
+/// What one parse tells of a message.
+struct ParsedMessage {
+    Summary summary;
+    KindFinding finding;
+};
+
+/// The same, and what kind of message it is.
+[[nodiscard]] ParsedMessage summarize_with_kind(std::string_view message);
 
 [[nodiscard]] std::string encode(const Summary& summary);
 
