@@ -22,7 +22,8 @@ constexpr std::array kSettings{Setting{"name", "text"},
                                Setting{"superseded_grace", "interval"},
                                Setting{"scrub_interval", "interval"},
                                Setting{"compact_dead_share", "real"},
-                               Setting{"upkeep_bytes_per_second", "bigint"}};
+                               Setting{"upkeep_bytes_per_second", "bigint"},
+                               Setting{"ingest_key_retention", "interval"}};
 
 std::string names() {
     std::string all;

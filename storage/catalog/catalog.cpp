@@ -27,7 +27,10 @@ constexpr base::Statement kDeliver{
     "FROM catalog.deliver($1, $2, $3::jsonb, $4::uuid[], $5::boolean[], $6::smallint[], "
     "$7::uuid[], $8::bigint[], $9::bigint[], $10::bigint[], $11::integer[], $12::bigint[], "
     "$13::text[], $14::text[], $15::integer[], $16::text[], $17::bigint[], $18::text[], "
-    "$19::smallint[], $20::text[], $21::uuid[], $22::uuid[], $23::bigint[], $24::bigint[])"};
+    "$19::smallint[], $20::text[], $21::uuid[], $22::uuid[], $23::bigint[], $24::bigint[], "
+    "$25::jsonb)"};
+constexpr base::Statement kMessageOfKey{"storage_message_of_key",
+                                        "SELECT catalog.message_of_key($1)"};
 constexpr base::Statement kNoteSegments{"storage_note_segments",
                                         "SELECT catalog.note_segments($1::jsonb)"};
 constexpr base::Statement kNoteWhole{"storage_note_whole_segments",
@@ -151,9 +154,31 @@ void add_marks(const DeliveryBatch& batch, base::Params& params) {
     params.emplace_back(std::move(to));
 }
 
+// {"3": {"pages": "2"}}: of the third message; null if none has any.
+base::Param attributes_of(const DeliveryBatch& batch) {
+    JsonText json;
+    json.begin_object();
+    bool is_empty = true;
+    for (std::size_t n = 0; n < batch.deliveries.size(); ++n) {
+        const mail::Attributes& attributes = batch.deliveries[n].attributes;
+        if (attributes.empty()) {
+            continue;
+        }
+        is_empty = false;
+        json.key(std::to_string(n + 1));
+        json.begin_object();
+        for (const mail::Attribute& attribute : attributes) {
+            json.field(attribute.name, attribute.value);
+        }
+        json.end_object();
+    }
+    json.end_object();
+    return is_empty ? base::Param(nullptr) : base::Param(json.text());
+}
+
 base::Params params_of(const DeliveryBatch& batch) {
     base::Params params;
-    params.reserve(24);
+    params.reserve(25);
     params.emplace_back(batch.committer);
     params.emplace_back(batch.seen);
     if (batch.segments.empty()) {
@@ -164,6 +189,7 @@ base::Params params_of(const DeliveryBatch& batch) {
     add_messages(batch, params);
     add_recipients(batch, params);
     add_marks(batch, params);
+    params.push_back(attributes_of(batch));
     return params;
 }
 
@@ -178,6 +204,15 @@ DeliveryOutcome outcome_of(std::string_view text) {
         return DeliveryOutcome::DeadLetter;
     }
     return text == "aborted" ? DeliveryOutcome::Aborted : DeliveryOutcome::Already;
+}
+
+// What an "already" says: another message has the key of this one.
+std::optional<mail::MessageId> first_of(const base::Row& row) {
+    if (row.text(1) != "already" || row.text(2).empty()) {
+        return std::nullopt;
+    }
+    const Result<Uuid> first = Uuid::parse(row.text(2));
+    return first ? std::optional(mail::MessageId::from_bytes(first.value().bytes())) : std::nullopt;
 }
 
 Result<DeliveryReport> report_of(const DeliveryBatch& batch, const base::Rows& rows) {
@@ -200,7 +235,8 @@ Result<DeliveryReport> report_of(const DeliveryBatch& batch, const base::Rows& r
                               MailboxId{row.int64(3)},
                               static_cast<std::uint32_t>(row.int64(4)),
                               static_cast<std::uint32_t>(row.int64(5)),
-                              static_cast<std::uint64_t>(row.int64(6))});
+                              static_cast<std::uint64_t>(row.int64(6)),
+                              first_of(row)});
             report.commit_sequence = row.int64(7);
         }
     }
@@ -281,6 +317,15 @@ Result<DeliveryReport> deliver(base::Connection& connection, const DeliveryBatch
             return std::move(rows).take_error();
         }
     }
+}
+
+Result<std::optional<mail::MessageId>> message_of_key(base::Connection& connection,
+                                                      std::string_view key) {
+    const base::Rows rows = TRY(connection.query(kMessageOfKey, {key}));
+    if (rows.empty() || rows[0].is_null(0)) {
+        return std::optional<mail::MessageId>();
+    }
+    return std::optional(mail::MessageId::from_bytes(rows[0].uuid(0).bytes()));
 }
 
 Status note_segments(base::Connection& connection, std::span<const SegmentNote> segments) {

@@ -109,11 +109,15 @@ enum class DeliveryOutcome : std::uint8_t { Delivered, Already, Refused, DeadLet
 /// What one recipient got.
 struct DeliveredTo {
     DeliveryOutcome outcome = DeliveryOutcome::Delivered;
-    std::string reason;  ///< of Refused: "no_account", "no_mailbox", "over_quota", or empty
+    std::string
+        reason;  ///< of Refused: "no_account", "no_mailbox", "over_quota", "same_key", or empty
     MailboxId mailbox{};
     std::uint32_t uid_validity = 0;
     std::uint32_t uid = 0;
     std::uint64_t modseq = 0;
+    /// Of Already: another message has its key, and is where this says; this one is never
+    /// delivered.
+    std::optional<mail::MessageId> first;
 };
 
 /// What the statement did; all of it was committed.
@@ -126,6 +130,10 @@ struct DeliveryReport {
 /// The delivery statement. Invalid with "RT001" in the detail: a covered segment is not known.
 [[nodiscard]] base::Result<DeliveryReport> deliver(base::Connection& connection,
                                                    const DeliveryBatch& batch);
+
+/// The message that was delivered with this key (the attribute `key`), as far as the catalog knows.
+[[nodiscard]] base::Result<std::optional<mail::MessageId>> message_of_key(
+    base::Connection& connection, std::string_view key);
 
 /// Segments, states of their replicas, copies owed.
 [[nodiscard]] base::Status note_segments(base::Connection& connection,

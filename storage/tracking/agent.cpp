@@ -82,6 +82,9 @@ Error refusal_of(const CommitAnswer& answer) {
         if (to.reason == "over_quota") {
             return Error{Errc::Refused, to.reason};
         }
+        if (to.reason == "same_key") {
+            return Error{Errc::Busy, "another message with the same key is being delivered"};
+        }
         if (!to.reason.empty()) {
             return Error{Errc::NotFound, to.reason};
         }
@@ -392,32 +395,57 @@ void TrackingAgent::shutdown(Deadline deadline) {
 
 namespace {
 
-// What takes CPU in proportion to the message.
-void fill(FrameInput& frame, std::string message) {
-    frame.summary = mail::encode(mail::summarize(message));
-    frame.message = std::move(message);
-    if (frame.compression == Compression::Zstd) {
-        compress_ahead(frame);
+// A frame in the making. On another thread, if the message is large.
+struct FrameJob {
+    FrameInput frame;
+    Submission submission;
+};
+
+// The kind of a message that nobody named, by the one parse that the summary needs anyway.
+void fill_summary(FrameJob& job) {
+    Submission& submission = job.submission;
+    if (submission.kind) {
+        job.frame.kind = *submission.kind;
+        job.frame.summary = mail::encode(mail::summarize(submission.message));
+        return;
+    }
+    const mail::ParsedMessage parsed = mail::summarize_with_kind(submission.message);
+    job.frame.kind = parsed.finding.kind;
+    job.frame.summary = mail::encode(parsed.summary);
+    for (const mail::Attribute& attribute : parsed.finding.attributes) {
+        if (submission.envelope.attributes.find(attribute.name) == nullptr) {
+            // Too many: what the message says of itself is the least of them.
+            (void)submission.envelope.attributes.set(attribute.name, attribute.value);
+        }
     }
 }
 
-Result<FrameInput> frame_of(FrameInput frame,
-                            Submission& submission,
-                            base::WorkerPool& workers,
-                            Deadline deadline) {
-    frame.id = mail::MessageId::from_bytes(base::Uuid::time_ordered().bytes());
-    frame.kind = submission.kind;
-    frame.received_us = static_cast<std::uint64_t>(
-        submission.received_us != 0 ? submission.received_us : base::wall_us());
-    frame.envelope = TRY(mail::encode(submission.envelope));
-    if (submission.message.size() <= kInlineMax) {
-        fill(frame, std::move(submission.message));
-        return frame;
+// What takes CPU in proportion to the message.
+Status fill(FrameJob& job) {
+    fill_summary(job);
+    job.frame.envelope = TRY(mail::encode(job.submission.envelope));
+    job.frame.message = std::move(job.submission.message);
+    if (job.frame.compression == Compression::Zstd) {
+        compress_ahead(job.frame);
     }
-    const auto large = std::make_shared<FrameInput>(std::move(frame));
-    const auto message = std::make_shared<std::string>(std::move(submission.message));
-    TRY(workers.run([large, message] { fill(*large, std::move(*message)); }, deadline));
-    return std::move(*large);
+    return base::Done{};
+}
+
+// Shared: the worker may go on when nobody waits any more.
+Result<std::shared_ptr<FrameJob>> make_frame(FrameInput frame,
+                                             Submission submission,
+                                             base::WorkerPool& workers,
+                                             Deadline deadline) {
+    const auto job = std::make_shared<FrameJob>(FrameJob{std::move(frame), std::move(submission)});
+    job->frame.id = mail::MessageId::from_bytes(base::Uuid::time_ordered().bytes());
+    job->frame.received_us = static_cast<std::uint64_t>(
+        job->submission.received_us != 0 ? job->submission.received_us : base::wall_us());
+    if (job->submission.message.size() <= kInlineMax) {
+        TRY(fill(*job));
+    } else {
+        TRY(workers.run([job] { return fill(*job); }, deadline));
+    }
+    return job;
 }
 
 }  // namespace
@@ -440,19 +468,21 @@ Result<Receipt> TrackingAgent::store(Submission submission, Deadline deadline) {
     FrameInput frame;
     frame.server = state.self;
     frame.compression = state.compression;
-    frame = TRY(frame_of(std::move(frame), submission, state.workers, deadline));
+    const auto job =
+        TRY(make_frame(std::move(frame), std::move(submission), state.workers, deadline));
+    mail::Envelope& envelope = job->submission.envelope;
     Delivery delivery;
-    delivery.id = frame.id;
-    delivery.kind = frame.kind;
+    delivery.id = job->frame.id;
+    delivery.kind = job->frame.kind;
     delivery.message_size = message_size;
-    delivery.summary_size = static_cast<std::uint32_t>(frame.summary.size());
-    delivery.received_us = static_cast<std::int64_t>(frame.received_us);
+    delivery.summary_size = static_cast<std::uint32_t>(job->frame.summary.size());
+    delivery.received_us = static_cast<std::int64_t>(job->frame.received_us);
     delivery.server = state.options.server;
-    delivery.sender = submission.envelope.sender;
-    delivery.recipients = std::move(submission.envelope.recipients);
-    delivery.attributes = std::move(submission.envelope.attributes);
+    delivery.sender = envelope.sender;
+    delivery.recipients = std::move(envelope.recipients);
+    delivery.attributes = std::move(envelope.attributes);
 
-    Result<Stored> written = state.mirror.store(std::move(frame), deadline);
+    Result<Stored> written = state.mirror.store(std::move(job->frame), deadline);
     if (!written) {
         const bool late = written.error().code == Errc::Timeout;
         return Error{late ? Errc::Unavailable : written.error().code, written.error().detail};
@@ -495,6 +525,9 @@ Result<Receipt> TrackingAgent::record(Delivery delivery, Stored stored) {
     }
     for (const DeliveredTo& to : answer.recipients) {
         receipt.placed.push_back({to.mailbox, to.uid_validity, to.uid});
+        if (to.first) {
+            receipt.first = to.first;
+        }
     }
     return receipt;
 }

@@ -15,10 +15,10 @@
 //   Invalid      the envelope cannot be encoded, or has no recipient
 //   Unavailable  fewer than min_copies copies in time; or refused, but the abort frame could not be
 //                made durable
-//   Busy         a queue is full
+//   Busy         a queue is full; or another message with the same key is being delivered right now
 //   Cancelled    shutting down
-// For NotFound and Refused the frame was cancelled durably before the call returns. After
-// Unavailable and Cancelled the message may turn up all the same, under its own id.
+// For NotFound, Refused and the second Busy the frame was cancelled durably before the call
+// returns. After Unavailable and Cancelled the message may turn up all the same, under its own id.
 //
 // Reads try each replica, the good ones first. Every octet that is returned was covered by a
 // checksum that matched; a copy that is short, missing or bad is reported as suspect and the next
@@ -38,6 +38,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -78,7 +79,9 @@ struct AgentOptions {
 
 /// A message as its acceptor hands it in.
 struct Submission {
-    mail::Kind kind = mail::Kind::Email;
+    /// None: what the message says itself (mail/kind_detect.h); what the envelope has of attributes
+    /// counts more than what the message says.
+    std::optional<mail::Kind> kind = mail::Kind::Email;
     std::int64_t received_us = 0;  ///< INTERNALDATE, microseconds since 1970; 0: now
     mail::Envelope envelope;       ///< at least one recipient
     std::string message;           ///< octet-exact, trace fields included
@@ -99,6 +102,8 @@ struct Receipt {
     FrameLocation location;
     std::size_t copies = 0;  ///< durable replicas
     bool degraded = false;   ///< fewer failure domains than min_copies, by accept_degraded
+    /// Another message was delivered with the key of this one, which never will be.
+    std::optional<mail::MessageId> first;
     CatalogState catalog = CatalogState::Catalogued;
     std::vector<PlacedMessage> placed;  ///< one for each recipient if Catalogued, else empty
 };
