@@ -26,7 +26,7 @@ Acceptance accept_mail(const StoreMail& store, ReceivedMail mail, base::Deadline
     const ReplyPhase phase =
         mail.envelope.recipients.size() > 1 ? ReplyPhase::StoreMany : ReplyPhase::Store;
     storage::Submission submission;
-    submission.kind = mail::Kind::Email;
+    submission.kind = mail.kind;
     submission.received_us = mail.received_us;
     submission.envelope = std::move(mail.envelope);
     submission.message = std::move(mail.message);

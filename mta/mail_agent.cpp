@@ -19,11 +19,13 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/worker_pool.h"
+#include "mta/ingest/ingest_service.h"
 #include "mta/load_service.h"
 #include "mta/recipient.h"
 #include "mta/sender.h"
 #include "mta/session.h"
 #include "mta/session_loops.h"
+#include "storage/catalog/catalog.h"
 #include "storage/tracking/agent.h"
 
 namespace mta {
@@ -83,6 +85,7 @@ struct MailAgent::State {
     base::Status start_sessions();
     base::Status start_chores();
     base::Status start_listeners();
+    [[nodiscard]] IngestParts ingest_parts();
     void follow_directory();
     base::Status every(const char* name, base::Duration period, std::function<void()> chore);
 
@@ -119,6 +122,7 @@ struct MailAgent::State {
     std::unique_ptr<LoadService> load_service;
     std::unique_ptr<SessionLoops> sessions;
     std::unique_ptr<base::AdminServer> admin;
+    std::unique_ptr<IngestService> ingest;
 };
 
 base::Status MailAgent::State::open() {
@@ -183,8 +187,21 @@ base::Status MailAgent::State::start_listeners() {
     if (config.admin_listen) {
         admin = TRY(base::AdminServer::create(*config.admin_listen, [this] { return healthy(); }));
     }
+    if (!config.ingest_socket.empty()) {
+        ingest = TRY(IngestService::create(loop, config.ingest_socket, ingest_parts()));
+    }
     sessions = TRY(SessionLoops::create(config.loops, config.listen, admission, *parts));
     return base::Done{};
+}
+
+IngestParts MailAgent::State::ingest_parts() {
+    return {*parts, [this](const std::string& key, base::Deadline deadline) {
+                return database->run(
+                    [key](base::Connection& connection) {
+                        return storage::message_of_key(connection, key);
+                    },
+                    deadline);
+            }};
 }
 
 base::Status MailAgent::State::start_chores() {
@@ -303,7 +320,11 @@ base::Status MailAgent::State::healthy() const {
 void MailAgent::State::stop() {
     base::log::info("mta", "stopping", {{"sessions", admission.sessions()}});
     load.set_fit(false, "stopping");
-    sessions->stop(base::Deadline::after(config.stop));
+    const base::Deadline transactions = base::Deadline::after(config.stop);
+    if (ingest) {
+        ingest->drain(transactions);
+    }
+    sessions->stop(transactions);
     changes.reset();
     tracking->shutdown(base::Deadline::after(kStoreShutdown));
     save_recipients();

@@ -15,6 +15,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::string_view kHelper = "roundtable-path-helper";
+constexpr std::size_t kSocketPathMax = 107;  // unix(7), sun_path
 constexpr std::uint64_t kMessageSizeMax = std::uint64_t{1} << 30U;
 // A segment file ends at 1 GiB, one batch and the seal included.
 constexpr std::uint64_t kSegmentSizeMin = std::uint64_t{4} << 10U;
@@ -114,6 +115,11 @@ MailAgentConfig read_mail_agent_config(const base::ConfigSection& root) {
     }
     config.load_listen = optional_endpoint(root, "load_listen");
     config.admin_listen = optional_endpoint(root, "admin_listen");
+    config.ingest_socket = root.text("ingest_socket", "");
+    if (!config.ingest_socket.empty() &&
+        (!config.ingest_socket.starts_with('/') || config.ingest_socket.size() > kSocketPathMax)) {
+        root.problem("ingest_socket", "must be an absolute path of at most 107 octets");
+    }
     config.internal_view = root.endpoints("internal_view");
     if (config.internal_view.empty()) {
         root.problem("internal_view", "needs at least one name server");

@@ -28,6 +28,7 @@ struct MailAgentConfig {
     std::vector<base::Endpoint> listen;
     std::optional<base::Endpoint> load_listen;
     std::optional<base::Endpoint> admin_listen;
+    std::string ingest_socket;                  ///< path; empty: none
     std::vector<base::Endpoint> internal_view;  ///< name servers, in the order they are asked
     std::optional<mail::Address> postmaster;    ///< for postmasters without an account of their own
     std::size_t loops = 1;                      ///< threads that run sessions
@@ -49,6 +50,7 @@ struct MailAgentConfig {
 ///     listen: ["192.0.2.1:25"]
 ///     load_listen: "192.0.2.1:4900"                 # optional
 ///     admin_listen: "127.0.0.1:4901"                # optional: /metrics, /healthz
+///     ingest_socket: /run/roundtable/mail1/ingest   # optional: mta/ingest/ingest_protocol.h
 ///     internal_view: ["192.0.2.53:5353"]
 ///     postmaster: admin@example.org                 # optional
 ///     path_helper: /usr/lib/roundtable/roundtable-path-helper   # default: beside mtad

@@ -24,6 +24,7 @@
 #include <unordered_set>
 
 #include "mail/envelope.h"
+#include "mail/kind.h"
 #include "mta/byte_budget.h"
 #include "mta/data_reader.h"
 #include "mta/line_reader.h"
@@ -92,6 +93,7 @@ struct ReceivedMail {
     std::int64_t received_us = 0;  ///< when DATA was accepted, microseconds since 1970
     std::string message;           ///< our trace fields, then the message octet for octet
     ByteShare share;               ///< what pays for the message: keep it as long as the message
+    std::optional<mail::Kind> kind = std::nullopt;  ///< none: what the message says itself
 };
 
 /// The state machine of one session; see the top for its use.

@@ -39,8 +39,8 @@ struct IngestReceipt {
 
 /// Errors that are temporary (base::is_temporary): try again, with the same key, here or at another
 /// mail server's socket; the message may have been stored. NotFound: a recipient is not one of
-/// ours. Refused: the sender is blocked, or the socket must not be opened. Invalid, Unsupported:
-/// the message or the request is malformed. TooLarge. The detail is for the person who asked.
+/// ours. Refused: the sender is blocked, or a mailbox is full. Invalid: the message or the
+/// request is malformed. TooLarge. The detail is for the person who asked.
 [[nodiscard]] base::Result<IngestReceipt> ingest(const std::string& socket,
                                                  const IngestRequest& request,
                                                  base::Deadline deadline);

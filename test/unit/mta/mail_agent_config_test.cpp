@@ -50,6 +50,7 @@ BOOST_AUTO_TEST_CASE(the_least_has_defaults_for_the_rest) {
     BOOST_TEST(config.listen.size() == 2U);
     BOOST_TEST(!config.load_listen.has_value());
     BOOST_TEST(!config.admin_listen.has_value());
+    BOOST_TEST(config.ingest_socket == "");
     BOOST_TEST(!config.postmaster.has_value());
     BOOST_TEST(config.loops == 1U);
     BOOST_TEST(config.admission.sessions_max == 500U);
@@ -126,6 +127,17 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_a_problem) {
     BOOST_TEST(read("host_name: not_a..name\n" + kLeast.substr(0, kLeast.find("host_name")) +
                     kLeast.substr(kLeast.find("listen")))
                    .problem.find("host_name") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_ingest_socket_has_a_path_that_fits) {
+    const std::string path = "/run/roundtable/mail1/ingest";
+    const Read got = read(kLeast + "ingest_socket: " + path + "\n");
+    BOOST_TEST(got.problem == "");
+    BOOST_TEST(got.config.ingest_socket == path);
+    for (const std::string& wrong : {std::string("ingest"), "/" + std::string(107, 'x')}) {
+        BOOST_TEST(read(kLeast + "ingest_socket: " + wrong + "\n").problem.find("ingest_socket") !=
+                   std::string::npos);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
