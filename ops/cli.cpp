@@ -43,7 +43,9 @@ void bind_option(Bound& bound, const OptionSpec& spec) {
             option->expected(1)->required(spec.required == Required::Yes);
             break;
         case OptionKind::Values:
-            option->expected(1)->take_all()->required(spec.required == Required::Yes);
+            // One word each time it is named: the next one may be a word of the command.
+            option->expected(1)->allow_extra_args(false)->take_all()->required(spec.required ==
+                                                                               Required::Yes);
             break;
         case OptionKind::Flag:
             break;
@@ -206,7 +208,11 @@ int run_command_line(int argc, char** argv) {
     for (const auto& bound : all) {
         if (bound->app->parsed()) {
             const base::Status done = bound->command->run(context, arguments_of(*bound));
-            return done ? 0 : fail(done.error());
+            if (done) {
+                return 0;
+            }
+            const int code = fail(done.error());
+            return context.failure_code.value_or(code);
         }
     }
     return 2;

@@ -9,6 +9,7 @@ namespace ops {
 namespace {
 
 constexpr std::uint16_t kFirstFreePort = 1024;
+constexpr std::size_t kSocketPathMax = 107;  // unix(7), sun_path
 
 std::string endpoint(const base::IpAddress& address, std::uint16_t port) {
     return base::Endpoint(address, port).to_text();
@@ -42,6 +43,11 @@ DaemonConfig name_server(const NameServerLayout& server,
     return config;
 }
 
+// A directory with a long path has none, rather than no mail server.
+std::string ingest_setting(const std::string& path) {
+    return path.size() > kSocketPathMax ? "" : "ingest_socket: " + json_text(path) + "\n";
+}
+
 DaemonConfig mail_server(const ClusterLayout& layout,
                          const MailServerLayout& server,
                          const ClusterFiles& files,
@@ -50,7 +56,8 @@ DaemonConfig mail_server(const ClusterLayout& layout,
     config.yaml = common(server.name, "roundtable_mtad", files, database) +
                   "host_name: " + layout.host_name(server.name) + "\nlisten: [\"" +
                   endpoint(server.address, server.smtp_port) + "\"]\nload_listen: \"" +
-                  endpoint(server.address, server.load_port) + "\"\n" + internal_views(layout) +
+                  endpoint(server.address, server.load_port) + "\"\n" +
+                  ingest_setting(files.ingest_socket(server.name)) + internal_views(layout) +
                   "segment_size: " + std::to_string(layout.segment_size) +
                   "\nlimits:\n  sessions: " + std::to_string(server.session_limit) + "\n";
     return config;
@@ -100,7 +107,9 @@ std::vector<DaemonConfig> daemon_configs(const ClusterLayout& layout,
     return configs;
 }
 
-std::string endpoints_json(const ClusterLayout& layout, const std::string& database) {
+std::string endpoints_json(const ClusterLayout& layout,
+                           const ClusterFiles& files,
+                           const std::string& database) {
     Json names = Json::array();
     for (const auto& server : layout.name_servers) {
         names.push_back({{"name", server.name},
@@ -115,6 +124,7 @@ std::string endpoints_json(const ClusterLayout& layout, const std::string& datab
                         {"host_name", layout.host_name(server.name)},
                         {"address", server.address.to_text()},
                         {"smtp_port", server.smtp_port},
+                        {"ingest_socket", files.ingest_socket(server.name)},
                         {"load_port", server.load_port},
                         {"session_limit", server.session_limit}});
     }

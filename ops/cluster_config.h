@@ -26,9 +26,11 @@ struct DaemonConfig {
                                                        const ClusterFiles& files,
                                                        const std::string& database);
 
-/// JSON for scripts: name, address and ports of each server, directories of storage servers, and
-/// the connection string of the database.
-[[nodiscard]] std::string endpoints_json(const ClusterLayout& layout, const std::string& database);
+/// JSON for scripts: name, address, ports and sockets of each server, directories of storage
+/// servers, and the connection string of the database.
+[[nodiscard]] std::string endpoints_json(const ClusterLayout& layout,
+                                         const ClusterFiles& files,
+                                         const std::string& database);
 
 /// The same for people, with what to try.
 [[nodiscard]] std::string endpoints_text(const ClusterLayout& layout,

@@ -43,6 +43,11 @@ class ClusterFiles {
         return state_root() + "/" + name;
     }
 
+    /// Of a mail server: where programs of this machine hand in messages.
+    [[nodiscard]] std::string ingest_socket(const std::string& name) const {
+        return state_directory(name) + "/ingest";
+    }
+
     [[nodiscard]] std::string run_directory() const { return directory_ + "/run"; }
 
     [[nodiscard]] std::string control_socket() const { return run_directory() + "/control"; }

@@ -6,6 +6,7 @@
 //
 // Exit codes (scripts may trust them): 0 done; 1 the request was refused or failed for good; 2
 // wrong command line; 3 not found; 4 exists already; 5 try again later (database or daemon away).
+// Commands that hand in a message have those of mail programs (ops/hand_in.h).
 //
 // Thread rule: one thread; handlers block.
 
@@ -69,6 +70,8 @@ class CommandContext {
     std::string database;   ///< --database; may be empty
     Output output = Output::Text;
     std::string program;  ///< path of this program
+    /// Set by a handler whose failures have exit codes of their own.
+    std::optional<int> failure_code;
 
     /// As roundtable_operator unless the connection string names a user. Errc::Unavailable,
     /// Errc::Invalid (nothing says where the database is).

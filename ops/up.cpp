@@ -211,7 +211,7 @@ void ClusterRun::on_database_ready() {
 
 void ClusterRun::on_all_ready() {
     base::Status written = base::write_file_atomic(
-        files_.endpoints_file(), endpoints_json(layout_, plain_database_), 0644);
+        files_.endpoints_file(), endpoints_json(layout_, files_, plain_database_), 0644);
     if (!written) {
         fail(std::move(written).take_error());
         return;

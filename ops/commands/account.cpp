@@ -103,6 +103,42 @@ base::Status set_state(CommandContext& context, const Arguments& arguments, cons
     return base::Done{};
 }
 
+// "INBOX" and an empty name are the same: no preference.
+base::Param folder_of(const Arguments& arguments, const char* option) {
+    const std::string name = arguments.text(option);
+    return name.empty() || name == "INBOX" ? base::Param(nullptr) : base::Param(name);
+}
+
+base::Status set_preferences(CommandContext& context, const Arguments& arguments) {
+    const std::string login = normal_name(arguments.text("login"));
+    const bool fax = arguments.has("--fax-folder");
+    const bool voicemail = arguments.has("--voicemail-folder");
+    if (!fax && !voicemail) {
+        return base::Error{base::Errc::Invalid,
+                           "nothing to set: give --fax-folder NAME or --voicemail-folder NAME"};
+    }
+    const base::Status changed =
+        change_one(context,
+                   "UPDATE directory.account SET "
+                   "fax_folder = CASE WHEN $2 THEN $3 ELSE fax_folder END, "
+                   "voicemail_folder = CASE WHEN $4 THEN $5 ELSE voicemail_folder END "
+                   "WHERE login = $1",
+                   {login,
+                    fax,
+                    folder_of(arguments, "--fax-folder"),
+                    voicemail,
+                    folder_of(arguments, "--voicemail-folder")},
+                   "there is no account " + login);
+    if (!changed && changed.error().code == base::Errc::Invalid) {
+        return base::Error{base::Errc::Invalid,
+                           "a folder has a name such as Office/Fax: at most 32 levels, none empty, "
+                           "without *, % and \\, INBOX in capitals"};
+    }
+    TRY(changed);
+    say(context, "changed where " + login + " gets its messages");
+    return base::Done{};
+}
+
 base::Status remove_account(CommandContext& context, const Arguments& arguments) {
     const std::string login = normal_name(arguments.text("login"));
     if (!arguments.has("--yes")) {
@@ -121,7 +157,9 @@ base::Status remove_account(CommandContext& context, const Arguments& arguments)
 
 constexpr const char* kAccountColumns =
     "SELECT a.login, a.state, a.quota_bytes AS quota, coalesce(r.bytes, 0) AS bytes, "
-    "coalesce(r.messages, 0) AS messages, a.created_at::timestamptz(0) AS created, "
+    "coalesce(r.messages, 0) AS messages, coalesce(a.fax_folder, 'INBOX') AS fax_folder, "
+    "coalesce(a.voicemail_folder, 'INBOX') AS voicemail_folder, a.created_at::timestamptz(0) AS "
+    "created, "
     "(SELECT string_agg(x.local_part || '@' || y.name, ' ' ORDER BY x.local_part) "
     " FROM directory.address x JOIN directory.domain y ON y.id = x.domain_id "
     " WHERE x.account_id = a.id) AS addresses "
@@ -198,6 +236,13 @@ std::vector<Command> account_commands() {
          "set an account's password",
          {login, file, standard_input},
          set_password},
+        {"account",
+         "set",
+         "change where an account gets its faxes and voicemails; new mail goes there",
+         {login,
+          {"--fax-folder", OptionKind::Value, "mailbox for faxes, made with the first; or INBOX"},
+          {"--voicemail-folder", OptionKind::Value, "mailbox for voicemails, likewise"}},
+         set_preferences},
         {"account",
          "disable",
          "refuse sign-in; mail is still accepted",

@@ -17,6 +17,7 @@ namespace ops {
 cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> compact_commands();  ///< storage compact
 [[nodiscard]] std::vector<Command> domain_commands();
+[[nodiscard]] std::vector<Command> ingest_commands();
 [[nodiscard]] std::vector<Command> message_commands();
 [[nodiscard]] std::vector<Command> mirror_commands();
 [[nodiscard]] std::vector<Command> mx_commands();

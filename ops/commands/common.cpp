@@ -31,6 +31,7 @@ const std::vector<Command>& all_commands() {
                                   mx_commands(),
                                   account_commands(),
                                   block_commands(),
+                                  ingest_commands(),
                                   message_commands(),
                                   compact_commands()}) {
             all.insert(all.end(), table.begin(), table.end());

@@ -44,7 +44,9 @@ BOOST_AUTO_TEST_CASE(only_standard_ports_need_the_right_to_bind_them) {
 }
 
 BOOST_AUTO_TEST_CASE(endpoints_are_json_with_every_server) {
-    const auto json = ops::Json::parse(ops::endpoints_json(layout(ops::Ports::High), kDatabase));
+    const auto json = ops::Json::parse(
+        ops::endpoints_json(layout(ops::Ports::High), ops::ClusterFiles("/srv/rt"), kDatabase));
+    BOOST_TEST(json["mail_servers"][0]["ingest_socket"] == "/srv/rt/state/mail1/ingest");
     BOOST_TEST(json["mail_servers"].size() == 3U);
     BOOST_TEST(json["mail_servers"][1]["address"] == "127.0.1.2");
     BOOST_TEST(json["access_servers"][0]["imap_port"] == 1143);
