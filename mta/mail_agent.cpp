@@ -21,6 +21,7 @@
 #include "base/worker_pool.h"
 #include "mta/ingest/ingest_service.h"
 #include "mta/load_service.h"
+#include "mta/notify/notifier.h"
 #include "mta/recipient.h"
 #include "mta/sender.h"
 #include "mta/session.h"
@@ -43,6 +44,7 @@ constexpr base::Duration kSaveEvery = seconds(30);
 constexpr base::Duration kStoreShutdown = seconds(5);
 constexpr base::Duration kFileDeadline = seconds(30);
 constexpr std::size_t kFileQueueMax = 8;
+constexpr const char* kNotificationChannel = "roundtable_notification";
 
 base::DbPoolOptions one_connection() {
     base::DbPoolOptions options;
@@ -86,6 +88,8 @@ struct MailAgent::State {
     base::Status start_chores();
     base::Status start_listeners();
     [[nodiscard]] IngestParts ingest_parts();
+    base::Status start_notifier();
+    base::Result<storage::Receipt> store(storage::Submission submission, base::Deadline deadline);
     void follow_directory();
     base::Status every(const char* name, base::Duration period, std::function<void()> chore);
 
@@ -115,6 +119,7 @@ struct MailAgent::State {
     std::atomic<bool> stopping{false};
     std::atomic<double> store_queue{0};
     std::unique_ptr<storage::TrackingAgent> tracking;
+    std::unique_ptr<Notifier> notifier;
     std::optional<SessionParts> parts;
     base::WorkerPool files;
     std::unique_ptr<base::DbPool> database;
@@ -139,10 +144,11 @@ base::Status MailAgent::State::open() {
                      budget,
                      load,
                      [this](storage::Submission submission, base::Deadline deadline) {
-                         return tracking->store(std::move(submission), deadline);
+                         return store(std::move(submission), deadline);
                      },
                      [this](std::uint64_t announced_bytes) { return room(announced_bytes); }});
     tracking->start();
+    TRY(start_notifier());
     follow_directory();
     TRY(start_listeners());
     return start_chores();
@@ -165,15 +171,49 @@ void MailAgent::State::load_caches() {
 
 void MailAgent::State::follow_directory() {
     base::ChangeListener::Callbacks callbacks;
-    callbacks.on_change = [this](const std::string&, const std::string&) {
-        senders.poll(*database);
+    callbacks.on_change = [this](const std::string& channel, const std::string&) {
+        if (channel == kNotificationChannel) {
+            loop.post([this] { notifier->wake(); });
+        } else {
+            senders.poll(*database);
+        }
     };
     callbacks.on_connected = [this] { senders.poll(*database); };
-    changes =
-        std::make_unique<base::ChangeListener>(config.database,
-                                               "mtad " + config.name,
-                                               std::vector<std::string>{"roundtable_directory"},
-                                               std::move(callbacks));
+    changes = std::make_unique<base::ChangeListener>(
+        config.database,
+        "mtad " + config.name,
+        std::vector<std::string>{"roundtable_directory", kNotificationChannel},
+        std::move(callbacks));
+}
+
+base::Status MailAgent::State::start_notifier() {
+    NotifierOptions options;
+    options.server = config.name;
+    options.host_name = config.engine.host_name;
+    options.database = config.database;
+    options.readers.summary = [this](const mail::MessageId& id, base::Deadline deadline) {
+        return tracking->read_summary(id, deadline);
+    };
+    options.readers.message = [this](const mail::MessageId& id, base::Deadline deadline) {
+        return tracking->read_message(id, deadline);
+    };
+    notifier = TRY(Notifier::create(loop, std::move(options)));
+    return base::Done{};
+}
+
+// On a session's fiber. An account whose quota is why may wish to know; nobody waits for that.
+base::Result<storage::Receipt> MailAgent::State::store(storage::Submission submission,
+                                                       base::Deadline deadline) {
+    const std::uint64_t size = submission.message.size();
+    std::vector<std::string> addresses;
+    for (const mail::Recipient& recipient : submission.envelope.recipients) {
+        addresses.push_back(recipient.address);
+    }
+    base::Result<storage::Receipt> receipt = tracking->store(std::move(submission), deadline);
+    if (!receipt && receipt.error().code == base::Errc::Refused) {
+        notifier->quota_exceeded(std::move(addresses), size);
+    }
+    return receipt;
 }
 
 base::Status MailAgent::State::start_listeners() {
@@ -326,6 +366,7 @@ void MailAgent::State::stop() {
     }
     sessions->stop(transactions);
     changes.reset();
+    notifier->stop();
     tracking->shutdown(base::Deadline::after(kStoreShutdown));
     save_recipients();
     base::log::info("mta", "stopped");

@@ -191,7 +191,7 @@ CREATE TABLE directory.notification_job (
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE directory.notification_job IS 'What is to be told, and for a week what was: an event is queued once for a rule';
 COMMENT ON COLUMN directory.notification_job.token IS 'the id that a receiver sees; the same at each attempt';
-COMMENT ON COLUMN directory.notification_job.happened IS 'null: a test';
+COMMENT ON COLUMN directory.notification_job.happened IS 'null: a test. Of a row type IS NOT NULL asks for every field: write NOT (... IS NULL)';
 COMMENT ON COLUMN directory.notification_job.digest IS 'was held back by quiet hours or the limit: it is told with others';
 COMMENT ON COLUMN directory.notification_job.merged_into IS 'the job with which it is told';
 CREATE INDEX notification_job_due ON directory.notification_job (not_before) WHERE state = 'waiting';
@@ -310,7 +310,7 @@ BEGIN
              WHERE j.id = q.id;
             CONTINUE;
         END IF;
-        IF q.happened IS NOT NULL AND q.attempts = 0 THEN
+        IF NOT (q.happened IS NULL) AND q.attempts = 0 THEN
             v_until := directory.quiet_end(n.quiet_from, n.quiet_to, n.quiet_zone, now());
             IF v_until IS NOT NULL AND n.quiet_does = 'drop' THEN
                 UPDATE directory.notification_job j
@@ -324,16 +324,16 @@ BEGIN
                 SELECT count(*), min(s.finished_at) + interval '1 hour' INTO v_sent, v_until
                   FROM directory.notification_job s
                  WHERE s.account_id = n.account_id AND s.state = 'sent' AND s.finished_at > now() - interval '1 hour'
-                   AND s.happened IS NOT NULL;
+                   AND NOT (s.happened IS NULL);
                 v_sent := v_sent + (SELECT count(*) FROM directory.notification_job s
                                      WHERE s.account_id = n.account_id AND s.state = 'waiting'
-                                       AND s.claimed_until > now() AND s.happened IS NOT NULL);
+                                       AND s.claimed_until > now() AND NOT (s.happened IS NULL));
                 v_until := CASE WHEN v_sent >= v_limit THEN coalesce(v_until, now() + interval '1 minute') END;
             END IF;
             IF v_until IS NOT NULL THEN
                 UPDATE directory.notification_job j SET not_before = v_until, digest = true
                  WHERE j.notification_id = n.id AND j.state = 'waiting' AND j.attempts = 0
-                   AND j.not_before < v_until AND j.happened IS NOT NULL
+                   AND j.not_before < v_until AND NOT (j.happened IS NULL)
                    AND (j.claimed_until IS NULL OR j.claimed_until <= now());
                 CONTINUE;
             END IF;
@@ -341,7 +341,7 @@ BEGIN
                 UPDATE directory.notification_job j
                    SET state = 'merged', merged_into = q.id, finished_at = now()
                  WHERE j.notification_id = n.id AND j.state = 'waiting' AND j.id <> q.id AND j.attempts = 0
-                   AND j.happened IS NOT NULL AND (j.claimed_until IS NULL OR j.claimed_until <= now());
+                   AND NOT (j.happened IS NULL) AND (j.claimed_until IS NULL OR j.claimed_until <= now());
             END IF;
         END IF;
         UPDATE directory.notification_job j

@@ -1,12 +1,15 @@
 -- Where events of the message store (RFC 5423) become notifications: triggers beside what changes
 -- mailboxes. An account without a rule costs a look at an index. Whatever goes wrong here never
 -- fails the change itself: it is an event for operators.
+--
+-- The triggers run under the settings of deliver() and its like: there a sequential scan has a price
+-- at which PostgreSQL compiles the query, which takes a quarter of a second. Hence jit = off.
 
 -- During a rebuild mailboxes are filled with what was there before. Messages that are found again
 -- after it are known to the queue, or older than it tells of (queue_notifications()).
 CREATE FUNCTION catalog.is_rebuilding() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
-    SELECT EXISTS (SELECT FROM catalog.rebuild r WHERE r.phase <> 'done')
+    SELECT EXISTS (SELECT FROM catalog.rebuild r WHERE r.id = 1 AND r.phase <> 'done')
 $$;
 
 CREATE FUNCTION catalog.lose_notifications(p_what text, p_why text) RETURNS void
@@ -23,11 +26,13 @@ $$;
 
 -- MessageNew, MessageAppend. The time is the one in the message's id: an append may claim any date.
 CREATE FUNCTION catalog.notify_delivered() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM fresh f JOIN directory.notification n ON n.account_id = f.account_id
-                    WHERE n.state = 'active')
-       OR EXISTS (SELECT FROM catalog.rebuild r WHERE r.phase IN ('requested', 'replaying')) THEN
+                    WHERE n.state = 'active') THEN
+        RETURN NULL;
+    END IF;
+    IF EXISTS (SELECT FROM catalog.rebuild r WHERE r.id = 1 AND r.phase IN ('requested', 'replaying')) THEN
         RETURN NULL;
     END IF;
     BEGIN
@@ -57,7 +62,7 @@ CREATE TRIGGER delivery_notify AFTER INSERT ON catalog.delivery
 -- FlagsSet, FlagsClear, and with them MessageRead (\Seen set) and MessageTrash (\Deleted set): one
 -- event for messages of a mailbox that changed alike, at most 500 of them.
 CREATE FUNCTION catalog.notify_flags() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM (SELECT DISTINCT c.mailbox_id FROM changed c) AS c
                      JOIN catalog.mailbox b ON b.id = c.mailbox_id
@@ -105,7 +110,7 @@ CREATE TRIGGER mailbox_message_notify AFTER UPDATE ON catalog.mailbox_message
 
 -- MessageExpunge: EXPUNGE, CLOSE, POP3 QUIT, and what a MOVE takes away.
 CREATE FUNCTION catalog.notify_expunged() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM (SELECT DISTINCT g.mailbox_id FROM gone g) AS g
                      JOIN catalog.mailbox b ON b.id = g.mailbox_id
@@ -136,7 +141,7 @@ CREATE TRIGGER expunged_notify AFTER INSERT ON catalog.expunged
 -- MailboxCreate, MailboxDelete, MailboxRename, one by one. RENAME makes the new name first, to see
 -- whether it can, and takes it away again: what was made in this transaction is not told.
 CREATE FUNCTION catalog.notify_mailbox() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 DECLARE
     box catalog.mailbox := coalesce(NEW, OLD);
     v_event text := CASE TG_OP WHEN 'INSERT' THEN 'MailboxCreate' WHEN 'DELETE' THEN 'MailboxDelete'
@@ -167,7 +172,7 @@ CREATE TRIGGER mailbox_notify AFTER INSERT OR DELETE OR UPDATE OF name ON catalo
 
 -- MailboxSubscribe, MailboxUnSubscribe.
 CREATE FUNCTION catalog.notify_subscription() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 DECLARE
     row catalog.subscription := coalesce(NEW, OLD);
     v_event text := CASE TG_OP WHEN 'INSERT' THEN 'MailboxSubscribe' ELSE 'MailboxUnSubscribe' END;

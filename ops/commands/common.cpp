@@ -33,6 +33,7 @@ const std::vector<Command>& all_commands() {
                                   block_commands(),
                                   ingest_commands(),
                                   message_commands(),
+                                  notify_commands(),
                                   compact_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
         }

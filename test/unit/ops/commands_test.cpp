@@ -381,6 +381,54 @@ BOOST_AUTO_TEST_CASE(senders_are_blocked_by_address_domain_or_subtree) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(notifications_are_set_listed_and_removed) {
+    Fixture f;
+    f.make_cluster();
+    f.database.sql("INSERT INTO directory.notification_gateway DEFAULT VALUES");
+    std::ofstream(f.root + "/secret") << "a secret of a webhook\n";
+    f.play({
+        {"account add ann@example.test --password-file ~/password", 0, ""},
+        {"notify list", 0, "nobody is notified"},
+        {"notify log ann@example.test", 0, "nothing was to be told"},
+        {"notify set bob@example.test --by email --to bob@phone.test", 3, "no account"},
+        {"notify set ann@example.test --by email --to ann@phone.test", 0, "by email"},
+        {"notify set ann@example.test --by webhook --to https://x.test/h?key=1 "
+         "--secret-file ~/secret --kind fax --quiet 22:00-07:00 --zone Europe/Berlin",
+         0,
+         "by webhook"},
+        {"notify set ann@example.test --by webhook --to https://x.test/h", 0, "shown this once"},
+        {"notify set ann@example.test --by email --to a@b.test --event MessageEaten", 1, "events"},
+        {"notify set ann@example.test --by email --to a@b.test --quiet 1:00-2:00", 1, "--quiet"},
+        {"notify set ann@example.test --by email --to a@b.test --quiet 01:00-02:00 --zone Mars",
+         1,
+         "no time zone Mars"},
+        {"notify set ann@example.test --by webpush", 1, "--subscription-file"},
+        {"notify list ann@example.test", 0, "22:00-07:00 Europe/Berlin (digest)"},
+        {"--json notify list", 0, "\"kind=fax"},
+        {"notify test ann@example.test", 1, "name one by its id"},
+        {"notify test bob@example.test", 3, "no account"},
+        {"notify test ann@example.test 999999", 3, "no such notification"},
+        {"notify remove 999999", 3, "no notification"},
+        {"notify gateway", 0, "smarthost_tls"},
+        {"notify configure smarthost=smtp://s.test:25", 1, ""},
+        {"notify configure smarthost=smtp://s.test:25 mail_from=n@example.test", 0, "changed"},
+        {"notify configure color=red", 1, "lists the settings"},
+        {"notify configure vapid_subject=mailto:admin@example.test", 0, "changed"},
+        {"notify configure allowed_networks=10.0.0.0/8,fd00::/8 per_hour=5", 0, "changed"},
+        {"notify gateway", 0, "{10.0.0.0/8,fd00::/8}"},
+        {"notify configure smarthost= mail_from=", 0, "changed"},
+    });
+    BOOST_TEST(f.run("notify list").out.find("key=1") == std::string::npos);
+    BOOST_TEST(f.database
+                   .value("SELECT octet_length(vapid_private) || vapid_public FROM "
+                          "directory.notification_gateway")
+                   .size() == 2U + 87U);
+    const std::string id = f.database.value("SELECT min(id) FROM directory.notification");
+    f.play({{"notify test ann@example.test " + id + " --patience 1", 5, "no mail agent"},
+            {"notify log", 0, "test"},
+            {"notify remove " + id, 0, "removed"}});
+}
+
 BOOST_AUTO_TEST_CASE(messages_that_are_not_there) {
     Fixture f;
     f.play({

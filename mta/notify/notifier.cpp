@@ -1,0 +1,205 @@
+#include "mta/notify/notifier.h"
+
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+#include "base/db.h"
+#include "base/fiber.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/worker_pool.h"
+
+namespace mta {
+
+namespace {
+
+using std::chrono::seconds;
+
+constexpr base::Duration kPollEvery = seconds(1);
+constexpr base::Duration kLookEvery = seconds(10);
+constexpr base::Duration kPurgeEvery = seconds(600);
+constexpr base::Duration kClaimDeadline = seconds(10);
+constexpr base::Duration kFinishDeadline = seconds(20);
+constexpr std::size_t kDbConnections = 3;
+constexpr std::size_t kDbQueueMax = 64;
+
+base::DbPoolOptions pool_options() {
+    base::DbPoolOptions options;
+    options.connections = kDbConnections;
+    options.queue_max = kDbQueueMax;
+    return options;
+}
+
+base::Counter& outcomes(const NoticeJob& job, std::string_view result) {
+    return base::counter("roundtable_notifications_total",
+                         "Attempts to notify, by how they ended",
+                         {{"folder", "mta"},
+                          {"channel", std::string(channel_name(job.channel))},
+                          {"result", std::string(result)}});
+}
+
+base::Gauge& waiting_gauge() {
+    static base::Gauge& gauge = base::gauge(
+        "roundtable_notifications_waiting", "Notifications in the queue", {{"folder", "mta"}});
+    return gauge;
+}
+
+base::Gauge& oldest_gauge() {
+    static base::Gauge& gauge = base::gauge("roundtable_notifications_oldest_seconds",
+                                            "Age of the oldest notification in the queue",
+                                            {{"folder", "mta"}});
+    return gauge;
+}
+
+}  // namespace
+
+// Members are destroyed from the last to the first: the workers end before what they use.
+struct Notifier::State {
+    State(base::Loop& main_loop, NotifierOptions options)
+        : loop(main_loop),
+          poster(main_loop.poster()),
+          database(options.database, "mtad " + options.server + " notify", pool_options()),
+          queue(database, options.server),
+          sender(std::move(options.readers), std::move(options.host_name), stopping),
+          workers("notify", kNoticeWorkers, kNoticeWorkers) {}
+
+    void run();
+    bool claim();
+    void attempt(const NoticeJob& job, const NoticeSettings& settings);
+    void look_at_queue();
+    void on_attempt_done();
+
+    base::Loop& loop;
+    base::Poster poster;
+    std::atomic<bool> stopping{false};
+    base::DbPool database;
+    NoticeQueue queue;
+    NoticeSender sender;
+    std::size_t running = 0;  // loop thread only
+    base::FiberEvent event;   // loop thread only
+    base::Deadline next_look = base::Deadline::after({});
+    base::Deadline next_purge = base::Deadline::after(kPurgeEvery);
+    base::WorkerPool workers;
+};
+
+// A fiber of the main loop; it ends with the loop or by stop().
+void Notifier::State::run() {
+    while (!stopping.load() && !base::fiber_cancelled()) {
+        if (next_look.passed()) {
+            look_at_queue();
+        }
+        const bool more = running < kNoticeWorkers && claim();
+        if (!more) {
+            const base::Status woken = event.wait(base::Deadline::after(kPollEvery));
+            if (!woken && woken.error().code == base::Errc::Cancelled) {
+                return;
+            }
+        }
+    }
+}
+
+// True: there may be more, and workers for it.
+bool Notifier::State::claim() {
+    const std::size_t most = kNoticeWorkers - running;
+    base::Result<std::vector<NoticeJob>> jobs =
+        queue.claim(most, base::Deadline::after(kClaimDeadline));
+    if (!jobs || jobs.value().empty()) {
+        return false;  // PostgreSQL is away, or the catalog's rights are not there yet: later
+    }
+    const base::Result<NoticeSettings> settings =
+        queue.settings(base::Deadline::after(kClaimDeadline));
+    if (!settings) {
+        return false;  // the claims lapse
+    }
+    const auto shared = std::make_shared<const NoticeSettings>(settings.value());
+    for (NoticeJob& job : jobs.value()) {
+        const base::Status submitted =
+            workers.submit([this, shared, job = std::move(job)] { attempt(job, *shared); });
+        if (submitted) {
+            ++running;
+        }
+    }
+    return true;
+}
+
+// On a worker.
+void Notifier::State::attempt(const NoticeJob& job, const NoticeSettings& settings) {
+    const NoticeOutcome outcome = sender.send(job, settings);
+    const base::Deadline deadline =
+        base::Deadline::after(stopping.load() ? base::Duration(seconds(2)) : kFinishDeadline);
+    const base::Result<std::string> became = queue.finish(job, outcome, deadline);
+    const std::string_view result =
+        became ? std::string_view(became.value()) : std::string_view("unknown");
+    outcomes(job, result).add(1);
+    base::log::info("mta",
+                    "notification",
+                    {{"notification", job.rule},
+                     {"job", job.id},
+                     {"channel", channel_name(job.channel)},
+                     {"attempt", job.attempts},
+                     {"result", result},
+                     {"outcome", outcome.text}});
+    poster.post([this] { on_attempt_done(); });
+}
+
+void Notifier::State::on_attempt_done() {
+    --running;
+    event.notify();
+}
+
+void Notifier::State::look_at_queue() {
+    next_look = base::Deadline::after(kLookEvery);
+    const auto state = queue.state(base::Deadline::after(kClaimDeadline));
+    if (state) {
+        waiting_gauge().set(static_cast<double>(state.value().waiting));
+        oldest_gauge().set(static_cast<double>(state.value().oldest_s));
+    }
+    if (next_purge.passed()) {
+        next_purge = base::Deadline::after(kPurgeEvery);
+        const auto purged = queue.purge(base::Deadline::after(kClaimDeadline));
+        if (purged && purged.value() > 0) {
+            base::log::info("mta", "notifications forgotten", {{"count", purged.value()}});
+        }
+    }
+}
+
+Notifier::Notifier(std::unique_ptr<State> state) : state_(std::move(state)) {
+}
+
+Notifier::~Notifier() {
+    state_->stopping.store(true);
+}
+
+base::Result<std::unique_ptr<Notifier>> Notifier::create(base::Loop& loop,
+                                                         NotifierOptions options) {
+    auto state = std::make_unique<State>(loop, std::move(options));
+    TRY(base::spawn(loop, "notify", [state = state.get()] { state->run(); }));
+    return std::unique_ptr<Notifier>(new Notifier(std::move(state)));
+}
+
+void Notifier::wake() {
+    state_->event.notify();
+}
+
+void Notifier::quota_exceeded(std::vector<std::string> recipients, std::uint64_t size_bytes) {
+    State* state = state_.get();
+    const base::Status queued =
+        state->workers.submit([state, recipients = std::move(recipients), size_bytes]() mutable {
+            const base::Status noted = state->queue.quota_exceeded(
+                std::move(recipients), size_bytes, base::Deadline::after(kClaimDeadline));
+            if (!noted) {
+                base::log::info("mta", "quota event not queued", {{"error", noted.error()}});
+            }
+        });
+    if (!queued) {
+        base::log::info("mta", "quota event not queued", {{"error", queued.error()}});
+    }
+}
+
+void Notifier::stop() {
+    state_->stopping.store(true);
+    state_->event.notify();
+}
+
+}  // namespace mta

@@ -1,0 +1,157 @@
+#include "mta/notify/curl.h"
+
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+
+#include "test/unit/mta/notify/canned_server.h"
+
+namespace {
+
+using base::Errc;
+using mta::TargetRule;
+using test_support::CannedServer;
+
+mta::Reach local() {
+    mta::Reach reach(TargetRule({base::Network::parse("127.0.0.0/8").value()}));
+    reach.deadline = std::chrono::seconds(10);
+    return reach;
+}
+
+base::Result<mta::HttpReply> post(const std::string& url, const mta::Reach& reach) {
+    return mta::http_post({url, {"X-Test: 1"}, "{\"a\":1}"}, reach);
+}
+
+std::vector<CannedServer::Turn> answer(const std::string& text) {
+    return {{"{\"a\":1}", text}};
+}
+
+std::vector<CannedServer::Turn> smarthost(const std::string& to_recipient) {
+    return {{"", "220 smart\r\n"},
+            {"\r\n", "250 smart\r\n"},
+            {"\r\n", "250 ok\r\n"},
+            {"\r\n", to_recipient},
+            {"\r\n", "354 go\r\n"},
+            {"\r\n.\r\n", "250 kept\r\n"},
+            {"\r\n", "221 bye\r\n"}};
+}
+
+mta::MailSubmission mail_to(const CannedServer& server, const std::string& recipient) {
+    mta::MailSubmission mail;
+    mail.smarthost = "smtp://" + server.host();
+    mail.tls = mta::StartTls::IfOffered;
+    mail.host_name = "mail1.example.test";
+    mail.recipient = recipient;
+    mail.message = "Subject: x\r\n\r\n.dot\r\n";
+    return mail;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(curl)
+
+BOOST_AUTO_TEST_CASE(posts_and_takes_any_status_for_an_answer) {
+    CannedServer server(
+        answer("HTTP/1.1 503 busy\r\nRetry-After: 17\r\nContent-Length: 2\r\nConnection: "
+               "close\r\n\r\nno"));
+    const auto reply = post("http://" + server.host() + "/hook?q=1", local());
+    BOOST_REQUIRE(bool(reply));
+    BOOST_TEST(reply.value().status == 503);
+    BOOST_TEST(reply.value().retry_after_s == 17);
+    BOOST_TEST(server.seen().starts_with("POST /hook?q=1 HTTP/1.1\r\n"));
+    BOOST_TEST(server.seen().find("X-Test: 1\r\n") != std::string::npos);
+    BOOST_TEST(server.seen().ends_with("\r\n\r\n{\"a\":1}"));
+}
+
+BOOST_AUTO_TEST_CASE(follows_no_redirect) {
+    CannedServer elsewhere(answer("HTTP/1.1 200 ok\r\nContent-Length: 0\r\n\r\n"));
+    CannedServer server(answer("HTTP/1.1 302 there\r\nContent-Length: 0\r\nLocation: http://" +
+                               elsewhere.host() + "/\r\n\r\n"));
+    BOOST_TEST(post("http://" + server.host() + "/", local()).value().status == 302);
+    BOOST_TEST(elsewhere.connections() == 0);
+}
+
+// Server-side request forgery: the address counts, whatever its name or form.
+BOOST_AUTO_TEST_CASE(private_targets_and_plain_text_are_refused) {
+    CannedServer server(answer("HTTP/1.1 200 ok\r\nContent-Length: 0\r\n\r\n"));
+    const std::string port = server.host().substr(server.host().find(':'));
+    const mta::Reach strict{TargetRule(std::vector<base::Network>())};
+    for (const std::string host :
+         {"127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"}) {
+        const auto reply = post("http://" + host + port + "/", strict);
+        BOOST_TEST(!reply, host);
+        BOOST_TEST((reply.error().code == Errc::Refused), host << ": " << reply.error().detail);
+    }
+    BOOST_TEST(server.connections() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(other_schemes_are_refused) {
+    for (const char* url : {"file:///etc/passwd",
+                            "gopher://127.0.0.1:1/",
+                            "ftp://127.0.0.1/",
+                            "smtp://127.0.0.1/",
+                            "dict://127.0.0.1/",
+                            "no url at all"}) {
+        const auto reply = post(url, local());
+        BOOST_TEST(!reply, url);
+        BOOST_TEST((reply.error().code == Errc::Invalid), url << ": " << reply.error().detail);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_hangs_or_never_ends_is_left) {
+    CannedServer hanging(std::vector<CannedServer::Turn>{{"never", ""}});
+    mta::Reach reach = local();
+    reach.deadline = std::chrono::milliseconds(300);
+    BOOST_TEST((post("http://" + hanging.host() + "/", reach).error().code == Errc::Timeout));
+    CannedServer endless(answer("HTTP/1.1 200 ok\r\nContent-Length: 99999999\r\n\r\n" +
+                                std::string(2 * mta::kReplyMax, 'x')));
+    BOOST_TEST((post("http://" + endless.host() + "/", local()).error().code == Errc::TooLarge));
+    CannedServer closing(std::vector<CannedServer::Turn>{{"{\"a\":1}", ""}});
+    BOOST_TEST((post("http://" + closing.host() + "/", local()).error().code == Errc::Unavailable));
+    BOOST_TEST((post("http://127.0.0.1:1/", local()).error().code == Errc::Unavailable));
+}
+
+BOOST_AUTO_TEST_CASE(stops_when_it_is_told_to) {
+    CannedServer hanging(std::vector<CannedServer::Turn>{{"never", ""}});
+    mta::Reach reach = local();
+    const std::atomic<bool> stop{true};
+    reach.stop = &stop;
+    BOOST_TEST((post("http://" + hanging.host() + "/", reach).error().code == Errc::Cancelled));
+}
+
+BOOST_AUTO_TEST_CASE(hands_mail_to_a_smarthost_with_a_null_reverse_path) {
+    CannedServer server(smarthost("250 ok\r\n"));
+    const base::Status sent = mta::submit_mail(mail_to(server, "ann@phone.test"), local());
+    BOOST_TEST(bool(sent), (sent ? "" : sent.error().detail));
+    BOOST_TEST(server.seen().starts_with("EHLO mail1.example.test\r\nMAIL FROM:<>"));
+    BOOST_TEST(server.seen().find("RCPT TO:<ann@phone.test>\r\n") != std::string::npos);
+    BOOST_TEST(server.seen().find("\r\n\r\n..dot\r\n.\r\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_smarthost_refuses_for_now_or_for_good) {
+    CannedServer never(smarthost("550 no such user\r\n"));
+    BOOST_TEST((mta::submit_mail(mail_to(never, "ann@phone.test"), local()).error().code ==
+                Errc::Refused));
+    CannedServer later(smarthost("450 later\r\n"));
+    BOOST_TEST((mta::submit_mail(mail_to(later, "ann@phone.test"), local()).error().code ==
+                Errc::Unavailable));
+}
+
+BOOST_AUTO_TEST_CASE(without_starttls_nothing_is_sent_that_needs_it) {
+    CannedServer server(smarthost("250 ok\r\n"));
+    mta::MailSubmission mail = mail_to(server, "ann@phone.test");
+    mail.tls = mta::StartTls::Required;
+    BOOST_TEST((mta::submit_mail(mail, local()).error().code == Errc::Unavailable));
+    BOOST_TEST(server.seen().find("MAIL") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_recipient_cannot_bring_commands) {
+    CannedServer server(smarthost("250 ok\r\n"));
+    for (const char* recipient : {"a@b>\r\nRCPT TO:<c@d", "a@b> SIZE=1", "a b@c"}) {
+        const base::Status sent = mta::submit_mail(mail_to(server, recipient), local());
+        BOOST_TEST((sent.error().code == Errc::Invalid));
+    }
+    BOOST_TEST(server.connections() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

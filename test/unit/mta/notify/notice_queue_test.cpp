@@ -1,0 +1,409 @@
+#include "mta/notify/notice_queue.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include "test/unit/storage/catalog/deliver_fixture.h"
+
+namespace {
+
+using mta::NoticeResult;
+using test_support::why;
+
+base::Deadline soon() {
+    return base::Deadline::after(std::chrono::seconds(20));
+}
+
+// The claims and outcomes of an agent, and messages that are delivered by the real function.
+struct Fixture : test_support::DeliverFixture {
+    Fixture() {
+        sql("INSERT INTO directory.notification_gateway DEFAULT VALUES ON CONFLICT DO NOTHING");
+        pool = std::make_unique<base::DbPool>(conninfo("roundtable_mtad"), "test");
+        queue = std::make_unique<mta::NoticeQueue>(*pool, "mail1");
+    }
+
+    std::int64_t rule(const std::string& columns = "", const std::string& values = "") {
+        const base::Rows made =
+            sql("INSERT INTO directory.notification (account_id, channel, target" +
+                (columns.empty() ? "" : ", " + columns) + ") VALUES (" + std::to_string(ann) +
+                ", 'webhook', 'https://x.test/h'" + (values.empty() ? "" : ", " + values) +
+                ") RETURNING id");
+        return made[0].int64(0);
+    }
+
+    storage::Delivery mail_to(std::int64_t account, const std::string& sender = "bob@x.test") {
+        storage::Delivery delivery = message(next++, {to(account)});
+        delivery.sender = sender;
+        return delivery;
+    }
+
+    void send(std::int64_t account, const std::string& sender = "bob@x.test") {
+        deliver(batch({mail_to(account, sender)}));
+    }
+
+    std::vector<mta::NoticeJob> claim(std::size_t most = 10) {
+        auto jobs = queue->claim(most, soon());
+        BOOST_REQUIRE_MESSAGE(jobs, why(jobs));
+        return std::move(jobs).take_value();
+    }
+
+    std::string finish(const mta::NoticeJob& job,
+                       NoticeResult result = NoticeResult::Sent,
+                       std::int64_t retry_after_s = 0) {
+        const auto became = queue->finish(job, {result, "HTTP 500", retry_after_s}, soon());
+        BOOST_REQUIRE_MESSAGE(became, why(became));
+        return became.value();
+    }
+
+    /// Every job that waits, sent; what was told, joined by '|'.
+    std::string drain() {
+        std::string told;
+        for (auto jobs = claim(); !jobs.empty(); jobs = claim()) {
+            for (const mta::NoticeJob& job : jobs) {
+                for (const mta::StoreEvent& event : job.events) {
+                    told += (told.empty() ? "" : "|") + event.name;
+                }
+                BOOST_TEST(finish(job) == "sent");
+            }
+        }
+        return told;
+    }
+
+    std::string count(const std::string& condition) {
+        return value("SELECT count(*) FROM directory.notification_job WHERE " + condition);
+    }
+
+    void hurry() {
+        sql("UPDATE directory.notification_job SET not_before = now() WHERE state = 'waiting'");
+        sql("DELETE FROM directory.notification_hold");
+    }
+
+    std::unique_ptr<base::DbPool> pool;
+    std::unique_ptr<mta::NoticeQueue> queue;
+    std::uint64_t next = 0;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(notice_queue, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_delivery_is_told_once_to_who_wishes_it) {
+    const std::int64_t id = rule();
+    const storage::DeliveryBatch both = batch({mail_to(ann), mail_to(bob)});
+    deliver(both);
+    deliver(both);  // a retry, a tracker, a rebuild
+    const auto jobs = claim();
+    BOOST_REQUIRE(jobs.size() == 1U);
+    const mta::NoticeJob& job = jobs.front();
+    BOOST_TEST(job.rule == id);
+    BOOST_TEST(job.login == "ann@example.test");
+    BOOST_TEST(job.target == "https://x.test/h");
+    BOOST_REQUIRE(job.events.size() == 1U);
+    const mta::StoreEvent& event = job.events.front();
+    BOOST_TEST(event.name == "MessageNew");
+    BOOST_TEST(event.mailbox == "INBOX");
+    BOOST_TEST(event.uids == "1");
+    BOOST_TEST(event.size.value() == 700);
+    BOOST_TEST(event.sender == "bob@x.test");
+    BOOST_TEST(!event.message.is_nil());
+    BOOST_TEST(finish(job) == "sent");
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("true") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(the_conditions_of_a_rule) {
+    rule("sender", "'*@x.test'");
+    rule("kinds", "'{3}'");
+    rule("size_min", "701");
+    rule("size_max", "699");
+    rule("folder", "'Work/*'");
+    rule("events", "'{MessageExpunge}'");
+    rule("state", "'paused'");
+    rule("sender", "'50%_@x.test'");
+    send(ann, "Bob@X.test");
+    send(ann, "bob@y.test");
+    BOOST_TEST(count("true") == "1");
+    BOOST_TEST(drain() == "MessageNew");
+    send(ann, "50%_@x.test");
+    BOOST_TEST(count("state = 'waiting'") == "2");
+}
+
+BOOST_AUTO_TEST_CASE(old_mail_is_no_news) {
+    rule();
+    storage::Delivery old = mail_to(ann);
+    old.id = mail::MessageId::make(
+        static_cast<std::uint64_t>(base::wall_us() / 1000 - std::int64_t{25} * 3'600'000), {1, 1});
+    storage::Delivery before = mail_to(ann);
+    before.id = mail::MessageId::make(
+        static_cast<std::uint64_t>(base::wall_us() / 1000 - std::int64_t{60'000}), {1, 2});
+    deliver(batch({old, before}));
+    BOOST_TEST(count("true") == "0");
+}
+
+BOOST_AUTO_TEST_CASE(mail_without_a_sender_is_not_told_by_mail) {
+    sql("INSERT INTO directory.notification (account_id, channel, target) VALUES "
+        "($1, 'email', 'ann@phone.test'), ($1, 'sms', '+4930123456'), "
+        "($1, 'webhook', 'https://x.test/')",
+        {ann});
+    send(ann, "");
+    BOOST_TEST(count("true") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(events_of_mailboxes_by_their_names) {
+    send(ann);
+    send(ann);
+    send(ann);
+    rule("events",
+         "'{MessageExpunge,MessageRead,MessageTrash,FlagsSet,FlagsClear,MailboxCreate,"
+         "MailboxDelete,MailboxRename,MailboxSubscribe,MailboxUnSubscribe,QuotaExceed}'");
+    const std::string box = inbox(ann, "id");
+    sql("SELECT catalog.store_flags($1, '{1}', '{3}', 'add', 1::smallint, '{$Junk}', 99999999)",
+        {box});
+    BOOST_TEST(drain() == "FlagsSet|MessageRead");
+    BOOST_TEST(value("SELECT (happened).uids || ' ' || array_to_string((happened).flags, ',') FROM "
+                     "directory.notification_job WHERE (happened).event = 'FlagsSet'") ==
+               "1:3 \\Seen,$Junk");
+    sql("SELECT catalog.store_flags($1, '{1}', '{1}', 'remove', 1::smallint, '{}', 99999999)",
+        {box});
+    sql("SELECT catalog.store_flags($1, '{3}', '{3}', 'add', 8::smallint, '{}', 99999999)", {box});
+    BOOST_TEST(drain() == "FlagsClear|FlagsSet|MessageTrash");
+    sql("SELECT catalog.expunge($1, '{1}', '{9}', true)", {box});
+    BOOST_TEST(drain() == "MessageExpunge");
+    sql("SELECT catalog.create_mailbox($1, 'Work', NULL)", {ann});
+    sql("SELECT catalog.rename_mailbox($1, 'Work', 'Job')", {ann});
+    sql("SELECT catalog.delete_mailbox($1, 'Job')", {ann});
+    sql("SELECT catalog.subscribe($1, 'Job')", {ann});
+    sql("SELECT catalog.subscribe($1, 'Job')", {ann});
+    sql("SELECT catalog.unsubscribe($1, 'Job')", {ann});
+    BOOST_TEST(drain() ==
+               "MailboxCreate|MailboxRename|MailboxDelete|MailboxSubscribe|MailboxUnSubscribe");
+    sql("UPDATE directory.account SET quota_bytes = 10000 WHERE id = $1", {ann});
+    for (int i = 0; i < 2; ++i) {
+        BOOST_TEST(why(queue->quota_exceeded({"ann@example.test", "no@x"}, 9'000, soon())) == "");
+    }
+    BOOST_TEST(why(queue->quota_exceeded({"ann@example.test"}, 1, soon())) == "");
+    BOOST_TEST(drain() == "QuotaExceed");
+}
+
+BOOST_AUTO_TEST_CASE(failures_are_tried_again_later_and_later_then_given_up) {
+    rule();
+    send(ann);
+    send(ann);
+    std::vector<mta::NoticeJob> jobs = claim(1);
+    BOOST_REQUIRE(jobs.size() == 1U);
+    const base::Uuid token = jobs.front().token;
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Retry) == "retry");
+    // The receiver is left alone, with everything that is for it.
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(
+        count("not_before > now() + interval '2 s' AND not_before < now() + interval '7 s'") ==
+        "1");
+    hurry();
+    jobs = claim(1);
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST((jobs.front().token == token));
+    BOOST_TEST(jobs.front().attempts == 2);
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Retry, 900) == "retry");
+    BOOST_TEST(count("not_before > now() + interval '890 s'") == "1");
+    hurry();
+    sql("UPDATE directory.notification_job SET tried_at = now() - interval '1 day' "
+        "WHERE attempts > 0");
+    for (const mta::NoticeJob& job : claim()) {
+        BOOST_TEST(finish(job, NoticeResult::Retry) == (job.token == token ? "failed" : "retry"));
+    }
+    BOOST_TEST(value("SELECT count(*) FROM directory.event WHERE kind = 'notification_failed' "
+                     "AND subject = 'ann@example.test'") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_that_lapsed_says_nothing) {
+    rule();
+    send(ann);
+    const std::vector<mta::NoticeJob> first = claim();
+    BOOST_REQUIRE(first.size() == 1U);
+    BOOST_TEST(claim().empty());
+    sql("UPDATE directory.notification_job SET claimed_until = now()");
+    const std::vector<mta::NoticeJob> second = claim();
+    BOOST_REQUIRE(second.size() == 1U);
+    BOOST_TEST((second.front().token == first.front().token));
+    BOOST_TEST(finish(first.front()) == "lapsed");
+    BOOST_TEST(finish(second.front()) == "sent");
+    BOOST_TEST(finish(second.front()) == "lapsed");
+}
+
+BOOST_AUTO_TEST_CASE(an_account_has_two_attempts_at_once) {
+    rule();
+    for (int i = 0; i < 5; ++i) {
+        send(ann);
+    }
+    BOOST_TEST(claim().size() == 2U);
+    BOOST_TEST(claim().empty());
+}
+
+BOOST_AUTO_TEST_CASE(beyond_the_limit_they_become_one) {
+    rule("per_hour", "3");
+    for (int i = 0; i < 10; ++i) {
+        send(ann);
+    }
+    BOOST_TEST(drain() == "MessageNew|MessageNew|MessageNew");
+    BOOST_TEST(count("state = 'waiting' AND digest AND not_before > now() + interval '50 min'") ==
+               "7");
+    sql("UPDATE directory.notification_job SET finished_at = now() - interval '61 min' "
+        "WHERE state = 'sent'");
+    hurry();
+    const auto jobs = claim();
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST(jobs.front().events.size() == 7U);
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Retry) == "retry");
+    hurry();
+    const auto again = claim();
+    BOOST_REQUIRE(again.size() == 1U);
+    BOOST_TEST(again.front().events.size() == 7U);
+    BOOST_TEST(count("state = 'merged'") == "6");
+}
+
+BOOST_AUTO_TEST_CASE(a_large_digest_lists_a_hundred) {
+    rule("quiet_from, quiet_to, quiet_zone",
+         "(now() AT TIME ZONE 'UTC')::time - interval '1 h', "
+         "(now() AT TIME ZONE 'UTC')::time + interval '1 h', "
+         "'UTC'");
+    for (int i = 0; i < 103; ++i) {
+        send(ann);
+    }
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("digest") == "103");
+    sql("UPDATE directory.notification SET quiet_from = NULL, quiet_to = NULL, quiet_zone = NULL");
+    hurry();
+    const auto jobs = claim();
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST(jobs.front().events.size() == 100U);
+    BOOST_TEST(jobs.front().more == 3);
+}
+
+BOOST_AUTO_TEST_CASE(quiet_hours_drop_if_the_rule_says_so_but_not_a_test) {
+    const std::int64_t id =
+        rule("quiet_from, quiet_to, quiet_zone, quiet_does",
+             "(now() AT TIME ZONE 'UTC')::time - interval '1 h', "
+             "(now() AT TIME ZONE 'UTC')::time + interval '1 h', 'UTC', 'drop'");
+    send(ann);
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("state = 'dropped' AND outcome = 'quiet hours'") == "1");
+    sql("SELECT directory.test_notification($1)", {id});
+    const auto jobs = claim();
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST(jobs.front().events.empty());
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Retry) == "failed");  // a test is tried once
+}
+
+BOOST_AUTO_TEST_CASE(quiet_hours_are_times_of_the_day_there) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"2026-03-28 20:59Z", ""},
+        {"2026-03-28 21:00Z", "2026-03-29 05:00:00+00"},  // the clocks go forward in this night
+        {"2026-03-29 04:59Z", "2026-03-29 05:00:00+00"},
+        {"2026-03-29 05:00Z", ""},
+        {"2026-10-24 23:00Z", "2026-10-25 06:00:00+00"},  // and back in this
+        {"2026-10-25 05:59Z", "2026-10-25 06:00:00+00"},
+        {"2026-10-25 06:00Z", ""}};
+    sql("SET TIME ZONE 'UTC'");
+    for (const auto& [at, end] : cases) {
+        BOOST_TEST(
+            value("SELECT directory.quiet_end('22:00', '07:00', 'Europe/Berlin', $1)", {at}) == end,
+            at);
+    }
+    BOOST_TEST(value("SELECT directory.quiet_end('12:00', '14:00', 'UTC', '2026-01-01 13:00Z')") ==
+               "2026-01-01 14:00:00+00");
+    BOOST_CHECK_THROW(rule("quiet_from, quiet_to, quiet_zone", "'1:00', '2:00', 'Mars/Base'"),
+                      std::runtime_error);
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_that_ended_or_went_drops_what_waits) {
+    const std::int64_t id = rule();
+    send(ann);
+    send(ann);
+    const auto jobs = claim(1);
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Ended) == "ended");
+    BOOST_TEST(value("SELECT state FROM directory.notification WHERE id = $1", {id}) == "ended");
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("state = 'dropped' AND outcome = 'the rule is ended'") == "1");
+    rule();
+    send(ann);
+    sql("DELETE FROM directory.notification");
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("state = 'dropped' AND outcome = 'the rule is gone'") == "1");
+}
+
+// Nothing that goes wrong with notifications may keep a message from being delivered.
+BOOST_AUTO_TEST_CASE(a_delivery_survives_whatever_is_wrong_here) {
+    rule();
+    sql("ALTER TABLE directory.notification_job ADD CONSTRAINT broken CHECK (id < 0) NOT VALID");
+    send(ann);
+    sql("ALTER TABLE directory.notification_job DROP CONSTRAINT broken");
+    BOOST_TEST(inbox(ann, "messages") == "1");
+    BOOST_TEST(value("SELECT count(*) FROM directory.event WHERE kind = 'notification_lost'") ==
+               "1");
+    const auto operators = open("roundtable_operator");
+    BOOST_REQUIRE(bool(operators->query(std::string_view("BEGIN"))));
+    BOOST_REQUIRE(bool(operators->query(std::string_view("DELETE FROM directory.notification"))));
+    send(ann);  // waits for no operator who is editing rules
+    BOOST_TEST(inbox(ann, "messages") == "2");
+    BOOST_REQUIRE(bool(operators->query(std::string_view("ROLLBACK"))));
+}
+
+BOOST_AUTO_TEST_CASE(secrets_are_for_mail_agents_by_one_function) {
+    const std::int64_t id = rule();
+    const auto operators = open("roundtable_operator");
+    const auto as_operator = [&](const std::string& text) {
+        const auto rows = operators->query(text);
+        return rows ? "ok" : std::string(base::errc_name(rows.error().code));
+    };
+    BOOST_TEST(as_operator("INSERT INTO directory.notification_secret (notification_id, hmac_key) "
+                           "VALUES (" +
+                           std::to_string(id) + ", '\\x" + std::string(64, 'a') + "')") == "ok");
+    BOOST_TEST(as_operator("SELECT hmac_key FROM directory.notification_secret") == "refused");
+    BOOST_TEST(as_operator("SELECT target FROM directory.notification") == "refused");
+    BOOST_TEST(as_operator("SELECT shown FROM directory.notification") == "ok");
+    BOOST_TEST(as_operator("SELECT vapid_private FROM directory.notification_gateway") ==
+               "refused");
+    BOOST_TEST(as_operator("SELECT * FROM directory.notification_settings()") == "refused");
+    BOOST_TEST(as_operator("SELECT * FROM directory.claim_notifications('x', 1, 1)") == "refused");
+    for (const char* role : {"roundtable_mtad",
+                             "roundtable_accessd",
+                             "roundtable_trackerd",
+                             "roundtable_dnsd",
+                             "roundtable_report"}) {
+        const auto connection = open(role);
+        for (const char* table :
+             {"notification_secret", "notification", "notification_gateway", "notification_job"}) {
+            const auto rows = connection->query("SELECT * FROM directory." + std::string(table));
+            BOOST_TEST(!rows, role << " reads " << table);
+        }
+    }
+    send(ann);
+    BOOST_TEST(claim().front().hmac_key.size() == 32U);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_told_is_forgotten_after_a_week) {
+    rule();
+    send(ann);
+    BOOST_TEST(drain() == "MessageNew");
+    BOOST_TEST(queue->purge(soon()).value() == 0);
+    sql("UPDATE directory.notification_job SET finished_at = now() - interval '8 days'");
+    BOOST_TEST(queue->purge(soon()).value() == 1);
+    send(ann);
+    BOOST_TEST(queue->state(soon()).value().waiting == 1);
+}
+
+BOOST_AUTO_TEST_CASE(reads_the_settings_of_the_gateway) {
+    sql("UPDATE directory.notification_gateway SET smarthost = 'smtp://s.test:25', "
+        "mail_from = 'n@x.test', allowed_networks = '{10.0.0.0/8,fd00::/8}', "
+        "vapid_private = decode(repeat('11', 32), 'hex'), vapid_public = repeat('A', 87)");
+    const mta::NoticeSettings settings = queue->settings(soon()).value();
+    BOOST_TEST(settings.smarthost == "smtp://s.test:25");
+    BOOST_TEST((settings.smarthost_tls == mta::StartTls::Required));
+    BOOST_TEST(settings.allowed.size() == 2U);
+    BOOST_TEST(settings.vapid_secret == std::string(32, '\x11'));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
