@@ -316,6 +316,10 @@ def a_rebuild_tells_nothing_again(cluster):
     for number in range(5):
         send(cluster, "alice", f"kept {number}")
     wait_until("five told", lambda: len(receiver.of("/hook")) == 5, 60)
+    began = admin(cluster, "SELECT extract(epoch FROM clock_timestamp())")[0][0]
+    wait_until("the journal", lambda: admin(
+        cluster, f"SELECT coalesce(bool_or(extract(epoch FROM caught_up_at) > {began}), false)"
+        " FROM report.journal") == [["t"]], 90)
     jobs = admin(cluster, "SELECT count(*) FROM directory.notification_job")
     messages = admin(cluster, "SELECT count(*) FROM catalog.mailbox_message")
     cluster.sql("DROP SCHEMA catalog CASCADE", "roundtable")
