@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from cluster import Cluster, main, wait_until  # noqa: E402
 from receivers import (  # noqa: E402
-    Browser, HttpReceiver, SmtpSink, check_vapid, check_webhook)
+    Browser, HttpReceiver, SmtpSink, check_vapid, check_webhook, make_certificate)
 
 SECRET = "the secret of the webhook"
 SUBJECT = "mailto:admin@example.test"
@@ -254,6 +254,31 @@ def tests_and_refusals_are_told_to_operators(cluster):
     receiver.close()
 
 
+def certificates_are_verified(cluster):
+    clear(cluster)
+    ours = make_certificate(cluster.directory / "ours.pem", "127.0.0.1")
+    other = make_certificate(cluster.directory / "other.pem", "192.0.2.1")
+    receiver = HttpReceiver(certificate=ours)
+    stranger = HttpReceiver(certificate=other)
+    rule = hook(cluster, "alice", receiver.url + "/hook")
+
+    def test(rule):
+        return cluster.run("notify", "test", cluster.address("alice"), str(rule), check=False)
+
+    unknown = test(rule)
+    assert unknown.returncode == 1 and "certificate" in unknown.stderr, unknown
+    cluster.run("notify", "configure", f"ca_file={ours}")
+    known = test(rule)
+    assert known.returncode == 0, known
+    cluster.run("notify", "configure", f"ca_file={other}")
+    wrong_name = test(hook(cluster, "alice", stranger.url + "/hook"))
+    assert wrong_name.returncode == 1 and "certificate" in wrong_name.stderr, wrong_name
+    cluster.run("notify", "configure", "ca_file=")
+    assert len(receiver.of("/hook")) == 1 and stranger.of("/hook") == []
+    receiver.close()
+    stranger.close()
+
+
 def what_clients_do_is_told_by_its_name(cluster):
     clear(cluster)
     receiver = HttpReceiver()
@@ -290,6 +315,33 @@ def what_clients_do_is_told_by_its_name(cluster):
     assert by_name["MailboxRename"]["oldMailboxID"].split(";")[0].endswith("/Work")
     assert by_name["MailboxRename"]["mailboxID"].split(";")[0].endswith("/Job")
     assert by_name["MessageExpunge"]["uidset"] == "1"
+    receiver.close()
+
+
+def a_full_mailbox_is_told(cluster):
+    clear(cluster)
+    receiver = HttpReceiver()
+    cluster.run("account", "add", cluster.address("carol"), "--password-stdin", "--quota", "3000",
+                stdin=cluster.password + "\n")
+    hook(cluster, "carol", receiver.url + "/hook", "--event", "QuotaExceed")
+    server = cluster.endpoints.mail_servers[0]
+
+    def refused():
+        with smtplib.SMTP(server["address"], server["smtp_port"], timeout=30) as smtp:
+            try:
+                smtp.sendmail("bob@client.invalid", [cluster.address("carol")],
+                              "Subject: large\r\n\r\n" + 100 * (60 * "x" + "\r\n"))
+            except smtplib.SMTPDataError as answer:
+                return answer.smtp_code == 552
+            except smtplib.SMTPException:
+                return False  # the account is new: not known everywhere yet
+        raise AssertionError("more than the quota was accepted")
+
+    wait_until("a refusal", refused, 30)
+    wait_until("its event", lambda: receiver.of("/hook"), 30)
+    event, = next(iter(notices(receiver, "/hook").values()))["events"]
+    assert event["event"] == "QuotaExceed" and event["diskQuota"] == 2, event
+    assert event["diskUsed"] == 0 and event["user"] == cluster.address("carol"), event
     receiver.close()
 
 
@@ -342,7 +394,9 @@ def accounts_are_told():
                      a_receiver_that_hangs_delays_no_message,
                      conditions_quiet_hours_and_limits,
                      tests_and_refusals_are_told_to_operators,
+                     certificates_are_verified,
                      what_clients_do_is_told_by_its_name,
+                     a_full_mailbox_is_told,
                      a_database_that_is_away_loses_nothing,
                      a_rebuild_tells_nothing_again):
             print(f"  {step.__name__}", flush=True)

@@ -11,6 +11,8 @@ import json
 import os
 import random
 import socketserver
+import ssl
+import subprocess
 import threading
 import time
 
@@ -30,11 +32,22 @@ def from_unpadded(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def make_certificate(path, address):
+    """Key and certificate of its own authority, in one file that everybody may read."""
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/CN=receiver", "-addext", f"subjectAltName=IP:{address}",
+         "-keyout", "-"], check=True, capture_output=True, text=True)
+    path.write_text(made.stdout)
+    path.chmod(0o644)
+    return path
+
+
 class HttpReceiver:
     """POSTs by path. `faults` are drawn from for each: "ok", "500", "429", "close" (without an
     answer), "lost" (taken, and no answer), "slow", "hold" (until release() is called)."""
 
-    def __init__(self, faults=("ok",), seed=1):
+    def __init__(self, faults=("ok",), seed=1, certificate=None):
         self.faults = list(faults)
         self.random = random.Random(seed)
         self.lock = threading.Lock()
@@ -59,7 +72,14 @@ class HttpReceiver:
                 pass  # the sender was killed
 
         self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        scheme = "http"
+        if certificate:
+            scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
+        self.url = f"{scheme}://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def serve(self, request):

@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(reads_all_conditions) {
                                                        {"--quiet-drop", {""}},
                                                        {"--tell-content", {""}},
                                                        {"--per-hour", {"5"}}}));
-    BOOST_REQUIRE_MESSAGE(rule, rule.error().detail);
+    BOOST_REQUIRE_MESSAGE(rule, (rule ? "" : rule.error().detail));
     const ops::NoticeRule& r = rule.value();
     BOOST_TEST(r.target == "+4930123456");
     BOOST_TEST(r.events.size() == 2U);
