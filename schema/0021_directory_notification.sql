@@ -218,7 +218,7 @@ $$;
 -- that waited for PostgreSQL). Clocks may differ by 5 s. Mail without a sender, ours among it, is not told by mail: two
 -- servers would tell each other of their telling.
 CREATE FUNCTION directory.queue_notifications(p_events directory.store_event[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 BEGIN
     INSERT INTO directory.notification_job (notification_id, account_id, key, happened)
     SELECT n.id, n.account_id, (e).key, e
@@ -270,7 +270,7 @@ RETURNS TABLE (job bigint, claim uuid, token uuid, rule bigint, login text, chan
                at_us bigint, kind smallint, sender text, mailbox text, old_mailbox text, uid_validity bigint,
                uids text, modseq bigint, size bigint, message_id uuid, flags text[], disk_quota bigint,
                disk_used bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     q directory.notification_job;

@@ -35,8 +35,8 @@ def from_unpadded(text):
 def make_certificate(path, address):
     """Key and certificate of its own authority, in one file that everybody may read."""
     made = subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=receiver", "-addext", f"subjectAltName=IP:{address}",
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=receiver", "-addext", f"subjectAltName=IP:{address}",
          "-keyout", "-"], check=True, capture_output=True, text=True)
     path.write_text(made.stdout)
     path.chmod(0o644)
