@@ -1,0 +1,265 @@
+#include "mta/voicemail/voice_message.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "mail/ascii.h"
+#include "mail/date.h"
+
+namespace mta {
+
+namespace {
+
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::size_t kBase64LineOctets = 57;  // 76 characters
+constexpr std::size_t kWordOctets = 42;        // 56 characters of base64; a word has at most 75
+constexpr std::size_t kDigestShown = 16;       // hexadecimal digits in names that we make
+
+unsigned octet_at(std::string_view octets, std::size_t at) {
+    return at < octets.size() ? static_cast<unsigned char>(octets[at]) : 0U;
+}
+
+void append_base64(std::string& out, std::string_view octets) {
+    for (std::size_t at = 0; at < octets.size(); at += 3) {
+        const unsigned group =
+            octet_at(octets, at) << 16U | octet_at(octets, at + 1) << 8U | octet_at(octets, at + 2);
+        const std::size_t left = octets.size() - at;
+        out.push_back(kBase64[group >> 18U & 63U]);
+        out.push_back(kBase64[group >> 12U & 63U]);
+        out.push_back(left > 1 ? kBase64[group >> 6U & 63U] : '=');
+        out.push_back(left > 2 ? kBase64[group & 63U] : '=');
+    }
+}
+
+// What Asterisk's reader takes: one line of printable ASCII.
+std::string plain_value(std::string_view text) {
+    std::string out;
+    for (const char c : clean_value(text)) {
+        if (!mail::is_8bit(c)) {
+            out.push_back(c);
+        }
+    }
+    return std::string(mail::trim(out));
+}
+
+void field(std::string& out, std::string_view name, std::string_view value) {
+    out.append(name).append(": ").append(value).append("\r\n");
+}
+
+// A quoted string (RFC 5322 3.2.4) or encoded words, for the name before an address.
+std::string display_name(std::string_view utf8) {
+    const bool ascii = std::none_of(utf8.begin(), utf8.end(), mail::is_8bit);
+    if (!ascii) {
+        return header_words(utf8);
+    }
+    std::string quoted = "\"";
+    for (const char c : utf8) {
+        if (c == '"' || c == '\\') {
+            quoted.push_back('\\');
+        }
+        quoted.push_back(c);
+    }
+    return quoted + '"';
+}
+
+// "Anna Lee (555-0100)", "555-0100", "an unknown caller".
+std::string caller_text(const CallerId& caller) {
+    if (caller.name.empty()) {
+        return caller.number.empty() ? "an unknown caller" : caller.number;
+    }
+    return caller.number.empty() ? caller.name : caller.name + " (" + caller.number + ")";
+}
+
+std::string file_name(const VoiceMessage& voice) {
+    std::string number = std::to_string(std::clamp(voice.number, 0, 999999));
+    number.insert(0, number.size() < 4 ? 4 - number.size() : 0, '0');
+    std::string extension;
+    for (const char c : voice.extension.substr(0, 8)) {
+        if (mail::is_alnum(c)) {
+            extension.push_back(c);
+        }
+    }
+    return "msg" + number + "." + (extension.empty() ? "bin" : extension);
+}
+
+std::string media_type(const VoiceMessage& voice) {
+    const std::string name = file_name(voice);
+    const std::string extension = name.substr(name.rfind('.') + 1);
+    if (voice.info && voice.info->container == "ogg") {
+        return "audio/ogg";
+    }
+    return is_audio_extension(extension) ? "audio/x-" + extension : "application/octet-stream";
+}
+
+std::string summary_text(const VoiceMessage& voice) {
+    const CallerId caller = voice.text.caller();
+    const auto duration = voice.duration_s();
+    std::string out = voice.text.is_urgent() ? "An urgent voicemail" : "A voicemail";
+    out += " for mailbox " + clean_value(voice.mailbox) + ".\r\n\r\n";
+    out += "From:     " + caller_text(caller) + "\r\n";
+    if (voice.text.origtime) {
+        out += "Left at:  " + mail::format_header_date({*voice.text.origtime, 0}) + "\r\n";
+    }
+    if (duration) {
+        out += "Duration: " + clock_text(*duration) +
+               (voice.info ? "" : " as the telephone system measured it") + "\r\n";
+    }
+    if (!voice.info) {
+        out += "\r\nThe recording could not be read; it is attached as it was found.\r\n";
+    }
+    return out;
+}
+
+std::string part_headers(const VoiceMessage& voice) {
+    const std::string name = file_name(voice);
+    const auto duration = voice.duration_s();
+    std::string out = "Content-Type: " + media_type(voice) + "; name=\"" + name + "\"\r\n";
+    field(out, "Content-Transfer-Encoding", "base64");
+    field(out, "Content-Description", "Voicemail recording");
+    out += "Content-Disposition: attachment; voice=Voice-Message; filename=\"" + name + "\"\r\n";
+    if (duration) {
+        field(out, "Content-Duration", std::to_string(*duration));
+    }
+    return out;
+}
+
+std::string domain_of(std::string_view address) {
+    const std::size_t at = address.rfind('@');
+    return plain_value(at == std::string_view::npos ? "localhost" : address.substr(at + 1));
+}
+
+std::string subject(const VoiceMessage& voice) {
+    const auto duration = voice.duration_s();
+    std::string out = voice.text.is_urgent() ? "Urgent voicemail" : "Voicemail";
+    out += " from " + caller_text(voice.text.caller());
+    return duration ? out + ", " + clock_text(*duration) : out;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> VoiceMessage::duration_s() const {
+    return info ? std::optional(whole_seconds(info->duration_ms)) : text.duration_s;
+}
+
+std::string header_words(std::string_view utf8) {
+    const bool plain = std::none_of(
+        utf8.begin(), utf8.end(), [](char c) { return mail::is_8bit(c) || mail::is_control(c); });
+    if (plain && utf8.find("=?") == std::string_view::npos) {
+        return std::string(utf8);
+    }
+    std::string out;
+    while (!utf8.empty()) {
+        std::size_t size = std::min(kWordOctets, utf8.size());
+        // A word holds whole characters (RFC 2047 5 (3)).
+        while (size > 1 && size < utf8.size() &&
+               (static_cast<unsigned char>(utf8[size]) & 0xC0U) == 0x80U) {
+            --size;
+        }
+        out += out.empty() ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?";
+        append_base64(out, utf8.substr(0, size));
+        out += "?=";
+        utf8.remove_prefix(size);
+    }
+    return out;
+}
+
+std::string base64_lines(std::string_view octets) {
+    std::string out;
+    out.reserve(octets.size() / kBase64LineOctets * 78 + 80);
+    for (std::size_t at = 0; at < octets.size(); at += kBase64LineOctets) {
+        append_base64(out, octets.substr(at, kBase64LineOctets));
+        out += "\r\n";
+    }
+    return out;
+}
+
+std::string clock_text(std::int64_t seconds) {
+    const auto two = [](std::int64_t number) {
+        return (number < 10 ? "0" : "") + std::to_string(number);
+    };
+    const std::int64_t whole = std::max<std::int64_t>(0, seconds);
+    const std::string rest = two(whole % 60);
+    return whole < 3600 ? std::to_string(whole / 60) + ":" + rest
+                        : std::to_string(whole / 3600) + ":" + two(whole / 60 % 60) + ":" + rest;
+}
+
+std::string asterisk_fields(const VoiceMessage& voice) {
+    const SpoolText& text = voice.text;
+    const CallerId caller = text.caller();
+    const auto number = [](const std::optional<std::int64_t>& value) {
+        return value ? std::to_string(*value) : std::string();
+    };
+    std::string out;
+    field(out, "X-Asterisk-VM-Message-Num", std::to_string(voice.number + 1));
+    field(out, "X-Asterisk-VM-Server-Name", plain_value(voice.server));
+    field(out, "X-Asterisk-VM-Context", plain_value(voice.context));
+    field(out, "X-Asterisk-VM-Extension", plain_value(voice.mailbox));
+    field(out, "X-Asterisk-VM-Flag", plain_value(text.flag));
+    field(out, "X-Asterisk-VM-Priority", number(text.priority));
+    field(out, "X-Asterisk-VM-Caller-channel", plain_value(text.callerchan));
+    field(out, "X-Asterisk-VM-Caller-ID-Num", plain_value(caller.number));
+    field(out, "X-Asterisk-VM-Caller-ID-Name", plain_value(caller.name));
+    field(out, "X-Asterisk-VM-Duration", number(voice.duration_s()));
+    field(out, "X-Asterisk-VM-Category", plain_value(text.category));
+    field(out, "X-Asterisk-VM-Message-Type", "Message");
+    field(out, "X-Asterisk-VM-Orig-date", plain_value(text.origdate));
+    field(out, "X-Asterisk-VM-Orig-time", number(text.origtime));
+    field(out, "X-Asterisk-VM-Message-ID", plain_value(text.msg_id));
+    return out;
+}
+
+std::string compose(const VoiceMessage& voice) {
+    const std::string key = voicemail_key(voice.context, voice.mailbox, voice.text);
+    // A caller who could guess the boundary could end the part within a text: it hangs on the
+    // audio.
+    const std::string boundary =
+        "=_voicemail_" +
+        base::to_hex(base::sha256(base::as_bytes(key + voice.audio))).substr(0, 2 * kDigestShown);
+    const CallerId caller = voice.text.caller();
+    std::string out = asterisk_fields(voice);
+    if (voice.text.origtime) {
+        field(out, "Date", mail::format_header_date({*voice.text.origtime, 0}));
+    }
+    field(out,
+          "From",
+          display_name(caller_text(caller)) + " <voicemail@" + domain_of(voice.recipient) + ">");
+    field(out, "To", "<" + plain_value(voice.recipient) + ">");
+    field(out, "Subject", header_words(subject(voice)));
+    field(out,
+          "Message-ID",
+          "<" + key.substr(0, key.find_last_of('-') + 1 + 2 * kDigestShown) + "@" +
+              domain_of(voice.recipient) + ">");
+    field(out, "Message-Context", "voice-message");
+    if (voice.text.is_urgent()) {
+        field(out, "Importance", "high");
+    }
+    field(out, "MIME-Version", "1.0");
+    field(out, "Content-Type", "multipart/mixed;\r\n boundary=\"" + boundary + "\"");
+    out += "\r\n--" + boundary + "\r\n";
+    field(out, "Content-Type", "text/plain; charset=utf-8");
+    field(out, "Content-Transfer-Encoding", "8bit");
+    out += "\r\n" + summary_text(voice) + "\r\n--" + boundary + "\r\n";
+    out += part_headers(voice) + "\r\n" + base64_lines(voice.audio);
+    return out + "--" + boundary + "--\r\n";
+}
+
+mail::Attributes voice_attributes(const VoiceMessage& voice) {
+    const CallerId caller = voice.text.caller();
+    const auto duration = voice.duration_s();
+    mail::Attributes out;
+    // Cleaned and bounded: none of these can be refused.
+    const auto set = [&out](std::string_view name, const std::string& value) {
+        if (!value.empty()) {
+            (void)out.set(name, clean_value(value));
+        }
+    };
+    set("called", voice.mailbox);
+    set("caller", caller.number);
+    set("caller-name", caller.name);
+    set("duration", duration ? std::to_string(*duration) : "");
+    set("urgent", voice.text.is_urgent() ? "1" : "");
+    return out;
+}
+
+}  // namespace mta
