@@ -1,0 +1,131 @@
+#include "mta/voicemail/message_waiting.h"
+
+#include <fmt/format.h>
+
+#include "mail/ascii.h"
+#include "mta/voicemail/sip_notify.h"
+
+namespace mta {
+
+namespace {
+
+// A text as a JSON string (RFC 8259 7). The texts are UTF-8 from the database.
+std::string json_string(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (mail::is_control(c)) {
+            out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+        } else {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
+bool is_visible(std::string_view text) {
+    for (const char c : text) {
+        if (c <= ' ' || c > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+base::Result<WaitingMethod> parse_waiting_method(std::string_view name) {
+    if (name == "hook") {
+        return WaitingMethod::Hook;
+    }
+    if (name == "webhook") {
+        return WaitingMethod::Webhook;
+    }
+    if (name == "sip") {
+        return WaitingMethod::Sip;
+    }
+    return base::Error{base::Errc::Invalid,
+                       "'" + std::string(name) + "' is none of hook, webhook, sip"};
+}
+
+base::Status check_waiting_target(WaitingMethod method, std::string_view target) {
+    const auto invalid = [target](const std::string& wanted) {
+        return base::Error{base::Errc::Invalid, "'" + std::string(target) + "' is not " + wanted};
+    };
+    if (target.size() > 1000 || !is_visible(target)) {
+        return invalid("a target: at most 1,000 visible ASCII characters");
+    }
+    switch (method) {
+        case WaitingMethod::Hook:
+            if (!target.starts_with('/')) {
+                return invalid("the absolute path of a program");
+            }
+            break;
+        case WaitingMethod::Webhook:
+            if (!target.starts_with("http://") && !target.starts_with("https://")) {
+                return invalid("a URL that begins with http:// or https://");
+            }
+            break;
+        case WaitingMethod::Sip:
+            (void)TRY(parse_sip_target(expand_target(target, "default", "1000")));
+            break;
+    }
+    return base::Done{};
+}
+
+std::string expand_target(std::string_view target,
+                          std::string_view context,
+                          std::string_view mailbox) {
+    constexpr std::string_view kMailbox = "{mailbox}";
+    constexpr std::string_view kContext = "{context}";
+    std::string out;
+    while (!target.empty()) {
+        if (target.starts_with(kMailbox)) {
+            out += mailbox;
+            target.remove_prefix(kMailbox.size());
+        } else if (target.starts_with(kContext)) {
+            out += context;
+            target.remove_prefix(kContext.size());
+        } else {
+            out += target.front();
+            target.remove_prefix(1);
+        }
+    }
+    return out;
+}
+
+std::string waiting_summary(const WaitingCounts& counts, std::string_view account) {
+    return fmt::format(
+        "Messages-Waiting: {}\r\nMessage-Account: {}\r\n"
+        "Voice-Message: {}/{} ({}/{})\r\n",
+        counts.fresh > 0 ? "yes" : "no",
+        account,
+        counts.fresh,
+        counts.old,
+        counts.fresh_urgent,
+        counts.old_urgent);
+}
+
+std::string waiting_json(const WaitingEvent& event) {
+    return fmt::format(
+        "{{\"event\":\"message-waiting\",\"context\":{},\"mailbox\":{},"
+        "\"account\":{},\"new\":{},\"old\":{},\"new_urgent\":{},\"old_urgent\":{}}}",
+        json_string(event.context),
+        json_string(event.mailbox),
+        json_string(event.login),
+        event.counts.fresh,
+        event.counts.old,
+        event.counts.fresh_urgent,
+        event.counts.old_urgent);
+}
+
+std::vector<std::string> hook_arguments(const WaitingEvent& event) {
+    return {event.mailbox + "@" + event.context,
+            std::to_string(event.counts.fresh),
+            std::to_string(event.counts.old),
+            std::to_string(event.counts.fresh_urgent)};
+}
+
+}  // namespace mta
