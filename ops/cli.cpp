@@ -1,5 +1,6 @@
 #include "ops/cli.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -67,31 +68,45 @@ Arguments arguments_of(const Bound& bound) {
     return arguments;
 }
 
+// By their words: "mx", "voicemail box".
+using Groups = std::map<std::string, CLI::App*>;
+
+// The group of these words below `parent`, made when it is asked for first.
+CLI::App* group_of(CLI::App& parent, Groups& groups, const std::string& words) {
+    auto& app = groups[words];
+    if (app == nullptr) {
+        app = parent.add_subcommand(words.substr(words.rfind(' ') + 1), "");
+        app->require_subcommand(1);
+        app->fallthrough();
+    }
+    return app;
+}
+
 std::vector<std::unique_ptr<Bound>> bind_commands(CLI::App& root) {
-    std::map<std::string, CLI::App*> nouns;
+    Groups groups;
     std::vector<std::unique_ptr<Bound>> all;
     for (const Command& command : all_commands()) {
         CLI::App* parent = &root;
         const std::string noun = command.noun;
         if (!noun.empty()) {
-            auto& app = nouns[noun];
-            if (app == nullptr) {
-                app = root.add_subcommand(noun, "");
-                app->require_subcommand(1);
-                app->fallthrough();
-            }
-            parent = app;
+            parent = group_of(*parent, groups, noun);
+        }
+        // "box add": a verb of two words stands in a group of its own.
+        std::string verb = command.verb;
+        if (const std::size_t space = verb.find(' '); space != std::string::npos) {
+            parent = group_of(*parent, groups, noun + " " + verb.substr(0, space));
+            verb.erase(0, space + 1);
         }
         auto bound = std::make_unique<Bound>();
         bound->command = &command;
-        bound->app = parent->add_subcommand(command.verb, command.help);
+        bound->app = parent->add_subcommand(verb, command.help);
         bound->app->fallthrough();
         for (const OptionSpec& spec : command.options) {
             bind_option(*bound, spec);
         }
         all.push_back(std::move(bound));
     }
-    for (const auto& [noun, app] : nouns) {
+    for (const auto& [words, app] : groups) {
         std::string verbs;
         for (const CLI::App* verb : app->get_subcommands({})) {
             verbs += (verbs.empty() ? "" : ", ") + verb->get_name();
@@ -109,7 +124,11 @@ std::map<std::string, std::string> words_of(const std::vector<Command>& commands
             verbs[command.verb];
         } else {
             auto& list = verbs[command.noun];
-            list += (list.empty() ? "" : " ") + std::string(command.verb);
+            std::string verb = command.verb;
+            verb.erase(std::min(verb.find(' '), verb.size()));
+            if ((" " + list + " ").find(" " + verb + " ") == std::string::npos) {
+                list += (list.empty() ? "" : " ") + verb;
+            }
         }
     }
     return verbs;

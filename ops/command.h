@@ -86,7 +86,7 @@ class CommandContext {
 /// One row of a table of commands. `run` may print; what it returns becomes the exit code.
 struct Command {
     const char* noun;  ///< "mx"; empty: the verb stands alone ("up")
-    const char* verb;
+    const char* verb;  ///< one word, or two: "box add"
     const char* help;
     std::vector<OptionSpec> options;
     std::function<base::Status(CommandContext&, const Arguments&)> run;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/uuid.h"
+#include "mail/ascii.h"
 #include "ops/commands/commands.h"
 #include "ops/json.h"
 #include "ops/output.h"
@@ -66,6 +67,42 @@ base::Result<std::int64_t> account_id(base::Connection& connection, const std::s
         return base::Error{base::Errc::NotFound, "there is no account " + login};
     }
     return rows[0].int64(0);
+}
+
+// What an account's mailboxes hold, by the catalog alone: an empty answer means that there is
+// nothing, whatever storage servers answer. While the catalog is rebuilt there is no answer.
+constexpr const char* kList =
+    "SELECT b.name AS mailbox, x.uid, coalesce(catalog.kind_name(m.kind), 'unknown') AS kind, "
+    "x.internal_date::timestamptz(0) AS received, m.sender, x.size, "
+    "concat_ws(' ', CASE WHEN x.flags & 1 > 0 THEN '\\Seen' END, "
+    "CASE WHEN x.flags & 2 > 0 THEN '\\Answered' END, CASE WHEN x.flags & 4 > 0 THEN '\\Flagged' "
+    "END, CASE WHEN x.flags & 8 > 0 THEN '\\Deleted' END, CASE WHEN x.flags & 16 > 0 THEN "
+    "'\\Draft' END, nullif(array_to_string(x.keywords, ' '), '')) AS flags, "
+    "x.message_id FROM catalog.mailbox b JOIN catalog.mailbox_message x ON x.mailbox_id = b.id "
+    "LEFT JOIN catalog.message m ON m.id = x.message_id "
+    "WHERE b.account_id = $1 AND ($2::text IS NULL OR b.name = $2) "
+    "ORDER BY b.name <> 'INBOX', b.name, x.uid LIMIT $3";
+
+base::Status list_messages(CommandContext& context, const Arguments& arguments) {
+    const std::int64_t limit = TRY(arguments.integer("--limit", 1, 1'000'000, 10'000));
+    base::Connection* connection = TRY(context.db());
+    const std::string login = normal_name(arguments.text("account"));
+    const std::int64_t account = TRY(account_id(*connection, login));
+    (void)TRY(connection->query("SELECT catalog.require_account_whole($1)", {account}));
+    base::Param mailbox(nullptr);
+    if (auto name = arguments.optional("--mailbox")) {
+        if (mail::equal_ignoring_case(*name, "INBOX")) {
+            name = "INBOX";
+        }
+        const base::Rows found = TRY(connection->query(
+            "SELECT 1 FROM catalog.mailbox WHERE account_id = $1 AND name = $2", {account, *name}));
+        // INBOX is made by the first message: until then it is empty.
+        if (found.empty() && *name != "INBOX") {
+            return base::Error{base::Errc::NotFound, login + " has no mailbox " + *name};
+        }
+        mailbox = *name;
+    }
+    return print_rows(context, kList, {account, mailbox, limit}, "no messages");
 }
 
 base::Status list_removed(CommandContext& context, const Arguments& arguments) {
@@ -145,6 +182,13 @@ std::vector<Command> message_commands() {
               {"--sender", OptionKind::Value, "address of the sender"},
               {"--limit", OptionKind::Value, "lines, 1 to 10000; else 20"}},
              find_messages},
+            {"message",
+             "list",
+             "list the messages of an account",
+             {{"account", OptionKind::Positional, "login of the account"},
+              {"--mailbox", OptionKind::Value, "only of this mailbox"},
+              {"--limit", OptionKind::Value, "lines, 1 to 1000000; else 10000"}},
+             list_messages},
             {"message",
              "removed",
              "list what an account has expunged and can be restored, the latest first",

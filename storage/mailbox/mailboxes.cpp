@@ -48,7 +48,8 @@ constexpr Statement kStatus{
     "storage_mailbox_status",
     "SELECT b.id, b.uid_validity, b.uid_next, b.highest_modseq, b.messages, b.unseen, b.deleted, "
     "b.bytes, b.name, b.special_use FROM catalog.mailbox b "
-    "WHERE b.account_id = $1 AND b.name = $2 AND catalog.require_open()"};
+    "WHERE b.account_id = $1 AND b.name = $2 AND catalog.require_open() "
+    "AND catalog.require_whole(b.id)"};
 constexpr Statement kEnsureInbox{"storage_ensure_inbox",
                                  "SELECT catalog.ensure_inbox($1) WHERE catalog.require_open()"};
 constexpr Statement kCreate{"storage_create_mailbox",
