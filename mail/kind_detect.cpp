@@ -32,6 +32,12 @@ constexpr NamedField kVoicemailFields[] = {{"X-Voicemail-Called", "called"},
                                            {"X-Voicemail-Caller-Name", "caller-name"},
                                            {"X-Voicemail-Duration", "duration"}};
 
+// What Asterisk's IMAP storage writes (app_voicemail). Without a caller it writes "(null)".
+constexpr NamedField kAsteriskFields[] = {{"X-Asterisk-VM-Extension", "called"},
+                                          {"X-Asterisk-VM-Caller-ID-Num", "caller"},
+                                          {"X-Asterisk-VM-Caller-ID-Name", "caller-name"},
+                                          {"X-Asterisk-VM-Duration", "duration"}};
+
 // The first word of a value that may begin with a comment, in lower case.
 std::string first_word(std::string_view value) {
     std::string_view rest = trim(value);
@@ -50,6 +56,13 @@ std::optional<Kind> kind_by_context(const Header& header) {
         return Kind::Fax;
     }
     return context == "voice-message" ? std::optional(Kind::Voicemail) : std::nullopt;
+}
+
+// A message of Asterisk's: a greeting, which it keeps by IMAP too, has another type.
+bool is_asterisk_message(const Header& header) {
+    return header.find("X-Asterisk-VM-Context") != nullptr &&
+           header.find("X-Asterisk-VM-Extension") != nullptr &&
+           first_word(header.value("X-Asterisk-VM-Message-Type")) == "message";
 }
 
 bool is_type(const PartInfo& info, std::string_view type, std::string_view subtype) {
@@ -187,7 +200,10 @@ void note_addresses(const Header& header, KindFinding& finding) {
 template <std::size_t Count>
 void note_fields(const Header& header, const NamedField (&fields)[Count], KindFinding& finding) {
     for (const NamedField& named : fields) {
-        note(finding, named.attribute, decode_header_text(header.value(named.field)));
+        const std::string text = decode_header_text(header.value(named.field));
+        if (text != "(null)") {
+            note(finding, named.attribute, text);
+        }
     }
 }
 
@@ -197,7 +213,9 @@ KindFinding detect_kind(std::string_view message,
                         const Header& header,
                         const Structure& structure) {
     KindFinding finding;
-    finding.kind = kind_by_context(header).value_or(kind_by_structure(structure));
+    const bool asterisk = is_asterisk_message(header);
+    finding.kind =
+        kind_by_context(header).value_or(asterisk ? Kind::Voicemail : kind_by_structure(structure));
     if (finding.kind == Kind::Email) {
         return finding;
     }
@@ -205,13 +223,19 @@ KindFinding detect_kind(std::string_view message,
         note_fields(header, kFaxFields, finding);
     } else {
         note_fields(header, kVoicemailFields, finding);
+        if (asterisk) {
+            note_fields(header, kAsteriskFields, finding);
+        }
         // RFC 3801 4.2: Importance.
-        if (first_word(header.value("Importance")) == "high") {
+        if (first_word(header.value("Importance")) == "high" ||
+            (asterisk && first_word(header.value("X-Asterisk-VM-Flag")) == "urgent")) {
             note(finding, "urgent", "1");
         }
     }
     note_duration(message, header, structure, finding);
-    note_addresses(header, finding);
+    if (!asterisk) {
+        note_addresses(header, finding);
+    }
     return finding;
 }
 

@@ -8,12 +8,13 @@
 //              (T.37: RFC 3965, RFC 3302, RFC 3949), as the message itself or as all the parts of
 //              its multipart/mixed or multipart/fax-message
 //   voicemail  Message-Context: voice-message; multipart/voice-message (VPIM: RFC 3801; IVM: RFC
-//              4239); audio with the disposition parameter voice (RFC 2421), likewise
+//              4239); audio with the disposition parameter voice (RFC 2421), likewise; what
+//              Asterisk's IMAP storage appends (X-Asterisk-VM-Message-Type: Message)
 //
 // Attributes come from Content-Duration (RFC 3803), from addresses that are telephone numbers
 // ("FAX= +49301234/T33S=17@...", RFC 3192; "+49301234@...", RFC 3801 4.2), and from the fields
-// X-Fax-... and X-Voicemail-... named for the attributes: "X-Fax-Sender-Id". All of it is what the
-// sender says; nobody has checked it. Never an error: what is malformed says nothing. The key is
+// X-Fax-... and X-Voicemail-... named for the attributes: "X-Fax-Sender-Id", and from those of
+// Asterisk. All of it is what the sender says; nobody has checked it. Never an error: what is malformed says nothing. The key is
 // never taken from a message: a sender could use up that of another.
 //
 // Thread rule: pure function. Limits: kPartsLookedAt; those of attributes.h.

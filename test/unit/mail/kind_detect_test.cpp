@@ -124,4 +124,21 @@ BOOST_AUTO_TEST_CASE(long_values_are_cut) {
     BOOST_TEST(finding.attributes.find("device")->size() == 1'000U);
 }
 
+BOOST_AUTO_TEST_CASE(knows_what_asterisk_stores_by_imap) {
+    const auto stored = [](const std::string& type, const std::string& caller) {
+        return "X-Asterisk-VM-Context: default\r\nX-Asterisk-VM-Extension: 1234\r\n"
+               "X-Asterisk-VM-Flag: Urgent\r\nX-Asterisk-VM-Caller-ID-Num: " +
+               caller +
+               "\r\nX-Asterisk-VM-Caller-ID-Name: Anna Lee\r\nX-Asterisk-VM-Duration: 7\r\n"
+               "X-Asterisk-VM-Message-Type: " +
+               type + "\r\nFrom: \"PBX\" <asterisk@pbx1>\r\n" +
+               multipart("mixed", {"Content-Type: text/plain", "Content-Type: audio/x-wav"});
+    };
+    BOOST_TEST(text_of(find(stored("Message", "5550100"))) ==
+               "voicemail called=1234 caller=5550100 caller-name=Anna Lee duration=7 urgent=1");
+    BOOST_TEST(text_of(find(stored("Message", "(null)"))) ==
+               "voicemail called=1234 caller-name=Anna Lee duration=7 urgent=1");
+    BOOST_TEST(text_of(find(stored("unavail", "5550100"))) == "email");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
