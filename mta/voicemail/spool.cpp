@@ -321,4 +321,22 @@ base::Result<SpoolMessage> read_spool_message(const SpoolItem& item) {
     return out;
 }
 
+bool has_recording(const SpoolItem& item, std::string_view octets) {
+    const auto extensions = recordings_of(item);
+    if (!extensions || octets.empty()) {
+        return false;
+    }
+    for (const std::string& extension : extensions.value()) {
+        const auto open = open_file(
+            item.folder_path + "/" + base_name(item.number) + "." + extension, kAudioSizeMax);
+        if (open && static_cast<std::size_t>(open.value().status.st_size) == octets.size()) {
+            const auto content = read_all(open.value());
+            if (content && content.value() == octets) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 }  // namespace mta

@@ -69,4 +69,8 @@ struct SpoolMessage {
 /// Of several recordings the one that can be read is taken, WAV before the others.
 [[nodiscard]] base::Result<SpoolMessage> read_spool_message(const SpoolItem& item);
 
+/// True if one of the message's recordings has these very octets: a message may have several, in
+/// other formats. What cannot be read has not.
+[[nodiscard]] bool has_recording(const SpoolItem& item, std::string_view octets);
+
 }  // namespace mta

@@ -18,8 +18,11 @@ bool is_named(const SpoolMessage& message, const MailcmdMessage& mailcmd, std::i
 }
 
 // Two recordings may have the same octets (silence): then number and time decide.
-int rank(const SpoolMessage& message, const MailcmdMessage& mailcmd, std::int64_t now_us) {
-    const bool same_audio = !mailcmd.audio.empty() && message.voice.audio == mailcmd.audio;
+int rank(const SpoolItem& item,
+         const SpoolMessage& message,
+         const MailcmdMessage& mailcmd,
+         std::int64_t now_us) {
+    const bool same_audio = has_recording(item, mailcmd.audio);
     const bool named = is_named(message, mailcmd, now_us);
     if (same_audio) {
         return named ? 3 : 2;
@@ -49,7 +52,7 @@ base::Result<std::optional<SpoolMessage>> find_in_spool(const std::string& root,
             uncertain = uncertain || may_be_there(message.error());
             continue;
         }
-        const int found = rank(message.value(), mailcmd, now_us);
+        const int found = rank(item, message.value(), mailcmd, now_us);
         const bool later = found > 0 && found == best_rank &&
                            message.value().voice.text.origtime > best->voice.text.origtime;
         if (found > best_rank || later) {

@@ -69,6 +69,14 @@ BOOST_AUTO_TEST_CASE(the_recording_decides) {
     BOOST_TEST(other.value()->voice.context == "other");
 }
 
+// The first format is attached, another one is taken from the spool.
+BOOST_AUTO_TEST_CASE(any_recording_of_a_message_counts) {
+    const Spool spool;
+    spool.add("default/1234/INBOX/msg0003", "a", test::wav(100, 8000, 1));
+    std::ofstream(spool.root / "default/1234/INBOX/msg0003.gsm") << test::gsm(5);
+    BOOST_TEST(spool.find(email(test::gsm(5))).value()->voice.text.msg_id == "a");
+}
+
 BOOST_AUTO_TEST_CASE(number_and_caller_decide_where_the_recording_cannot) {
     const Spool spool;
     spool.add("default/1234/INBOX/msg0000", "a", test::wav(100));
