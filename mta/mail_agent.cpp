@@ -18,6 +18,7 @@
 #include "base/listener.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/uuid.h"
 #include "base/worker_pool.h"
 #include "mta/ingest/ingest_service.h"
 #include "mta/load_service.h"
@@ -27,6 +28,7 @@
 #include "mta/session.h"
 #include "mta/session_loops.h"
 #include "storage/catalog/catalog.h"
+#include "mta/voicemail/waiting_watcher.h"
 #include "storage/tracking/agent.h"
 
 namespace mta {
@@ -124,6 +126,7 @@ struct MailAgent::State {
     base::WorkerPool files;
     std::unique_ptr<base::DbPool> database;
     std::unique_ptr<base::ChangeListener> changes;
+    std::unique_ptr<WaitingWatcher> waiting;
     std::unique_ptr<LoadService> load_service;
     std::unique_ptr<SessionLoops> sessions;
     std::unique_ptr<base::AdminServer> admin;
@@ -150,6 +153,8 @@ base::Status MailAgent::State::open() {
     tracking->start();
     TRY(start_notifier());
     follow_directory();
+    waiting = TRY(WaitingWatcher::create(
+        loop, config.database, config.name + " " + base::Uuid::time_ordered().to_text()));
     TRY(start_listeners());
     return start_chores();
 }
@@ -367,6 +372,7 @@ void MailAgent::State::stop() {
     sessions->stop(transactions);
     changes.reset();
     notifier->stop();
+    waiting.reset();
     tracking->shutdown(base::Deadline::after(kStoreShutdown));
     save_recipients();
     base::log::info("mta", "stopped");
