@@ -64,7 +64,7 @@ class AsteriskClient:
                 answer = Answer(line == "ok", lines, octets)
                 assert answer.ok == ok, (words, lines)
                 assert not answer.all("fatal"), (words, lines)
-                # Without TLS the library warns of passwords in the clear: on loopback we allow them.
+                # Without TLS the library warns of passwords in the clear; loopback may have them.
                 warnings = [text for text in answer.all("warning") if "AUTH=PLAIN" not in text]
                 if ok:
                     assert not answer.all("error") and not warnings, (words, lines)
@@ -97,7 +97,8 @@ def recording(name, seconds):
     return file.read_bytes()
 
 
-def as_app_voicemail_writes(number, audio, flag="", caller="5550100", message_id="1795600800-00000001"):
+def as_app_voicemail_writes(number, audio, flag="", caller="5550100",
+                            message_id="1795600800-00000001"):
     """The message of make_email_file() with imap=1: CRLF, its header fields in its order."""
     boundary = f"----voicemail_{number + 1}{EXTENSION}4711123456"
     encoded = base64.encodebytes(audio).decode().replace("\n", "\r\n")
@@ -276,6 +277,41 @@ def flags_are_seen_by_the_other_session():
         assert counts(other) == (1, 2, 0), counts(other)
 
 
+def what_asterisk_appends_is_voicemail():
+    """Kind, attributes, and the counts of message waiting: as of what came by other ways."""
+    rows = cluster.sql("SELECT v.called, v.caller, v.caller_name, v.duration_s, v.urgent "
+                       "FROM catalog.voicemail v ORDER BY v.message_id", "roundtable")
+    assert rows == [["1234", "5550100", "Anna Lee", "2", urgent] for urgent in "fftf"], rows
+    cluster.run("voicemail", "box", "add", f"{EXTENSION}@{CONTEXT}", cluster.address("alice"))
+    [row] = cluster.json("voicemail", "waiting", "show")
+    # The one that was saved in Work counts, too; the urgent one was heard.
+    assert (row["new"], row["old"], row["new_urgent"], row["old_urgent"]) == (1, 3, 0, 1), row
+
+
+def what_was_swept_is_found_and_played():
+    """A message of the spool of another Asterisk: composed here, read by this one."""
+    folder = directory / "spool" / CONTEXT / EXTENSION / "INBOX"
+    folder.mkdir(parents=True)
+    (folder / "msg0006.wav").write_bytes(recording("swept", 4))
+    (folder / "msg0006.txt").write_text(
+        '[message]\norigmailbox=1234\ncallerid="X-Asterisk-VM-Context: evil" <5550177>\n'
+        "origtime=1795600850\ncategory=\nmsg_id=1795600850-00000001\nflag=\nduration=9\n")
+    cluster.run("voicemail", "sweep", "--spool", str(directory / "spool"), "--older", "0")
+    with asterisk() as client:
+        client.open("INBOX")
+        numbers = client.call("count", EXTENSION, CONTEXT, "unseen", "unflagged").numbers()
+        assert len(numbers) == 2, numbers
+        header = client.call("header", str(numbers[-1])).octets
+        assert field(header, "X-Asterisk-VM-Context") == CONTEXT, header
+        assert field(header, "X-Asterisk-VM-Caller-ID-Num") == "5550177", header
+        assert field(header, "X-Asterisk-VM-Category") == "", header
+        assert field(header, "X-Asterisk-VM-Duration") == "4", header
+        recorded = client.call("structure", str(numbers[-1])).all("recording")
+        assert recorded == ["msg0006.wav X-WAV"], recorded
+        body = client.call("body", str(numbers[-1]), "2").octets
+        assert body == (directory / "swept.wav").read_bytes(), len(body)
+
+
 def with_cluster():
     global cluster, client_program, directory
     with tempfile.TemporaryDirectory(prefix="asterisk-imap-") as place:
@@ -289,7 +325,9 @@ def with_cluster():
                   a_caller_leaves_messages,
                   a_user_listens,
                   a_message_is_saved_to_a_folder,
-                  flags_are_seen_by_the_other_session])
+                  flags_are_seen_by_the_other_session,
+                  what_asterisk_appends_is_voicemail,
+                  what_was_swept_is_found_and_played])
 
 
 if __name__ == "__main__":

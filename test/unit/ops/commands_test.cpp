@@ -462,6 +462,56 @@ BOOST_AUTO_TEST_CASE(settings_of_the_cluster) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(messages_of_an_account) {
+    Fixture f;
+    f.make_cluster();
+    f.play({{"account add alice@example.test --password-file ~/password"},
+            {"message list alice@example.test", 0, "no messages"},
+            {"message list ALICE@example.test --mailbox inbox", 0, "no messages"},
+            {"--json message list alice@example.test", 0, "[]"},
+            {"message list alice@example.test --mailbox Work", 3, "no mailbox Work"},
+            {"message list bob@example.test", 3, "no account"},
+            {"message list", 2, ""}});
+    f.database.sql("INSERT INTO catalog.rebuild (phase) VALUES ('cataloguing')");
+    const Run unknown = f.run("message list alice@example.test");
+    BOOST_TEST(unknown.code == 5);
+    BOOST_TEST(unknown.out.empty());
+    BOOST_TEST(unknown.error.find("rebuilt") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(voicemail_boxes_and_subscribers) {
+    Fixture f;
+    f.make_cluster();
+    f.play({
+        {"account add alice@example.test --password-file ~/password"},
+        {"voicemail box list", 0, "no voicemail boxes"},
+        {"voicemail box add 1234@default alice@example.test", 0, "goes to alice@example.test"},
+        {"voicemail box add 1235 alice@example.test", 0, "1235@default"},
+        {"voicemail box add 1236 nobody@example.test", 3, "no account"},
+        {"voicemail box add a/b alice@example.test", 1, "MAILBOX@CONTEXT"},
+        {"voicemail box add a@b@c alice@example.test", 1, "MAILBOX@CONTEXT"},
+        {"voicemail box list --account alice@example.test", 0, "1235"},
+        {"voicemail waiting list", 0, "nobody is told"},
+        {"voicemail waiting add 1234 hook /usr/local/bin/mwi", 0, "is told"},
+        {"voicemail waiting add 1234@default hook /usr/local/bin/mwi", 4, "already"},
+        {"voicemail waiting add all sip sip:{mailbox}@192.0.2.1", 0, "in all"},
+        {"voicemail waiting add all sip sip:x@pbx.example", 1, "numeric address"},
+        {"voicemail waiting add all hook mwi", 1, "absolute path"},
+        {"voicemail waiting add all webhook gopher://x", 1, "http://"},
+        {"voicemail waiting add all pigeon x", 1, "hook, webhook, sip"},
+        {"voicemail waiting add 9999 hook /x", 3, "voicemail box add"},
+        {"voicemail waiting list", 0, "sip:{mailbox}@192.0.2.1"},
+        {"voicemail waiting show", 0, "1235"},
+        {"voicemail waiting show 1234", 0, "alice@example.test"},
+        {"voicemail waiting remove 999999", 3, "waiting list"},
+        {"voicemail box remove 1235", 0, "removed"},
+        {"voicemail box remove 1235", 3, "no voicemail box"},
+        {"voicemail box", 2, ""},
+        {"voicemail box carry", 2, "no command"},
+        {"voicemail sweep", 2, "--spool"},
+    });
+}
+
 BOOST_AUTO_TEST_CASE(the_cluster_as_a_whole) {
     Fixture f;
     f.make_cluster();
