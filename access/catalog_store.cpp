@@ -1,6 +1,7 @@
 #include "access/catalog_store.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "access/limits.h"
 #include "base/check.h"
@@ -119,6 +120,8 @@ base::Result<AppendedMessage> CatalogStore::append(const AccountRecord& account,
                                                    AppendRequest request) {
     storage::Submission submission;
     submission.received_us = received_us(request);
+    // What the message says it is: telephone systems store voicemail by APPEND.
+    submission.kind = std::nullopt;
     mail::Recipient recipient;
     recipient.account_id = storage::number(account.id);
     recipient.mailbox = std::move(request.mailbox);

@@ -14,8 +14,9 @@
 // Attributes come from Content-Duration (RFC 3803), from addresses that are telephone numbers
 // ("FAX= +49301234/T33S=17@...", RFC 3192; "+49301234@...", RFC 3801 4.2), and from the fields
 // X-Fax-... and X-Voicemail-... named for the attributes: "X-Fax-Sender-Id", and from those of
-// Asterisk. All of it is what the sender says; nobody has checked it. Never an error: what is malformed says nothing. The key is
-// never taken from a message: a sender could use up that of another.
+// Asterisk. All of it is what the sender says; nobody has checked it. Never an error: what is
+// malformed says nothing. The key is never taken from a message: a sender could use up that of
+// another.
 //
 // Thread rule: pure function. Limits: kPartsLookedAt; those of attributes.h.
 
