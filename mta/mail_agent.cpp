@@ -27,8 +27,8 @@
 #include "mta/sender.h"
 #include "mta/session.h"
 #include "mta/session_loops.h"
-#include "storage/catalog/catalog.h"
 #include "mta/voicemail/waiting_watcher.h"
+#include "storage/catalog/catalog.h"
 #include "storage/tracking/agent.h"
 
 namespace mta {

@@ -34,7 +34,6 @@ const std::vector<Command>& all_commands() {
                                   ingest_commands(),
                                   message_commands(),
                                   notify_commands(),
-                                  compact_commands()}) {
                                   compact_commands(),
                                   voicemail_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
