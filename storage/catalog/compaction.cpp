@@ -12,6 +12,8 @@ using base::Uuid;
 
 constexpr base::Statement kPurgeRetained{
     "storage_purge_retained", "SELECT purged, dead, dead_bytes FROM catalog.purge_retained($1)"};
+constexpr base::Statement kPurgeQuarantine{"storage_purge_quarantine",
+                                           "SELECT catalog.purge_quarantine($1)"};
 constexpr base::Statement kSurvey{"storage_survey_segments", "SELECT catalog.survey_segments($1)"};
 constexpr base::Statement kPurgeForgotten{"storage_purge_forgotten",
                                           "SELECT catalog.purge_forgotten($1)"};
@@ -103,6 +105,11 @@ std::vector<SegmentId> segments_of(const base::Rows& rows) {
 Result<Purged> purge_retained(base::Connection& connection, std::size_t most) {
     const base::Rows rows = TRY(connection.query(kPurgeRetained, {most}));
     return Purged{number(rows[0], 0), number(rows[0], 1), number(rows[0], 2)};
+}
+
+Result<std::size_t> purge_quarantine(base::Connection& connection, std::size_t most) {
+    const base::Rows rows = TRY(connection.query(kPurgeQuarantine, {most}));
+    return static_cast<std::size_t>(rows[0].int64(0));
 }
 
 Result<std::size_t> survey_segments(base::Connection& connection, std::size_t most) {

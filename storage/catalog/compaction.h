@@ -32,6 +32,10 @@ struct Purged {
 /// Ends retentions that are over, at most so many.
 [[nodiscard]] base::Result<Purged> purge_retained(base::Connection& connection, std::size_t most);
 
+/// Removes quarantined messages that are past their retention, at most so many; returns how many.
+[[nodiscard]] base::Result<std::size_t> purge_quarantine(base::Connection& connection,
+                                                         std::size_t most);
+
 /// Counts dead octets of segments that were not counted yet; returns how many it counted.
 [[nodiscard]] base::Result<std::size_t> survey_segments(base::Connection& connection,
                                                         std::size_t most);

@@ -22,6 +22,7 @@ Deadline statement() {
 
 Result<Purged> Retention::run_once() {
     const Purged purged = TRY(purge());
+    TRY(empty_quarantine());
     TRY(survey());
     TRY(forget());
     TRY(show_numbers());
@@ -51,6 +52,24 @@ Result<Purged> Retention::purge() {
             {{"rows", all.rows}, {"messages", all.messages}, {"dead_bytes", all.dead_bytes}});
     }
     return all;
+}
+
+Status Retention::empty_quarantine() {
+    static base::Counter& ended = base::counter("roundtable_quarantine_expired_total",
+                                                "Quarantined messages removed by their age");
+    for (std::size_t round = 0; round < kRoundsMax; ++round) {
+        const std::size_t removed = TRY(pool_.run(
+            [](base::Connection& connection) { return purge_quarantine(connection, kRows); },
+            statement()));
+        ended.add(removed);
+        if (removed > 0) {
+            base::log::info("storage", "quarantine_expired", {{"messages", removed}});
+        }
+        if (removed < kRows) {
+            break;
+        }
+    }
+    return base::Done{};
 }
 
 Status Retention::survey() {

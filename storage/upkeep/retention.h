@@ -1,8 +1,8 @@
 #pragma once
 
-// Retention: ends what is past it, in small transactions: expunged messages, the delivery rows of
-// messages that no file holds any more; and counts the dead octets of segments, from which the
-// compactor sees what is due. It touches no file.
+// Retention: ends what is past it, in small transactions: expunged and quarantined messages, the
+// delivery rows of messages that no file holds any more; and counts the dead octets of segments,
+// from which the compactor sees what is due. It touches no file.
 //
 // Thread rule: loop thread, from a fiber.
 
@@ -30,6 +30,7 @@ class Retention {
 
   private:
     [[nodiscard]] base::Result<Purged> purge();
+    [[nodiscard]] base::Status empty_quarantine();
     [[nodiscard]] base::Status survey();
     [[nodiscard]] base::Status forget();
     [[nodiscard]] base::Status show_numbers();
