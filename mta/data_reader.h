@@ -58,6 +58,9 @@ class DataReader {
 
     [[nodiscard]] DataFault fault() const { return fault_; }
 
+    /// The prefix and what there is of the message; empty after a fault. It moves with feed().
+    [[nodiscard]] std::string_view so_far() const { return message_; }
+
     /// The prefix and the message. Only after feed() returned true and with no fault.
     [[nodiscard]] std::string take_message();
 

@@ -24,6 +24,9 @@
 #include "mta/load_service.h"
 #include "mta/notify/notifier.h"
 #include "mta/recipient.h"
+#include "mta/scan/scan_gate.h"
+#include "mta/scan/scan_policies.h"
+#include "mta/scan/scanner.h"
 #include "mta/sender.h"
 #include "mta/session.h"
 #include "mta/session_loops.h"
@@ -82,10 +85,13 @@ struct MailAgent::State {
           load(static_cast<std::uint64_t>(base::wall_us()), base::monotonic_now()),
           recipients(RecipientVerifier::ask_servers(config.internal_view), config.postmaster, {}),
           senders(config.state_dir + "/sender_block.bin"),
+          scan_policies(config.state_dir + "/scan_policy.bin"),
           files("mta-files", 1, kFileQueueMax) {}
 
     base::Status open();
     void load_caches();
+    void poll_directory();
+    base::Status start_scanner();
     base::Status start_sessions();
     base::Status start_chores();
     base::Status start_listeners();
@@ -114,6 +120,9 @@ struct MailAgent::State {
     LoadMeter load;
     RecipientVerifier recipients;
     SenderPolicy senders;
+    ScanPolicies scan_policies;
+    std::unique_ptr<Scanner> scanner;     // null: messages are not scanned
+    std::unique_ptr<ScanGate> scan_gate;  // of the scanner
     std::atomic<bool> store_fit{false};
     std::function<void()> on_ready;  // empty once called
     base::Deadline ready_by = base::Deadline::after(kReadyWait);
@@ -136,6 +145,7 @@ struct MailAgent::State {
 base::Status MailAgent::State::open() {
     TRY(base::ensure_dir(config.state_dir));
     load_caches();
+    TRY(start_scanner());
     tracking = TRY(storage::TrackingAgent::create(loop, agent_options(config)));
     database =
         std::make_unique<base::DbPool>(config.database, "mtad " + config.name, one_connection());
@@ -149,7 +159,8 @@ base::Status MailAgent::State::open() {
                      [this](storage::Submission submission, base::Deadline deadline) {
                          return store(std::move(submission), deadline);
                      },
-                     [this](std::uint64_t announced_bytes) { return room(announced_bytes); }});
+                     [this](std::uint64_t announced_bytes) { return room(announced_bytes); },
+                     scan_gate.get()});
     tracking->start();
     TRY(start_notifier());
     follow_directory();
@@ -171,6 +182,28 @@ void MailAgent::State::load_caches() {
     }
     if (!senders.is_known()) {
         base::log::info("mta", "no sender list yet: nobody is blocked until it is read");
+    }
+}
+
+// Only with a scanner in the configuration. Waits for it a moment, and refuses to start with one
+// that would not take our longest message.
+base::Status MailAgent::State::start_scanner() {
+    if (config.scan.clamds.empty()) {
+        return base::Done{};
+    }
+    const base::Status policies = scan_policies.load();
+    if (!policies) {
+        base::log::warning("mta", "scan policies on disk dropped", {{"error", policies.error()}});
+    }
+    scanner = TRY(Scanner::create(config.scan, config.engine.size_max_bytes));
+    scan_gate = std::make_unique<ScanGate>(*scanner, scan_policies);
+    return scanner->watch(loop);
+}
+
+void MailAgent::State::poll_directory() {
+    senders.poll(*database);
+    if (scanner) {
+        scan_policies.poll(*database);
     }
 }
 
@@ -219,6 +252,13 @@ base::Result<storage::Receipt> MailAgent::State::store(storage::Submission submi
         notifier->quota_exceeded(std::move(addresses), size);
     }
     return receipt;
+    callbacks.on_change = [this](const std::string&, const std::string&) { poll_directory(); };
+    callbacks.on_connected = [this] { poll_directory(); };
+    changes =
+        std::make_unique<base::ChangeListener>(config.database,
+                                               "mtad " + config.name,
+                                               std::vector<std::string>{"roundtable_directory"},
+                                               std::move(callbacks));
 }
 
 base::Status MailAgent::State::start_listeners() {
@@ -252,7 +292,7 @@ IngestParts MailAgent::State::ingest_parts() {
 base::Status MailAgent::State::start_chores() {
     TRY(every("sample load", kSampleEvery, [this] { sample_load(); }));
     TRY(every("look at health", kHealthEvery, [this] { look_at_health(); }));
-    TRY(every("poll senders", kSenderPollEvery, [this] { senders.poll(*database); }));
+    TRY(every("poll senders", kSenderPollEvery, [this] { poll_directory(); }));
     TRY(every("look at disk", kDiskEvery, [this] { look_at_disk(); }));
     return every("save recipients", kSaveEvery, [this] { save_recipients(); });
 }
@@ -303,6 +343,8 @@ void MailAgent::State::look_at_health() {
         load.set_fit(false, "stopping");
     } else if (disk_low.load()) {
         load.set_fit(false, "disk-low");
+    } else if (scan_gate && !scan_gate->is_fit()) {
+        load.set_fit(false, "no-scanner");
     } else {
         load.set_fit(health.mirror.fit, first_word(health.mirror.reason));
     }

@@ -133,6 +133,9 @@ MailAgentConfig read_mail_agent_config(const base::ConfigSection& root) {
     }
     read_limits(root.section("limits"), config);
     read_timeouts(root.section("timeouts"), config);
+    if (root.has("scan")) {
+        config.scan = read_scan_settings(root.section("scan"));
+    }
     return config;
 }
 

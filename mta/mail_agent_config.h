@@ -15,6 +15,7 @@
 #include "base/endpoint.h"
 #include "mail/address.h"
 #include "mta/admission.h"
+#include "mta/scan/scanner.h"
 #include "mta/session.h"
 #include "mta/smtp_engine.h"
 
@@ -39,6 +40,7 @@ struct MailAgentConfig {
     std::uint64_t disk_free_min_bytes = std::uint64_t{64} << 20U;  ///< where state_dir is
     std::uint64_t segment_size_bytes = std::uint64_t{64} << 20U;   ///< a segment is sealed then
     base::Duration stop = std::chrono::seconds(10);  ///< transactions may finish within
+    ScanSettings scan;                               ///< no clamd: messages are not scanned
 };
 
 /// Reads every setting; what is wrong is found by Config::finish(), which the caller calls.
@@ -70,6 +72,8 @@ struct MailAgentConfig {
 ///       store: 20s
 ///       greeting: 20ms
 ///       stop: 10s
+///     scan:                             # optional: mta/scan/scanner.h
+///       clamd: ["unix:/run/clamav/clamd.ctl"]
 [[nodiscard]] MailAgentConfig read_mail_agent_config(const base::ConfigSection& root);
 
 }  // namespace mta

@@ -37,9 +37,11 @@ enum class Refusal : std::uint8_t {
     Nul,
     TooManyHops,
     ContentRefused,
+    VirusFound,
     // us
     RecipientUnverified,
     SenderUnjudged,
+    NotScanned,  ///< no virus scanner answered
     NoMemory,
     Overload,
     SourceLimit,

@@ -1,6 +1,7 @@
 #include "mta/session.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/hash.h"
@@ -140,6 +141,9 @@ Action SmtpSession::step() {
     const std::size_t before = input.size();
     const Action action = engine_.advance(input);
     stream_.consume(before - input.size());
+    if (scan_ && engine_.in_data()) {
+        scan_->on_data();
+    }
     return action;
 }
 
@@ -200,11 +204,23 @@ void SmtpSession::check_sender() {
 void SmtpSession::begin_data() {
     data_deadline_ = base::Deadline::after(parts_.times.data);
     engine_.answer_begin_data(id_ + "." + std::to_string(transactions_), base::wall_us());
+    if (parts_.scan != nullptr) {
+        scan_ =
+            parts_.scan->begin(*base::Loop::current(), [this] { return engine_.message_so_far(); });
+    }
 }
 
 void SmtpSession::store() {
     const base::Instant started = base::monotonic_now();
+    std::optional<ScanVerdict> verdict;
+    if (scan_) {
+        verdict = scan_->finish();
+        scan_.reset();
+    }
     ReceivedMail mail = engine_.take_mail();
+    if (verdict && !pass_scan(*verdict, mail)) {
+        return;
+    }
     const std::size_t size_bytes = mail.message.size();
     const std::size_t recipients = mail.envelope.recipients.size();
     const Acceptance acceptance =
@@ -222,6 +238,28 @@ void SmtpSession::store() {
                             {"bytes", size_bytes}});
     }
     engine_.answer_store(acceptance.reply);
+}
+
+// False when that was the end of the message, and the client was told.
+bool SmtpSession::pass_scan(const ScanVerdict& verdict, ReceivedMail& mail) {
+    const ScanJudgement judgement = parts_.scan->judge(
+        verdict, mail.envelope, mail.message, id_ + "." + std::to_string(transactions_));
+    switch (judgement.kind) {
+        case ScanJudgement::Kind::Refuse:
+            engine_.answer_refused(Refusal::VirusFound,
+                                   {550, "5.7.1", "Virus found: " + judgement.signature},
+                                   judgement.signature);
+            return false;
+        case ScanJudgement::Kind::PutOff:
+            engine_.answer_refused(
+                Refusal::NotScanned,
+                {451, "4.7.1", "Message cannot be scanned for viruses now, try again later"},
+                verdict.reason);
+            return false;
+        case ScanJudgement::Kind::Take:
+            break;
+    }
+    return true;
 }
 
 void SmtpSession::log_accepted(const storage::Receipt& receipt,

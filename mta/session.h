@@ -1,8 +1,9 @@
 #pragma once
 
 // SmtpSession: one inbound SMTP connection from greeting to goodbye. It does the waiting for an
-// SmtpEngine: reads and writes the stream, asks the sender policy, the recipient verifier and the
-// store, keeps the deadlines of RFC 5321 4.5.3.2, and tells log, counters and load meter.
+// SmtpEngine: reads and writes the stream, asks the sender policy, the recipient verifier, the
+// virus scanner and the store, keeps the deadlines of RFC 5321 4.5.3.2, and tells log, counters and
+// load meter.
 //
 // Log, one line an event, session id first: "connected", "accepted", "refused", "closed".
 // Owner: the fiber that runs it. Thread rule: one fiber of one loop. Everything in SessionParts is
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,7 @@
 #include "mta/byte_budget.h"
 #include "mta/load.h"
 #include "mta/recipient.h"
+#include "mta/scan/scan_gate.h"
 #include "mta/sender.h"
 #include "mta/smtp_engine.h"
 
@@ -52,6 +55,7 @@ struct SessionParts {
     /// Is there room for a message of so many octets now? Any thread; must not wait. Errors: Busy
     /// (memory, disk), Unavailable (too few storage servers).
     std::function<base::Status(std::uint64_t)> room;
+    ScanGate* scan = nullptr;  ///< null: messages are not scanned
 };
 
 /// How a session ended.
@@ -85,6 +89,7 @@ class SmtpSession final : private EngineObserver {
     void check_sender();
     void begin_data();
     void store();
+    [[nodiscard]] bool pass_scan(const ScanVerdict& verdict, ReceivedMail& mail);
     void log_accepted(const storage::Receipt& receipt,
                       std::size_t size_bytes,
                       std::size_t recipients,
@@ -102,7 +107,8 @@ class SmtpSession final : private EngineObserver {
     std::uint64_t refused_ = 0;
     base::Deadline data_deadline_;
     std::string sender_domain_;
-    SmtpEngine engine_;  // last: its destructor tells the observer
+    SmtpEngine engine_;           // its destructor tells the observer
+    std::unique_ptr<Scan> scan_;  // of the message that arrives; it reads the engine's octets
 };
 
 /// The counter of refusals with that reason.

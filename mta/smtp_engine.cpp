@@ -375,9 +375,8 @@ ReceivedMail SmtpEngine::take_mail() {
 
 void SmtpEngine::answer_store(const Reply& reply) {
     if (!reply.is_positive()) {
-        refuse(reply.is_temporary() ? Refusal::StoreFailed : Refusal::ContentRefused, reply);
-        end_transaction(reply.is_temporary() ? TransactionEnd::Resources : TransactionEnd::Policy);
-        close_after(reply);
+        answer_refused(
+            reply.is_temporary() ? Refusal::StoreFailed : Refusal::ContentRefused, reply, {});
         return;
     }
     append_reply(output_, reply);
@@ -386,6 +385,12 @@ void SmtpEngine::answer_store(const Reply& reply) {
     unknown_commands_ = 0;
     unknown_recipients_ = 0;
     idle_commands_ = 0;
+}
+
+void SmtpEngine::answer_refused(Refusal refusal, const Reply& reply, std::string_view about) {
+    refuse(refusal, reply, about);
+    end_transaction(reply.is_temporary() ? TransactionEnd::Resources : TransactionEnd::Policy);
+    close_after(reply);
 }
 
 void SmtpEngine::on_idle_command(const CommandLine& command) {

@@ -122,6 +122,8 @@ class SmtpEngine {
     void answer_begin_data(std::string_view trace_id, std::int64_t now_us);
     /// `reply` is what mta/acceptance decided.
     void answer_store(const Reply& reply);
+    /// The same when the message was not handed to the store at all, and why.
+    void answer_refused(Refusal refusal, const Reply& reply, std::string_view about);
 
     /// 421 at the next occasion outside of the data phase; advance() then says Close.
     void shut_down();
@@ -136,6 +138,12 @@ class SmtpEngine {
 
     /// Of the question CheckRecipient.
     [[nodiscard]] const mail::Address& recipient() const { return recipient_; }
+
+    /// All that there is of the message, our trace fields in front; empty when it has a fault, or
+    /// there is none. It moves with advance().
+    [[nodiscard]] std::string_view message_so_far() const {
+        return data_ ? data_->so_far() : std::string_view();
+    }
 
     /// Of the question Store, once.
     [[nodiscard]] ReceivedMail take_mail();

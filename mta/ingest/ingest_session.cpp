@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "mail/ascii.h"
@@ -131,7 +132,30 @@ bool IngestSession::take_one() {
     if (!mail) {
         return send(&header, answer_for(mail.error())) && skip_body(header.size);
     }
-    return send(&header, store(header, std::move(mail).take_value()));
+    ReceivedMail received = std::move(mail).take_value();
+    const Status passed = scan(received);
+    if (!passed) {
+        return send(&header, answer_for(passed.error()));
+    }
+    return send(&header, store(header, std::move(received)));
+}
+
+// For viruses, if there is a scanner; what the domains of the recipients want is done.
+Status IngestSession::scan(ReceivedMail& mail) {
+    if (parts_.mail.scan == nullptr) {
+        return base::Done{};
+    }
+    const ScanJudgement judgement = parts_.mail.scan->check(
+        *base::Loop::current(), mail.envelope, mail.message, id_ + "." + std::to_string(messages_));
+    switch (judgement.kind) {
+        case ScanJudgement::Kind::Refuse:
+            return Error{Errc::Refused, "the message has a virus: " + judgement.signature};
+        case ScanJudgement::Kind::PutOff:
+            return Error{Errc::Unavailable, "no virus scanner answers"};
+        case ScanJudgement::Kind::Take:
+            break;
+    }
+    return base::Done{};
 }
 
 std::optional<std::string> IngestSession::read_line() {

@@ -3,8 +3,9 @@
 // IngestSession: one client of the ingest socket (ingest_protocol.h), message after message. What
 // comes in passes what SMTP mail passes: room, the sender blocklist, verification of each
 // recipient, the rules of data (no bare CR or LF, no NUL, at most 99 Received fields, the size
-// limit), the memory budget, our trace fields, and the one function that says that a message is
-// safe (acceptance.h). All recipients or none: a message is stored for all of them or for nobody.
+// limit), the memory budget, our trace fields, the virus scanner, and the one function that says
+// that a message is safe (acceptance.h). All recipients or none: a message is stored for all of
+// them or for nobody.
 //
 // A message whose key the catalog knows is answered "again" before anything is stored; if the
 // catalog does not answer, it is stored, and delivered once all the same (schema/README.md).
@@ -68,6 +69,7 @@ class IngestSession {
                                                      mail::Envelope envelope);
     [[nodiscard]] base::Status read_body(std::uint64_t size, std::string& message);
     [[nodiscard]] bool skip_body(std::uint64_t size);
+    [[nodiscard]] base::Status scan(ReceivedMail& mail);
     [[nodiscard]] IngestAnswer store(const IngestHeader& header, ReceivedMail mail);
     [[nodiscard]] std::string trace_fields(const mail::Envelope& envelope,
                                            std::int64_t now_us) const;
