@@ -1,5 +1,7 @@
 #include "ops/cluster_config.h"
 
+#include <algorithm>
+
 #include "base/endpoint.h"
 #include "ops/command.h"
 #include "ops/json.h"
@@ -9,7 +11,8 @@ namespace ops {
 namespace {
 
 constexpr std::uint16_t kFirstFreePort = 1024;
-constexpr std::size_t kSocketPathMax = 107;  // unix(7), sun_path
+constexpr std::size_t kSocketPathMax = 107;              // unix(7), sun_path
+constexpr std::uint64_t kMessageMemory = 256ULL << 20U;  // of a mail server, at the least
 
 std::string endpoint(const base::IpAddress& address, std::uint16_t port) {
     return base::Endpoint(address, port).to_text();
@@ -48,6 +51,18 @@ std::string ingest_setting(const std::string& path) {
     return path.size() > kSocketPathMax ? "" : "ingest_socket: " + json_text(path) + "\n";
 }
 
+std::string scan_section(const ClusterLayout& layout) {
+    if (layout.clamd.empty()) {
+        return {};
+    }
+    std::string text =
+        "scan:\n  timeout: " + milliseconds_text(layout.scan_timeout) + "\n  clamd:\n";
+    for (const auto& address : layout.clamd) {
+        text += "    - " + json_text(address) + "\n";
+    }
+    return text;
+}
+
 DaemonConfig mail_server(const ClusterLayout& layout,
                          const MailServerLayout& server,
                          const ClusterFiles& files,
@@ -59,7 +74,10 @@ DaemonConfig mail_server(const ClusterLayout& layout,
                   endpoint(server.address, server.load_port) + "\"\n" +
                   ingest_setting(files.ingest_socket(server.name)) + internal_views(layout) +
                   "segment_size: " + std::to_string(layout.segment_size) +
-                  "\nlimits:\n  sessions: " + std::to_string(server.session_limit) + "\n";
+                  "\nlimits:\n  sessions: " + std::to_string(server.session_limit) +
+                  "\n  message_size: " + std::to_string(layout.message_size) + "\n  memory: " +
+                  std::to_string(std::max(kMessageMemory, 4 * layout.message_size)) + "\n" +
+                  scan_section(layout);
     return config;
 }
 

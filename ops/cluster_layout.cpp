@@ -234,6 +234,9 @@ base::Result<ClusterLayout> load_layout(const std::string& path) {
     }
     layout.trackers = root.texts("trackers");
     layout.segment_size = root.size("segment_size", layout.segment_size);
+    layout.clamd = root.texts("clamd");
+    layout.scan_timeout = root.duration("scan_timeout", layout.scan_timeout);
+    layout.message_size = root.size("message_size", layout.message_size);
     layout.attribute_cache = root.duration("attribute_cache", layout.attribute_cache);
     (void)TRY(config.finish());
     (void)TRY(check_names(layout));
@@ -283,6 +286,14 @@ std::string format_layout(const ClusterLayout& layout) {
         out += "  - " + name + "\n";
     }
     out += "segment_size: " + std::to_string(layout.segment_size) + "\n";
+    if (!layout.clamd.empty()) {
+        out += "clamd:\n";
+        for (const auto& address : layout.clamd) {
+            out += "  - \"" + address + "\"\n";
+        }
+        out += "scan_timeout: " + milliseconds_text(layout.scan_timeout) + "\n";
+    }
+    out += "message_size: " + std::to_string(layout.message_size) + "\n";
     out += "attribute_cache: " + milliseconds_text(layout.attribute_cache) + "\n";
     return out;
 }

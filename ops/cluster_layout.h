@@ -68,7 +68,10 @@ struct ClusterLayout {
     std::vector<AccessServerLayout> access_servers;
     std::vector<StorageServerLayout> storage_servers;
     std::vector<std::string> trackers;
-    std::uint64_t segment_size = 64ULL << 20U;                  ///< of the mail servers, octets
+    std::uint64_t segment_size = 64ULL << 20U;  ///< of the mail servers, octets
+    std::vector<std::string> clamd;  ///< of the mail servers; none: nothing is scanned for viruses
+    base::Duration scan_timeout = std::chrono::seconds(30);     ///< to a verdict
+    std::uint64_t message_size = 50ULL << 20U;                  ///< of the mail servers, octets
     base::Duration attribute_cache = std::chrono::seconds(60);  ///< of the mounts, for trackers
 
     [[nodiscard]] std::string host_name(std::string_view server) const {

@@ -22,6 +22,7 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> mirror_commands();
 [[nodiscard]] std::vector<Command> mx_commands();
 [[nodiscard]] std::vector<Command> notify_commands();
+[[nodiscard]] std::vector<Command> quarantine_commands();
 [[nodiscard]] std::vector<Command> schema_commands();
 [[nodiscard]] std::vector<Command> server_commands();
 [[nodiscard]] std::vector<Command> setting_commands();

@@ -36,6 +36,8 @@ const std::vector<Command>& all_commands() {
                                   notify_commands(),
                                   compact_commands(),
                                   voicemail_commands()}) {
+                                  quarantine_commands(),
+                                  compact_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
         }
         return all;

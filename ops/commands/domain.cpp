@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+
 #include "ops/commands/commands.h"
 #include "ops/output.h"
 
@@ -32,22 +37,51 @@ base::Status add_domain(CommandContext& context, const Arguments& arguments) {
     return base::Done{};
 }
 
+constexpr std::array<std::string_view, 4> kVirusPolicies = {
+    "reject", "quarantine", "tag", "default"};
+constexpr std::array<std::string_view, 3> kNoScannerPolicies = {"tempfail", "accept", "default"};
+
+// The value of an option that takes one of a few words.
+template <std::size_t Count>
+base::Result<std::optional<std::string>> one_of(const Arguments& arguments,
+                                                const std::string& option,
+                                                const std::array<std::string_view, Count>& words) {
+    std::optional<std::string> given = arguments.optional(option);
+    if (!given || std::find(words.begin(), words.end(), *given) != words.end()) {
+        return given;
+    }
+    std::string all;
+    for (const std::string_view word : words) {
+        all += (all.empty() ? "" : ", ") + std::string(word);
+    }
+    return base::Error{base::Errc::Invalid,
+                       option + " takes one of " + all + ", not '" + *given + "'"};
+}
+
 base::Status set_domain(CommandContext& context, const Arguments& arguments) {
     const std::string name = normal_name(arguments.text("domain"));
     const std::int64_t ttl = TRY(arguments.integer("--ttl", 0, INT32_MAX, -1));
     const std::int64_t mx_ttl = TRY(arguments.integer("--mx-ttl", 30, 86400, -1));
+    const auto virus = TRY(one_of(arguments, "--virus", kVirusPolicies));
+    const auto no_scanner = TRY(one_of(arguments, "--no-scanner", kNoScannerPolicies));
     auto given = [](std::int64_t value) {
         return value < 0 ? base::Param(nullptr) : base::Param(value);
     };
     (void)TRY(change_one(context,
                          "UPDATE directory.domain SET contact = coalesce($2, contact), "
                          "policy = coalesce($3, policy), ttl = coalesce($4, ttl), "
-                         "mx_ttl = coalesce($5, mx_ttl) WHERE name = $1",
+                         "mx_ttl = coalesce($5, mx_ttl), "
+                         "virus_policy = CASE WHEN $6 = 'default' THEN NULL "
+                         "ELSE coalesce($6, virus_policy) END, "
+                         "no_scanner_policy = CASE WHEN $7 = 'default' THEN NULL "
+                         "ELSE coalesce($7, no_scanner_policy) END WHERE name = $1",
                          {name,
                           arguments.optional("--contact"),
                           arguments.optional("--policy"),
                           given(ttl),
-                          given(mx_ttl)},
+                          given(mx_ttl),
+                          virus,
+                          no_scanner},
                          "there is no domain " + name));
     say(context, "changed domain " + name);
     return base::Done{};
@@ -75,6 +109,8 @@ constexpr const char* kDomainColumns =
     "SELECT d.name, d.policy, d.primary_name_server, "
     "coalesce(d.contact, 'hostmaster@' || d.name) AS contact, d.ttl, d.mx_ttl, d.serial, "
     "(SELECT count(*) FROM directory.mail_exchange e WHERE e.domain_id = d.id) AS mail_servers, "
+    "coalesce(d.virus_policy, 'default') AS virus, "
+    "coalesce(d.no_scanner_policy, 'default') AS no_scanner, "
     "(SELECT count(*) FROM directory.account a WHERE a.domain_id = d.id) AS accounts "
     "FROM directory.domain d ";
 
@@ -162,7 +198,13 @@ std::vector<Command> domain_commands() {
           contact,
           policy,
           {"--ttl", OptionKind::Value, "seconds, of records that state none"},
-          {"--mx-ttl", OptionKind::Value, "seconds, of the steered MX"}},
+          {"--mx-ttl", OptionKind::Value, "seconds, of the steered MX"},
+          {"--virus",
+           OptionKind::Value,
+           "infected mail: reject, quarantine, tag, or default (as the cluster)"},
+          {"--no-scanner",
+           OptionKind::Value,
+           "mail that no scanner could look at: tempfail, accept, or default"}},
          set_domain},
         {"domain", "remove", "stop serving a domain", {domain}, remove_domain},
         {"record",

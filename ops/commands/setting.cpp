@@ -23,7 +23,10 @@ constexpr std::array kSettings{Setting{"name", "text"},
                                Setting{"scrub_interval", "interval"},
                                Setting{"compact_dead_share", "real"},
                                Setting{"upkeep_bytes_per_second", "bigint"},
-                               Setting{"ingest_key_retention", "interval"}};
+                               Setting{"ingest_key_retention", "interval"},
+                               Setting{"virus_policy", "text"},
+                               Setting{"no_scanner_policy", "text"},
+                               Setting{"quarantine_retention", "interval"}};
 
 std::string names() {
     std::string all;

@@ -32,6 +32,19 @@ BOOST_AUTO_TEST_CASE(each_daemon_gets_a_file_that_is_yaml_and_its_own_role) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(mail_servers_scan_when_the_layout_names_a_clamd) {
+    auto with = layout(ops::Ports::High);
+    with.clamd = {"unix:/run/clamd"};
+    for (const auto& [scans, each] :
+         {std::pair(true, with), std::pair(false, layout(ops::Ports::High))}) {
+        for (const auto& config :
+             ops::daemon_configs(each, ops::ClusterFiles("/srv/rt"), kDatabase)) {
+            const auto root = base::Config::parse(config.yaml, config.name).value().root();
+            BOOST_TEST(root.has("scan") == (scans && config.program == "roundtable-mtad"));
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(only_standard_ports_need_the_right_to_bind_them) {
     for (const auto& config :
          ops::daemon_configs(layout(ops::Ports::High), ops::ClusterFiles("/srv/rt"), kDatabase)) {

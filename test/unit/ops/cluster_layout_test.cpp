@@ -69,6 +69,19 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
     BOOST_TEST(ops::format_layout(read.value()) == default_text());
 }
 
+BOOST_AUTO_TEST_CASE(scanners_are_kept) {
+    auto layout = ops::default_layout("/srv/rt", ops::Ports::High).take_value();
+    layout.clamd = {"unix:/run/clamd", "127.0.0.1:3310"};
+    layout.scan_timeout = std::chrono::seconds(7);
+    layout.message_size = 3U << 20U;
+    const TemporaryFile file(ops::format_layout(layout));
+    const auto read = ops::load_layout(file.path());
+    BOOST_REQUIRE(read);
+    BOOST_TEST(read.value().clamd == layout.clamd);
+    BOOST_TEST((read.value().scan_timeout == layout.scan_timeout));
+    BOOST_TEST(read.value().message_size == layout.message_size);
+}
+
 BOOST_AUTO_TEST_CASE(refuses_what_does_not_hold_together) {
     const struct {
         const char* from;

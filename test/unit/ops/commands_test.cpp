@@ -256,6 +256,13 @@ BOOST_AUTO_TEST_CASE(domains_and_records) {
         {"domain set other.test --policy load --ttl 600 --mx-ttl 60", 0, "changed"},
         {"domain set other.test --mx-ttl 5", 1, "--mx-ttl"},
         {"domain set none.test --ttl 600", 3, "no domain none.test"},
+        {"domain set other.test --virus quarantine --no-scanner accept", 0, "changed"},
+        {"--json domain show other.test", 0, "\"virus\":\"quarantine\""},
+        {"domain set other.test --virus default", 0, "changed"},
+        {"--json domain show other.test", 0, "\"virus\":\"default\""},
+        {"--json domain show other.test", 0, "\"no_scanner\":\"accept\""},
+        {"domain set other.test --virus delete", 1, "reject, quarantine, tag, default"},
+        {"domain set other.test --no-scanner reject", 1, "tempfail, accept, default"},
         {"domain show none.test", 3, "no domain none.test"},
         {"record add other.test www A 192.0.2.1", 0, "added"},
         {"record add other.test www A 192.0.2.1", 4, "already"},
@@ -447,6 +454,17 @@ BOOST_AUTO_TEST_CASE(messages_that_are_not_there) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(what_the_quarantine_does_not_hold) {
+    Fixture f;
+    f.play({{"quarantine list", 0, "nothing is held"},
+            {"quarantine list --domain example.test --limit 0", 1, "--limit"},
+            {"quarantine show x", 1, "no message id"},
+            {"quarantine show 018bcfe5-6800-7001-8000-000000000002", 3, "never in quarantine"},
+            {"quarantine release 018bcfe5-6800-7001-8000-000000000002", 3, "does not hold"},
+            {"quarantine delete 018bcfe5-6800-7001-8000-000000000002", 3, "does not hold"},
+            {"quarantine delete", 2}});
+}
+
 BOOST_AUTO_TEST_CASE(settings_of_the_cluster) {
     Fixture f;
     f.play({
@@ -457,6 +475,10 @@ BOOST_AUTO_TEST_CASE(settings_of_the_cluster) {
         {"setting set expunged_retention 30d"},
         {"setting set expunged_retention soon", 1, "interval"},
         {"setting set min_copies 9", 1, "from 1 to 5"},
+        {"setting set virus_policy quarantine", 0, "virus_policy is now quarantine"},
+        {"setting set virus_policy delete", 1, "reject, quarantine or tag"},
+        {"setting set no_scanner_policy reject", 1, "tempfail or accept"},
+        {"setting set quarantine_retention -1d", 1, "not negative"},
         {"setting set colour red", 3, "there is no setting colour"},
         {"setting list", 0, "30 days"},
     });
