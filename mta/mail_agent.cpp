@@ -213,10 +213,10 @@ void MailAgent::State::follow_directory() {
         if (channel == kNotificationChannel) {
             loop.post([this] { notifier->wake(); });
         } else {
-            senders.poll(*database);
+            poll_directory();
         }
     };
-    callbacks.on_connected = [this] { senders.poll(*database); };
+    callbacks.on_connected = [this] { poll_directory(); };
     changes = std::make_unique<base::ChangeListener>(
         config.database,
         "mtad " + config.name,
@@ -252,13 +252,6 @@ base::Result<storage::Receipt> MailAgent::State::store(storage::Submission submi
         notifier->quota_exceeded(std::move(addresses), size);
     }
     return receipt;
-    callbacks.on_change = [this](const std::string&, const std::string&) { poll_directory(); };
-    callbacks.on_connected = [this] { poll_directory(); };
-    changes =
-        std::make_unique<base::ChangeListener>(config.database,
-                                               "mtad " + config.name,
-                                               std::vector<std::string>{"roundtable_directory"},
-                                               std::move(callbacks));
 }
 
 base::Status MailAgent::State::start_listeners() {

@@ -35,9 +35,8 @@ const std::vector<Command>& all_commands() {
                                   message_commands(),
                                   notify_commands(),
                                   compact_commands(),
-                                  voicemail_commands()}) {
-                                  quarantine_commands(),
-                                  compact_commands()}) {
+                                  voicemail_commands(),
+                                  quarantine_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
         }
         return all;
