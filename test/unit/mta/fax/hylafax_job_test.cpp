@@ -1,0 +1,62 @@
+#include "mta/fax/hylafax_job.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+
+#include "base/file.h"
+
+namespace {
+
+std::string job(int id, const std::string& tag, int state, const std::string& status) {
+    return "tts:0\nkilltime:1795740000\nretrytime:0\nstate:" + std::to_string(state) +
+           "\nnpages:2\njobid:" + std::to_string(id) +
+           "\nexternal:+4930\nnumber:+4930\njobtag:" + tag + "\nstatus:" + status + "\nmodem:any\n";
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(hylafax_job)
+
+BOOST_AUTO_TEST_CASE(reads_a_file_of_the_queue) {
+    const auto read = mta::parse_hylafax_job(job(12, "fax-out/abc", 7, "ok: all sent")).value();
+    BOOST_TEST(read.id == 12);
+    BOOST_TEST(read.tag == "fax-out/abc");
+    BOOST_TEST(read.number == "+4930");
+    BOOST_TEST(read.pages == 2);
+    BOOST_TEST((read.state == mta::HylafaxState::Done));
+    BOOST_TEST(read.status == "ok: all sent");
+    BOOST_TEST(
+        (mta::parse_hylafax_job(job(1, "", 8, "")).value().state == mta::HylafaxState::Failed));
+    BOOST_TEST(
+        (mta::parse_hylafax_job(job(1, "", 3, "")).value().state == mta::HylafaxState::Waiting));
+    for (const char* wrong : {"", "jobid:\n", "jobid:x\n", "no colon\n", "jobid:-4"}) {
+        BOOST_TEST(!mta::parse_hylafax_job(wrong));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(finds_a_job_by_its_tag_waiting_or_done) {
+    std::string name = std::filesystem::temp_directory_path() / "roundtable-sendq-XXXXXX";
+    const std::string spool = ::mkdtemp(name.data());
+    BOOST_TEST(!mta::find_hylafax_job(spool, "fax-out/b"));
+    std::filesystem::create_directories(spool + "/sendq");
+    std::filesystem::create_directories(spool + "/doneq");
+    BOOST_REQUIRE(base::write_file_atomic(spool + "/sendq/q1", job(1, "fax-out/a", 3, ""), 0600));
+    BOOST_REQUIRE(base::write_file_atomic(spool + "/doneq/q2", job(2, "fax-out/b", 7, ""), 0600));
+    BOOST_REQUIRE(base::write_file_atomic(spool + "/doneq/seqf", job(3, "fax-out/b", 8, ""), 0600));
+    BOOST_TEST(mta::find_hylafax_job(spool, "fax-out/a").value()->id == 1);
+    BOOST_TEST(mta::find_hylafax_job(spool, "fax-out/b").value()->id == 2);
+    BOOST_TEST(!mta::find_hylafax_job(spool, "fax-out/c").value());
+    std::filesystem::remove_all(spool);
+}
+
+BOOST_AUTO_TEST_CASE(reads_what_sendfax_prints) {
+    BOOST_TEST(mta::parse_request_id("request id is 12 (group id 12) for host localhost (1 file)\n")
+                   .value() == 12);
+    BOOST_TEST(!mta::parse_request_id("sendfax: error"));
+    BOOST_TEST(!mta::parse_request_id("request id is x"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
