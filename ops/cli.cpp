@@ -1,6 +1,5 @@
 #include "ops/cli.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -40,6 +39,9 @@ void bind_option(Bound& bound, const OptionSpec& spec) {
         case OptionKind::Positionals:
             option->required()->expected(1, 1000);
             break;
+        case OptionKind::OptionalPositionals:
+            option->expected(0, 1000);
+            break;
         case OptionKind::Value:
             option->expected(1)->required(spec.required == Required::Yes);
             break;
@@ -68,45 +70,44 @@ Arguments arguments_of(const Bound& bound) {
     return arguments;
 }
 
-// By their words: "mx", "voicemail box".
-using Groups = std::map<std::string, CLI::App*>;
-
-// The group of these words below `parent`, made when it is asked for first.
-CLI::App* group_of(CLI::App& parent, Groups& groups, const std::string& words) {
-    auto& app = groups[words];
-    if (app == nullptr) {
-        app = parent.add_subcommand(words.substr(words.rfind(' ') + 1), "");
-        app->require_subcommand(1);
-        app->fallthrough();
+// The parser of a noun, made with those of the words before it ("fax" of "fax route").
+CLI::App* noun_app(CLI::App& root,
+                   std::map<std::string, CLI::App*>& nouns,
+                   const std::string& noun) {
+    CLI::App* parent = &root;
+    for (std::size_t end = 0; end != std::string::npos;) {
+        const std::size_t from = end == 0 ? 0 : end + 1;
+        end = noun.find(' ', from);
+        auto& app = nouns[noun.substr(0, end)];
+        if (app == nullptr) {
+            app = parent->add_subcommand(noun.substr(from, end - from), "");
+            app->require_subcommand(1);
+            app->fallthrough();
+        }
+        parent = app;
     }
-    return app;
+    return parent;
 }
 
 std::vector<std::unique_ptr<Bound>> bind_commands(CLI::App& root) {
-    Groups groups;
+    std::map<std::string, CLI::App*> nouns;
     std::vector<std::unique_ptr<Bound>> all;
     for (const Command& command : all_commands()) {
         CLI::App* parent = &root;
         const std::string noun = command.noun;
         if (!noun.empty()) {
-            parent = group_of(*parent, groups, noun);
-        }
-        // "box add": a verb of two words stands in a group of its own.
-        std::string verb = command.verb;
-        if (const std::size_t space = verb.find(' '); space != std::string::npos) {
-            parent = group_of(*parent, groups, noun + " " + verb.substr(0, space));
-            verb.erase(0, space + 1);
+            parent = noun_app(root, nouns, noun);
         }
         auto bound = std::make_unique<Bound>();
         bound->command = &command;
-        bound->app = parent->add_subcommand(verb, command.help);
+        bound->app = parent->add_subcommand(command.verb, command.help);
         bound->app->fallthrough();
         for (const OptionSpec& spec : command.options) {
             bind_option(*bound, spec);
         }
         all.push_back(std::move(bound));
     }
-    for (const auto& [words, app] : groups) {
+    for (const auto& [noun, app] : nouns) {
         std::string verbs;
         for (const CLI::App* verb : app->get_subcommands({})) {
             verbs += (verbs.empty() ? "" : ", ") + verb->get_name();
@@ -123,11 +124,14 @@ std::map<std::string, std::string> words_of(const std::vector<Command>& commands
         if (*command.noun == '\0') {
             verbs[command.verb];
         } else {
-            auto& list = verbs[command.noun];
-            std::string verb = command.verb;
-            verb.erase(std::min(verb.find(' '), verb.size()));
-            if ((" " + list + " ").find(" " + verb + " ") == std::string::npos) {
-                list += (list.empty() ? "" : " ") + verb;
+            // Of a noun of two words the second is completed like a verb, once.
+            const std::string noun = command.noun;
+            const std::size_t space = noun.find(' ');
+            const std::string word =
+                space == std::string::npos ? std::string(command.verb) : noun.substr(space + 1);
+            auto& list = verbs[noun.substr(0, space)];
+            if ((" " + list + " ").find(" " + word + " ") == std::string::npos) {
+                list += (list.empty() ? "" : " ") + word;
             }
         }
     }

@@ -24,12 +24,13 @@
 namespace ops {
 
 enum class OptionKind : std::uint8_t {
-    Positional,          ///< required word
-    OptionalPositional,  ///< word that may be left out
-    Positionals,         ///< one or more words
-    Value,               ///< --name VALUE
-    Values,              ///< --name VALUE, may be repeated
-    Flag,                ///< --name
+    Positional,           ///< required word
+    OptionalPositional,   ///< word that may be left out
+    Positionals,          ///< one or more words
+    OptionalPositionals,  ///< any number of words; the last ones
+    Value,                ///< --name VALUE
+    Values,               ///< --name VALUE, may be repeated
+    Flag,                 ///< --name
 };
 
 enum class Required : std::uint8_t { No, Yes };
@@ -85,8 +86,8 @@ class CommandContext {
 
 /// One row of a table of commands. `run` may print; what it returns becomes the exit code.
 struct Command {
-    const char* noun;  ///< "mx"; empty: the verb stands alone ("up")
-    const char* verb;  ///< one word, or two: "box add"
+    const char* noun;  ///< "mx", "fax route"; empty: the verb stands alone ("up")
+    const char* verb;
     const char* help;
     std::vector<OptionSpec> options;
     std::function<base::Status(CommandContext&, const Arguments&)> run;

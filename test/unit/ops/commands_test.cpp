@@ -388,6 +388,128 @@ BOOST_AUTO_TEST_CASE(senders_are_blocked_by_address_domain_or_subtree) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(faxes_are_routed_by_the_most_specific_route) {
+    Fixture f;
+    f.make_cluster();
+    f.play({{"account add alice@example.test --password-file ~/password"},
+            {"account add bob@example.test --password-file ~/password"},
+            {"fax route list", 0, "no routes"},
+            {"fax route test +4930901820", 3, "no route means"},
+            {"fax route add * alice@example.test", 0, "sender * go to alice@example.test"},
+            {"fax route add * bob@example.test", 4, "already"},
+            {"fax route add +4930* bob@example.test"},
+            {"fax route add +49-30-901820 alice@example.test"},
+            {"fax route add * bob@example.test --sender +4940*"},
+            {"fax route add +4930* alice@example.test --subaddress 53"},
+            {"fax route add +49*30 alice@example.test", 1, "is no pattern"},
+            {"fax route add +4931 carol@example.test", 3, "no account"},
+            {"fax route test +4930901820", 0, "alice@example.test"},
+            {"fax route test 4930901821", 0, "bob@example.test"},
+            {"fax route test +4930901821 --subaddress 53", 0, "alice@example.test"},
+            {"fax route test +49123 --sender +4940999", 0, "bob@example.test"},
+            {"fax route test +49123", 0, "alice@example.test"},
+            {"fax route remove +4930*", 0, "removed"},
+            {"fax route remove +4930*", 3, "no route"},
+            {"fax route test +4930901821", 0, "alice@example.test"},
+            {"account remove alice@example.test --yes"},
+            {"fax route test +4930901820", 3}});
+}
+
+BOOST_AUTO_TEST_CASE(faxes_are_sent_by_whom_a_table_allows) {
+    Fixture f;
+    f.make_cluster();
+    f.play({{"account add alice@example.test --password-file ~/password"},
+            {"account add faxqueue@example.test --password-file ~/password"},
+            {"fax domain list", 0, "no domain"},
+            {"fax domain add fax.example.test faxqueue@example.test", 3, "must be there first"},
+            {"domain add fax.example.test"},
+            {"fax domain add fax.example.test faxqueue@example.test", 0, "are fax numbers"},
+            {"fax domain list", 0, "faxqueue@example.test"},
+            {"fax sender list", 0, "nobody"},
+            {"fax sender allow alice@example.test +4930*", 0, "may send"},
+            {"fax sender allow alice@example.test +4930*", 4},
+            {"fax sender allow carol@example.test *", 3},
+            {"fax sender list", 0, "+4930*"},
+            {"fax jobs", 0, "no faxes"}});
+    const auto verdict = [&](const std::string& sender, const std::string& number) {
+        return f.database
+            .sql(
+                "SELECT verdict FROM directory.accept_fax_job('fax-out/' || $1 || $2, $1, "
+                "'fax.example.test', $2)",
+                {sender, number})[0]
+            .string(0);
+    };
+    BOOST_TEST(verdict("alice@example.test", "+4930901820") == "accepted");
+    BOOST_TEST(verdict("alice@example.test", "+4930901820") == "accepted");
+    BOOST_TEST(verdict("alice@example.test", "+4940") == "not_allowed");
+    BOOST_TEST(verdict("faxqueue@example.test", "+4930") == "not_allowed");
+    BOOST_TEST(verdict("mallory@client.invalid", "+4930") == "not_allowed");
+    BOOST_TEST(f.database.sql("SELECT count(*) FROM directory.fax_job", {})[0].int64(0) == 1);
+    // Steps go one way, and only the first end counts.
+    const auto moved = [&](const std::string& state) {
+        return !f.database
+                    .sql(
+                        "SELECT directory.move_fax_job('fax-out/alice@example.test+4930901820', "
+                        "$1, 'fax1', 7, 'x')",
+                        {state})[0]
+                    .is_null(0);
+    };
+    BOOST_TEST(moved("submitting"));
+    BOOST_TEST(!moved("submitting"));
+    BOOST_TEST(moved("submitted"));
+    BOOST_TEST(moved("delivered"));
+    BOOST_TEST(!moved("failed"));
+    f.play({{"fax jobs", 0, "delivered"},
+            {"account disable alice@example.test"},
+            {"fax sender forbid alice@example.test +4930*"},
+            {"fax sender forbid alice@example.test +4930*", 3},
+            {"fax domain remove fax.example.test"},
+            {"fax domain remove fax.example.test", 3}});
+    BOOST_TEST(f.database
+                   .sql("SELECT verdict FROM directory.accept_fax_job('fax-out/2', "
+                        "'alice@example.test', 'fax.example.test', '+4930')",
+                        {})[0]
+                   .string(0) == "no_domain");
+}
+
+BOOST_AUTO_TEST_CASE(what_runs_beside_hylafax_asks_and_reads_nothing_else) {
+    Fixture f;
+    f.make_cluster();
+    auto opened = base::Connection::open(f.database.conninfo("roundtable_fax"), "fax");
+    BOOST_REQUIRE(opened);
+    const auto& connection = opened.value();
+    for (const char* allowed :
+         {"SELECT * FROM directory.fax_route_of('1', '', '', '')",
+          "SELECT j.state, d.name FROM directory.fax_job j "
+          "JOIN directory.domain d ON d.id = j.domain_id",
+          "SELECT directory.note_fax_event('warning', 'fax_unrouted', 'k', 'h', 't')",
+          "SELECT directory.note_fax_event('warning', 'fax_unrouted', 'k', 'h', 't')",
+          "SELECT * FROM directory.accept_fax_job('fax-out/1', 'a@b.c', 'd.e', '1')",
+          "SELECT directory.move_fax_job('fax-out/1', 'failed', 'h', 1, '')",
+          "SELECT directory.fax_job_reported('fax-out/1')"}) {
+        BOOST_TEST_CONTEXT(allowed) {
+            BOOST_CHECK(static_cast<bool>(connection->query(allowed)));
+        }
+    }
+    BOOST_TEST(
+        f.database.sql("SELECT count(*) FROM directory.event WHERE kind = 'fax_unrouted'")[0].int64(
+            0) == 1);
+    for (const char* refused : {"SELECT login FROM directory.account",
+                                "SELECT * FROM directory.address",
+                                "SELECT * FROM directory.fax_route",
+                                "SELECT * FROM catalog.message",
+                                "SELECT policy FROM directory.domain",
+                                "UPDATE directory.fax_job SET state = 'delivered'",
+                                "INSERT INTO directory.fax_sender VALUES (1, '*')",
+                                "SELECT directory.raise_event('alarm', 'x', '', '', NULL)"}) {
+        BOOST_TEST_CONTEXT(refused) {
+            const auto answer = connection->query(refused);
+            BOOST_REQUIRE(!answer);
+            BOOST_TEST((answer.error().code == base::Errc::Refused));
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(notifications_are_set_listed_and_removed) {
     Fixture f;
     f.make_cluster();

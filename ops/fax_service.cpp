@@ -1,0 +1,97 @@
+#include "ops/fax_service.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "mta/fax/fax_number.h"
+#include "ops/hand_in.h"
+
+namespace ops {
+
+namespace {
+
+// A mail server answers within its own 5 s for the catalog and the time that the disks take.
+constexpr base::Duration kIngestDeadline = std::chrono::seconds(60);
+
+}  // namespace
+
+std::string machine_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+Handler with_mail_codes(Handler handler) {
+    return [handler = std::move(handler)](CommandContext& context, const Arguments& arguments) {
+        base::Status done = handler(context, arguments);
+        if (!done) {
+            context.failure_code =
+                base::is_temporary(done.error().code) ? kExitTryAgain : kExitNever;
+        }
+        return done;
+    };
+}
+
+void wait_between_passes(base::Duration span) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
+    (void)::poll(nullptr, 0, static_cast<int>(std::clamp<std::int64_t>(ms, 1, 86'400'000)));
+}
+
+FaxService::FaxService(CommandContext& context, std::vector<std::string> sockets)
+    : context_(context), sockets_(std::move(sockets)) {
+}
+
+base::Result<std::string> FaxService::route(const mta::FaxCall& call) const {
+    base::Connection* connection = TRY(context_.db());
+    const base::Rows rows =
+        TRY(connection->query("SELECT address FROM directory.fax_route_of($1, $2, $3, $4)",
+                              {mta::fax_match_form(mail::clean_text(call.called)),
+                               mta::fax_match_form(mail::clean_text(call.subaddress)),
+                               mta::fax_match_form(mail::clean_text(call.caller)),
+                               mta::fax_match_form(mail::clean_text(call.sender_id))}));
+    if (rows.empty()) {
+        return base::Error{base::Errc::NotFound, "no route"};
+    }
+    return std::string(rows[0].text(0));
+}
+
+base::Result<mta::IngestReceipt> FaxService::ingest(const mta::IngestRequest& request) const {
+    base::Error last{base::Errc::Unavailable, "no ingest socket was given"};
+    for (const std::string& socket : sockets_) {
+        auto receipt = mta::ingest(socket, request, base::Deadline::after(kIngestDeadline));
+        if (receipt || !base::is_temporary(receipt.error().code)) {
+            return receipt;
+        }
+        last = receipt.error();
+    }
+    return last;
+}
+
+void FaxService::raise(const std::string& severity,
+                       const std::string& kind,
+                       const std::string& key,
+                       const std::string& text) const {
+    const auto connection = context_.db();
+    if (connection &&
+        connection.value()->query("SELECT directory.note_fax_event($1, $2, $3, $4, $5)",
+                                  {severity, kind, key, machine_name(), mail::clean_text(text)})) {
+        return;
+    }
+    std::fprintf(stderr, "roundtable: %s: %s\n", kind.c_str(), mail::clean_text(text).c_str());
+}
+
+mta::FaxIntakeParts FaxService::intake_parts() const {
+    return {[this](const mta::FaxCall& call) { return route(call); },
+            [this](const mta::IngestRequest& request) { return ingest(request); },
+            [this](const std::string& kind, const std::string& key, const std::string& text) {
+                raise("warning", kind, key, text);
+            }};
+}
+
+}  // namespace ops

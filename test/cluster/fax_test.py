@@ -1,0 +1,419 @@
+#!/usr/bin/env python3
+"""Faxes through a whole cluster with HylaFAX's own programs. Received ones: its bin/faxrcvd calls
+our FaxDispatch with TIFFs that ghostscript makes; 50 come while all mail servers are stopped, and
+the sweeper brings each once after the start. Sent ones: sendfax, hfaxd, faxq and bin/notify as they
+are, as the user uucp in a spool of the test's own; only faxsend, which needs a modem, is a
+script."""
+
+import contextlib
+import email
+import email.message
+import email.policy
+import hashlib
+import imaplib
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import smtplib
+import socket
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from cluster import ROOT, Cluster, main, wait_until  # noqa: E402
+
+LOST = 50  # faxes that come while no mail server runs
+LIBEXEC = "/usr/lib/hylafax/bin"
+FAX_DOMAIN = "fax.example.test"
+PAGES = """%!PS
+/Helvetica findfont 40 scalefont setfont 72 600 moveto (Fax {number}) show showpage
+72 600 moveto (Page two of {number}) show showpage
+"""
+
+
+def make_tiff(path, number, device="tiffg4", resolution="204x196"):
+    """A fax of two pages by ghostscript, with the tags that HylaFAX writes."""
+    subprocess.run(["gs", "-q", "-dNOPAUSE", "-dBATCH", "-dSAFER", f"-sDEVICE={device}",
+                    f"-r{resolution}", f"-sOutputFile={path}", "-"],
+                   input=PAGES.format(number=number), text=True, check=True, timeout=60)
+    subprocess.run(["tiffset", "-s", "ImageDescription",
+                    f"+49 30 111\n+49309{number:04d}\nBob {number}\n+4940123456", str(path)],
+                   check=True, capture_output=True)
+
+
+class Spool:
+    """A spool of HylaFAX in a directory of the test, for its scripts and daemons."""
+
+    def __init__(self, cluster, directory):
+        self.cluster = cluster
+        self.path = pathlib.Path(directory) / "spool"
+        shutil.copytree("/var/spool/hylafax", self.path, symlinks=True)
+        etc = self.path / "etc"
+        shutil.rmtree(etc)
+        shutil.copytree("/etc/hylafax", etc)
+        # Debian's wrappers mount /etc/hylafax; the programs behind them need no mount.
+        setup = (etc / "setup.cache").read_text()
+        setup = setup.replace("SBIN='/usr/sbin'", f"SBIN='{LIBEXEC}'")
+        setup = re.sub(r"SPOOL='.*'", f"SPOOL='{self.path}'", setup)
+        self.mails = self.path / "mails"
+        sendmail = self.path / "sendmail"
+        sendmail.write_text(f"#!/bin/sh\ncat >>{self.mails}\nexit 75\n")
+        sendmail.chmod(0o755)
+        setup = re.sub(r"SENDMAIL='.*'", f"SENDMAIL='{sendmail}'", setup)
+        (etc / "setup.cache").write_text(setup)
+        shutil.copy(ROOT / "ops" / "fax" / "FaxDispatch", etc / "FaxDispatch")
+        shutil.copy(ROOT / "ops" / "fax" / "FaxNotify", etc / "FaxNotify")
+
+    def sockets(self):
+        words = []
+        for server in self.cluster.endpoints.mail_servers:
+            words += ["--socket", server["ingest_socket"]]
+        return words
+
+    def environment(self):
+        endpoints = self.cluster.endpoints
+        return {"PATH": f"{LIBEXEC}:/usr/sbin:/usr/bin:/bin:/usr/sbin", "LC_ALL": "C",
+                "TZ": "UTC",
+                "ROUNDTABLE": f"{endpoints.program} --dir {self.cluster.directory}",
+                "ROUNDTABLE_SOCKETS": " ".join(self.sockets()),
+                "ROUNDTABLE_FAX_DOMAIN": FAX_DOMAIN}
+
+    def receive(self, number, tiff, caller=None):
+        """What faxgetty does when a fax has come: the file, the line of the log, the hook. Returns
+        what the hook said."""
+        name = f"recvq/fax{number:09d}.tif"
+        shutil.copy(tiff, self.path / name)
+        log = self.path / "etc" / "xferfaxlog"
+        caller = caller or f"+49309{number:04d}"
+        with log.open("a") as file:
+            file.write("\t".join([
+                "11/25/26 22:49", "RECV", f"{number:09d}", "ttyS0", name, "", "fax",
+                '"+49 40 123456"', '"+49 30 111"', "15728640", "2", "0:01:05", "0:01:01", '""',
+                f'"{caller}"', f'"Bob {number}"', '"+4940123456"', '""', '"00 46 88 00"']) + "\n")
+        result = subprocess.run(
+            ["/bin/bash", "bin/faxrcvd", name, "ttyS0", f"{number:09d}", "", caller,
+             f"Bob {number}", "+4940123456"],
+            cwd=self.path, env=self.environment(), capture_output=True, text=True, timeout=120)
+        assert result.returncode == 0, (result.stdout, result.stderr)
+        return result.stdout + result.stderr
+
+    def sweep(self, check=True):
+        return self.cluster.run("fax", "sweep", "--spool", str(self.path), "--state",
+                                str(self.path / "sweeper"), *self.sockets(), "--domain", FAX_DOMAIN,
+                                check=check)
+
+
+def inbox(cluster, user):
+    """All messages of an account's INBOX, parsed."""
+    server = cluster.endpoints.access_servers[0]
+    imap = imaplib.IMAP4(server["address"], server["imap_port"], timeout=60)
+    imap.login(cluster.address(user), cluster.password)
+    count = int(imap.select("INBOX")[1][0])
+    messages = []
+    for uid in range(1, count + 1):
+        data = imap.fetch(str(uid), "(BODY.PEEK[])")[1]
+        messages.append(email.message_from_bytes(data[0][1], policy=email.policy.default))
+    imap.logout()
+    return messages
+
+
+def parts_of(message):
+    return {part.get_content_type(): part for part in message.walk()
+            if not part.is_multipart()}
+
+
+def check_fax(message, tiff, directory):
+    """Text, a PDF that foreign programs read, and the TIFF octet for octet."""
+    parts = parts_of(message)
+    assert message["Message-Context"] == "fax-message"
+    assert parts["image/tiff"].get_payload(decode=True) == tiff.read_bytes()
+    assert parts["image/tiff"].get_param("application") == "faxbw"
+    pdf = pathlib.Path(directory) / "fax.pdf"
+    pdf.write_bytes(parts["application/pdf"].get_payload(decode=True))
+    info = subprocess.run(["pdfinfo", pdf], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"^Pages: +2$", info, re.M), info
+    drawn = subprocess.run(["gs", "-q", "-dNOPAUSE", "-dBATCH", "-dSAFER", "-sDEVICE=bbox", pdf],
+                           capture_output=True, text=True, check=True).stderr
+    assert drawn.count("%%BoundingBox") == 2, drawn
+    assert "%%BoundingBox: 0 0 0 0" not in drawn, "a page of the PDF is empty"
+    return parts["text/plain"].get_content()
+
+
+def received_faxes_arrive_once_each():
+    with Cluster() as cluster, tempfile.TemporaryDirectory() as directory:
+        cluster.run("fax", "route", "add", "*", cluster.address("bob"))
+        cluster.run("fax", "route", "add", "+49 40 *", cluster.address("alice"))
+        spool = Spool(cluster, directory)
+        for number, (device, resolution) in enumerate(
+                [("tiffg4", "204x196"), ("tiffg3", "204x98")], 1):
+            tiff = pathlib.Path(directory) / f"{device}.tif"
+            make_tiff(tiff, number, device, resolution)
+            said = spool.receive(number, tiff, "--dir=/tmp/x" if number == 2 else None)
+            assert "handed in: 2 pages, 0 damaged" in said, said
+        messages = inbox(cluster, "alice")
+        assert len(messages) == 2, len(messages)
+        text = check_fax(messages[0], pathlib.Path(directory) / "tiffg4.tif", directory)
+        for line in ("Called number:  +4940123456", "Caller:         +493090001",
+                     "Pages:          2", "Damaged pages:  none",
+                     "Duration:       1:01 minutes", "Device:         ttyS0"):
+            assert line in text, text
+        check_fax(messages[1], pathlib.Path(directory) / "tiffg3.tif", directory)
+        assert not spool.mails.exists(), "HylaFAX mailed by itself"
+        rows = cluster.sql("SELECT called, caller, pages, damaged_pages, duration_s "
+                           "FROM report.fax")
+        assert ["+4940123456", "+493090001", "2", "0", "61"] in rows, rows
+        # Hook again, then the sweeper with an empty memory: nothing is delivered twice.
+        spool.receive(1, pathlib.Path(directory) / "tiffg4.tif")
+        said = spool.sweep().stdout
+        assert "handed in 0, known before 2" in said, said
+        assert len(inbox(cluster, "alice")) == 2
+        faxes_lost_by_the_hook_come_by_the_sweeper(cluster, spool, directory)
+        a_damaged_file_comes_as_it_is(cluster, spool, directory)
+        nobodys_fax_waits_for_a_route(cluster, spool, directory)
+
+
+def faxes_lost_by_the_hook_come_by_the_sweeper(cluster, spool, directory):
+    mails = [server["name"] for server in cluster.endpoints.mail_servers]
+    for name in mails:
+        cluster.run("daemon", "stop", name)
+    tiff = pathlib.Path(directory) / "many.tif"
+    digests = set()
+    for number in range(100, 100 + LOST):
+        make_tiff(tiff, number)
+        digests.add(hashlib.sha256(tiff.read_bytes()).hexdigest())
+        said = spool.receive(number, tiff)
+        assert "handed in" not in said, said
+    assert len(digests) == LOST
+    result = spool.sweep(check=False)
+    assert result.returncode == 75, result
+    for name in mails:
+        cluster.run("daemon", "start", name)
+    cluster.wait_ready()
+    # The sweeper is killed again and again while it brings them.
+    command = [cluster.endpoints.program, "--dir", str(cluster.directory), "fax", "sweep",
+               "--spool", str(spool.path), "--state", str(spool.path / "sweeper"),
+               *spool.sockets(), "--domain", FAX_DOMAIN, "--watch", "200ms"]
+    for _ in range(5):
+        before = len(inbox(cluster, "alice"))
+        sweeper = subprocess.Popen(command, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        try:
+            wait_until("some faxes more",
+                       lambda: len(inbox(cluster, "alice")) >= min(before + 5, 2 + LOST), 120)
+        finally:
+            sweeper.kill()
+            sweeper.wait()
+    sweeper = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until("all faxes", lambda: len(inbox(cluster, "alice")) >= 2 + LOST, 300)
+    finally:
+        sweeper.kill()
+        sweeper.wait()
+    said = spool.sweep().stdout
+    assert "handed in 0," in said and "to be tried again 0, refused 0" in said, said
+    messages = inbox(cluster, "alice")
+    assert len(messages) == 2 + LOST, len(messages)
+    seen = [hashlib.sha256(parts_of(m)["image/tiff"].get_payload(decode=True)).hexdigest()
+            for m in messages[2:]]
+    assert sorted(seen) == sorted(digests), "each fax once, octet for octet"
+
+
+def a_damaged_file_comes_as_it_is(cluster, spool, directory):
+    tiff = pathlib.Path(directory) / "cut.tif"
+    make_tiff(tiff, 200)
+    octets = tiff.read_bytes()
+    tiff.write_bytes(octets[:1200])
+    count = len(inbox(cluster, "alice"))
+    said = spool.receive(200, tiff)
+    assert "handed in: 0 pages, 1 damaged" in said, said
+    message = wait_until("the damaged fax",
+                         lambda: (inbox(cluster, "alice")[count:] or [None])[0])
+    parts = parts_of(message)
+    kind = "image/tiff" if "image/tiff" in parts else "application/octet-stream"
+    assert parts[kind].get_payload(decode=True) == octets[:1200]
+    assert "damaged" in message["Subject"], message["Subject"]
+    assert "amaged" in parts["text/plain"].get_content()
+
+
+def nobodys_fax_waits_for_a_route(cluster, spool, directory):
+    cluster.run("fax", "route", "remove", "*")
+    cluster.run("fax", "route", "remove", "+4940*")
+    tiff = pathlib.Path(directory) / "nobody.tif"
+    make_tiff(tiff, 300)
+    count = len(inbox(cluster, "bob"))
+    spool.receive(300, tiff)
+    assert spool.sweep(check=False).returncode == 75
+    events = cluster.sql("SELECT count(*) FROM directory.event WHERE kind = 'fax_unrouted'",
+                         "roundtable_operator")
+    assert events == [["1"]], events
+    cluster.run("fax", "route", "add", "*", cluster.address("bob"), "--sender", "+49309*")
+    assert "handed in 1," in spool.sweep().stdout
+    assert len(inbox(cluster, "bob")) == count + 1
+
+
+class HylaFax:
+    """hfaxd and faxq of a spool, on a port of their own; faxsend is a script that "calls". They
+    must be started as root and become uucp themselves."""
+
+    def __init__(self, spool):
+        self.spool = spool
+        etc = spool.path / "etc"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        faxsend = spool.path / "bin" / "faxsend-without-modem"
+        # The status is HylaFAX's own: 1 failed, 2 done (FaxSendStatus).
+        faxsend.write_text('#!/bin/sh\nfor file; do :; done\n'
+                           'grep "^number:" "$file" >>calls\n'
+                           'if grep -q "^number:.*999$" "$file"; then\n'
+                           '  sed -i "s/^status:.*/status:No answer from remote/" "$file"; exit 1\n'
+                           'fi\nexit 2\n')
+        faxsend.chmod(0o755)
+        with (etc / "config").open("a") as config:
+            config.write("SendFaxCmd: bin/faxsend-without-modem\n")
+        (etc / "config.ttyF0").write_text("FaxNumber: +1.555\n")
+        (etc / "hosts.hfaxd").write_text("localhost\n127.0.0.1\n")
+        uucp = pwd.getpwnam("uucp")
+        for path in [spool.path, *spool.path.rglob("*")]:
+            os.chown(path, uucp.pw_uid, uucp.pw_gid, follow_symlinks=False)
+        (etc / "hosts.hfaxd").chmod(0o600)
+        environment = {**spool.environment(), "HOME": str(spool.path)}
+        self.log = (spool.path / "log" / "daemons").open("ab")
+        self.daemons = [
+            subprocess.Popen(command, cwd=spool.path, env=environment, stdout=self.log,
+                             stderr=self.log, stdin=subprocess.DEVNULL)
+            for command in (["/usr/sbin/faxq", "-D", "-q", str(spool.path)],
+                            ["/usr/sbin/hfaxd", "-d", "-q", str(spool.path), "-l", "127.0.0.1",
+                             "-i", str(self.port)])]
+        wait_until("hfaxd listens", self._listens)
+        wait_until("faxq listens", lambda: (spool.path / "FIFO").exists())
+        subprocess.run([f"{LIBEXEC}/faxmodem", "-q", str(spool.path), "ttyF0"], check=True)
+
+    def _listens(self):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def calls(self):
+        with contextlib.suppress(OSError):
+            return (self.spool.path / "calls").read_text().splitlines()
+        return []
+
+    def stop(self):
+        for daemon in self.daemons:
+            daemon.terminate()
+        for daemon in self.daemons:
+            daemon.wait(30)
+        self.log.close()
+
+
+def outgoing(subject, body="Hello by fax", tiff=None):
+    message = email.message.EmailMessage()
+    message["From"] = "alice@example.test"
+    message["To"] = f"+4930901820@{FAX_DOMAIN}"
+    message["Subject"] = subject
+    message.set_content(body)
+    if tiff:
+        message.add_attachment(tiff.read_bytes(), maintype="image", subtype="tiff",
+                               filename="page.tif")
+    return message.as_string()
+
+
+def report_of(messages, number):
+    """The fields of the delivery status notification about a number; there must be one."""
+    found = []
+    for message in messages:
+        if message.get_content_type() == "multipart/report":
+            status = next(p for p in message.walk()
+                          if p.get_content_type() == "message/delivery-status")
+            fields = {name.lower(): value for block in status.get_payload()
+                      for name, value in block.items()}
+            if fields["final-recipient"] == f"x-fax; {number}":
+                found.append(fields)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def faxes_are_sent_and_reported_once():
+    with Cluster(users=("alice", "bob", "faxqueue")) as cluster, \
+            tempfile.TemporaryDirectory() as directory:
+        pathlib.Path(directory).chmod(0o755)
+        cluster.run("domain", "add", FAX_DOMAIN)
+        cluster.run("fax", "domain", "add", FAX_DOMAIN, cluster.address("faxqueue"))
+        cluster.run("fax", "sender", "allow", cluster.address("alice"), "+4930*")
+        spool = Spool(cluster, directory)
+        hylafax = HylaFax(spool)
+        try:
+            send_and_report(cluster, spool, hylafax, pathlib.Path(directory))
+        finally:
+            hylafax.stop()
+
+
+def send_and_report(cluster, spool, hylafax, directory):
+    def send(sender, number, text, check=True):
+        return cluster.run("fax", "send", "--from", cluster.address(sender), *spool.sockets(), "--",
+                           f"{number}@{FAX_DOMAIN}", stdin=text, check=check)
+
+    tiff = directory / "page.tif"
+    make_tiff(tiff, 1)
+    # Nobody who is not allowed, to no number that is not allowed, and not by SMTP.
+    for sender, number in (("bob", "+4930901820"), ("alice", "+4940123")):
+        result = send(sender, number, outgoing("no"), check=False)
+        assert result.returncode == 65 and "may not send" in result.stderr, result
+    with smtplib.SMTP(*cluster.best_smtp(), timeout=30) as smtp:
+        smtp.mail(cluster.address("alice"))
+        assert smtp.rcpt(f"+4930901820@{FAX_DOMAIN}")[0] == 550
+    # A mail to the queue's own address is no fax, whatever mark it carries.
+    with smtplib.SMTP(*cluster.best_smtp(), timeout=30) as smtp:
+        smtp.sendmail("mallory@client.invalid", [cluster.address("faxqueue")],
+                      "X-Fax-Job: fax-out/" + "0" * 64 + "\r\n" + outgoing("forged"))
+    send("alice", "+4930901820", outgoing("with a page", tiff=tiff))
+    text = outgoing("text only")
+    send("alice", "+4930777", text)
+    assert "taken before" in send("alice", "+4930777", text).stdout
+    send("alice", "+4930999", outgoing("nobody answers"))
+    (directory / "password").write_text(cluster.password + "\n")
+    server = cluster.endpoints.access_servers[0]
+    queue = ["fax", "send-queue", "--spool", str(spool.path), "--pop3",
+             f"{server['address']}:{server['pop3_port']}", "--login", cluster.address("faxqueue"),
+             "--password-file", str(directory / "password"), "--fax-server",
+             f"127.0.0.1:{hylafax.port}", *spool.sockets()]
+    cluster.run(*queue)
+    wait_until("the calls", lambda: len(hylafax.calls()) >= 3, 60)
+
+    # The hook that tells of the end, as HylaFAX calls it, twice; then the runner looks, too.
+    wait_until("the end of the job", lambda: len(list(spool.path.glob("doneq/q*"))) >= 3, 60)
+    done_file = next(path for path in spool.path.glob("doneq/q[0-9]*")
+                     if "number:+4930777" in path.read_text())
+    for _ in range(2):
+        result = subprocess.run(
+            ["/bin/bash", "bin/notify", f"doneq/{done_file.name}", "done", "0:42"], cwd=spool.path,
+            env=spool.environment(), capture_output=True, text=True, timeout=60)
+        assert result.returncode == 0, (result.stdout, result.stderr)
+    assert cluster.sql("SELECT state, reported FROM report.fax_job WHERE number = '+4930777'") == [
+        ["delivered", "t"]]
+
+    def all_reported():
+        cluster.run(*queue, check=False)
+        return cluster.sql("SELECT count(*) FROM report.fax_job WHERE NOT reported") == [["0"]]
+
+    wait_until("all reports", all_reported, 120)
+    cluster.run(*queue)
+    messages = inbox(cluster, "alice")
+    done = report_of(messages, "+4930777")
+    assert done["action"] == "delivered" and done["status"].startswith("2."), done
+    failed = report_of(messages, "+4930999")
+    assert failed["action"] == "failed" and failed["status"].startswith("5."), failed
+    assert "No answer from remote" in failed["diagnostic-code"], failed
+    assert sorted(hylafax.calls()).count("number:+4930777") == 1, hylafax.calls()
+    assert inbox(cluster, "faxqueue") == [], "the queue is empty when all is reported"
+    events = cluster.sql("SELECT count(*) FROM directory.event WHERE kind = 'fax_foreign_job'",
+                         "roundtable_operator")
+    assert events == [["1"]], events
+
+
+if __name__ == "__main__":
+    main([received_faxes_arrive_once_each, faxes_are_sent_and_reported_once])
