@@ -239,6 +239,7 @@ def a_damaged_file_comes_as_it_is(cluster, spool, directory):
 
 
 def nobodys_fax_waits_for_a_route(cluster, spool, directory):
+    spool.sweep()  # it knows of all others
     cluster.run("fax", "route", "remove", "*")
     cluster.run("fax", "route", "remove", "+4940*")
     tiff = pathlib.Path(directory) / "nobody.tif"
