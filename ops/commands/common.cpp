@@ -36,11 +36,10 @@ const std::vector<Command>& all_commands() {
                                   notify_commands(),
                                   compact_commands(),
                                   voicemail_commands(),
-                                  quarantine_commands()}) {
+                                  quarantine_commands(),
                                   fax_commands(),
                                   fax_send_commands(),
-                                  fax_route_commands(),
-                                  compact_commands()}) {
+                                  fax_route_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
         }
         return all;
