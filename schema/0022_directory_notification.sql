@@ -451,6 +451,19 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
 $$;
 COMMENT ON FUNCTION directory.purge_notifications(integer) IS 'Forgets what was told more than a week ago';
 
+------------------------------------------------------------------------------ announcing the changes
+
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['notification', 'notification_secret', 'notification_gateway'] LOOP
+        EXECUTE format('CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
+                        ON directory.%I FOR EACH STATEMENT EXECUTE FUNCTION directory.announce()', t);
+    END LOOP;
+END
+$$;
+
 ------------------------------------------------------------------------------------------- rights
 
 REVOKE ALL ON FUNCTION directory.check_notification(), directory.quiet_end(time, time, text, timestamptz),

@@ -143,10 +143,14 @@ Error not_empty(const std::string& table) {
                 " has rows. Put it back into a database that was made anew"};
 }
 
-// The row of the cluster is there from the start.
+// Tables whose one row is there from the start.
+bool is_single(const std::string& table) {
+    return table == "cluster" || table == "notification_gateway";
+}
+
 Status require_empty(base::Tx& tx, const std::vector<std::string>& tables) {
     for (const std::string& table : tables) {
-        if (table != "cluster" &&
+        if (!is_single(table) &&
             !TRY(tx.query("SELECT 1 FROM directory." + table + " LIMIT 1")).empty()) {
             return not_empty(table);
         }
@@ -209,10 +213,12 @@ Result<RestoredDirectory> restore_directory(base::Connection& connection,
     const std::vector<std::string> tables = TRY(journaled_tables(tx));
     TRY(require_empty(tx, tables));
     TRY(replay_rows(tx, files));
-    (void)TRY(tx.query("DELETE FROM directory.cluster"));
     RestoredDirectory restored;
     restored.at_us = files.plan.at_us;
     for (const std::string& table : tables) {
+        if (is_single(table)) {
+            (void)TRY(tx.query("DELETE FROM directory." + table));
+        }
         restored.rows += TRY(fill_table(tx, table));
     }
     // Daemons compare the version with the one that they have read, which may be higher.
