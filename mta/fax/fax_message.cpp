@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "mail/address.h"
@@ -216,7 +217,7 @@ std::string attachment(std::string_view type, const std::string& name, std::stri
     return "Content-Type: " + std::string(type) + ";\r\n name=\"" + name +
            "\"\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment;\r\n "
            "filename=\"" +
-           name + "\"\r\n\r\n" + base64_lines(octets);
+           name + "\"\r\n\r\n" + base::base64_lines(octets);
 }
 
 std::string text_part(const std::string& text) {
@@ -224,7 +225,7 @@ std::string text_part(const std::string& text) {
         std::all_of(text.begin(), text.end(), [](char c) { return !mail::is_8bit(c); });
     return std::string("Content-Type: text/plain; charset=") + (ascii ? "us-ascii" : "utf-8") +
            "\r\nContent-Transfer-Encoding: " + (ascii ? "7bit" : "base64") +
-           "\r\nContent-Disposition: inline\r\n\r\n" + (ascii ? text : base64_lines(text));
+           "\r\nContent-Disposition: inline\r\n\r\n" + (ascii ? text : base::base64_lines(text));
 }
 
 base::Status set_attributes(mail::Attributes& out, const FaxCall& call, const Pages& pages) {

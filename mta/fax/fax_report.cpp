@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/hash.h"
 #include "mail/attributes.h"
 #include "mta/fax/mime_text.h"
@@ -92,7 +93,7 @@ std::string compose_report(const FaxReport& report) {
            boundary + "\"\r\n\r\n--" + boundary + "\r\n";
     out += std::string("Content-Type: text/plain; charset=") + (ascii ? "us-ascii" : "utf-8") +
            "\r\nContent-Transfer-Encoding: " + (ascii ? "7bit" : "base64") + "\r\n\r\n" +
-           (ascii ? text : base64_lines(text));
+           (ascii ? text : base::base64_lines(text));
     out += "\r\n--" + boundary + "\r\nContent-Type: message/delivery-status\r\n\r\n";
     out += status_field("Reporting-MTA", "dns; " + report.host);
     out += status_field("Arrival-Date", mail::format_header_date(report.arrived));

@@ -5,30 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/base64.h"
+
 namespace mta {
 
 namespace {
 
 constexpr std::size_t kLineMax = 76;
 constexpr std::size_t kEncodedOctetsMax = 42;  // 56 characters of base64; 12 around them
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string base64(std::string_view octets) {
-    std::string out;
-    out.reserve((octets.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < octets.size(); i += 3) {
-        std::uint32_t group = 0;
-        const std::size_t count = std::min<std::size_t>(3, octets.size() - i);
-        for (std::size_t j = 0; j < 3; ++j) {
-            group = (group << 8U) | (j < count ? static_cast<unsigned char>(octets[i + j]) : 0U);
-        }
-        for (std::size_t j = 0; j < 4; ++j) {
-            out.push_back(j <= count ? kAlphabet[(group >> (18 - 6 * j)) & 63U] : '=');
-        }
-    }
-    return out;
-}
 
 bool continues_character(char c) {
     return (static_cast<unsigned char>(c) & 0xc0U) == 0x80;
@@ -43,7 +27,7 @@ std::string encoded_words(std::string_view text) {
             --size;
         }
         out += out.empty() ? "" : "\r\n ";
-        out += "=?UTF-8?B?" + base64(text.substr(0, size)) + "?=";
+        out += "=?UTF-8?B?" + base::base64(text.substr(0, size)) + "?=";
         text.remove_prefix(size);
     }
     return out;
@@ -125,17 +109,6 @@ std::string address_field(std::string_view name,
         phrase = encoded_words(text);
     }
     return std::string(name) + ": " + phrase + "\r\n <" + std::string(address) + ">\r\n";
-}
-
-std::string base64_lines(std::string_view octets) {
-    const std::string text = base64(octets);
-    std::string out;
-    out.reserve(text.size() + text.size() / kLineMax * 2 + 2);
-    for (std::size_t i = 0; i < text.size(); i += kLineMax) {
-        out.append(text, i, kLineMax);
-        out += "\r\n";
-    }
-    return out;
 }
 
 }  // namespace mta

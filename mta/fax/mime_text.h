@@ -18,9 +18,6 @@ namespace mta {
                                         std::string_view display,
                                         std::string_view address);
 
-/// base64 in lines of 76 characters, each with its line end (RFC 2045 6.8).
-[[nodiscard]] std::string base64_lines(std::string_view octets);
-
 /// True if all octets are printable ASCII or spaces.
 [[nodiscard]] bool is_printable_ascii(std::string_view text) noexcept;
 

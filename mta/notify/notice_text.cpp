@@ -5,9 +5,9 @@
 #include <ctime>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "mail/decode.h"
-#include "mta/notify/base64.h"
 
 namespace mta {
 
@@ -155,7 +155,7 @@ std::string notice_mail(const NoticeJob& job,
            "\r\nMessage-ID: <" + job.token.to_text() + "@" + domain +
            ">\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
-           base64_lines(body_of(job));
+           base::base64_lines(body_of(job));
 }
 
 std::string notice_short_text(const NoticeJob& job) {

@@ -1,9 +1,9 @@
 #include "mta/notify/web_push.h"
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/random.h"
-#include "mta/notify/base64.h"
 
 namespace mta {
 
@@ -85,13 +85,13 @@ base::Result<std::string> vapid_authorization(const P256Pair& key,
         (origin + std::string(subject)).find_first_of("\"\\") != std::string::npos) {
         return base::Error{base::Errc::Invalid, "no origin, or a quote in it or in the subject"};
     }
-    std::string token =
-        base64url(R"({"typ":"JWT","alg":"ES256"})") + "." +
-        base64url(R"({"aud":")" + origin + R"(","exp":)" + std::to_string(now_s + kTokenLife) +
-                  R"(,"sub":")" + std::string(subject) + R"("})");
+    std::string token = base::base64url(R"({"typ":"JWT","alg":"ES256"})") + "." +
+                        base::base64url(R"({"aud":")" + origin + R"(","exp":)" +
+                                        std::to_string(now_s + kTokenLife) + R"(,"sub":")" +
+                                        std::string(subject) + R"("})");
     const std::string signature = TRY(es256_sign(key, token));
-    token += "." + base64url(signature);
-    return "vapid t=" + token + ", k=" + base64url(key.point);
+    token += "." + base::base64url(signature);
+    return "vapid t=" + token + ", k=" + base::base64url(key.point);
 }
 
 base::Result<HttpRequest> push_request(std::string_view plain,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/hash.h"
 #include "mail/ascii.h"
 #include "mail/date.h"
@@ -10,27 +11,8 @@ namespace mta {
 
 namespace {
 
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::size_t kBase64LineOctets = 57;  // 76 characters
-constexpr std::size_t kWordOctets = 42;        // 56 characters of base64; a word has at most 75
-constexpr std::size_t kDigestShown = 16;       // hexadecimal digits in names that we make
-
-unsigned octet_at(std::string_view octets, std::size_t at) {
-    return at < octets.size() ? static_cast<unsigned char>(octets[at]) : 0U;
-}
-
-void append_base64(std::string& out, std::string_view octets) {
-    for (std::size_t at = 0; at < octets.size(); at += 3) {
-        const unsigned group =
-            octet_at(octets, at) << 16U | octet_at(octets, at + 1) << 8U | octet_at(octets, at + 2);
-        const std::size_t left = octets.size() - at;
-        out.push_back(kBase64[group >> 18U & 63U]);
-        out.push_back(kBase64[group >> 12U & 63U]);
-        out.push_back(left > 1 ? kBase64[group >> 6U & 63U] : '=');
-        out.push_back(left > 2 ? kBase64[group & 63U] : '=');
-    }
-}
+constexpr std::size_t kWordOctets = 42;   // 56 characters of base64; a word has at most 75
+constexpr std::size_t kDigestShown = 16;  // hexadecimal digits in names that we make
 
 // What Asterisk's reader takes: one line of printable ASCII.
 std::string plain_value(std::string_view text) {
@@ -157,19 +139,8 @@ std::string header_words(std::string_view utf8) {
             --size;
         }
         out += out.empty() ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?";
-        append_base64(out, utf8.substr(0, size));
-        out += "?=";
+        out += base::base64(utf8.substr(0, size)) + "?=";
         utf8.remove_prefix(size);
-    }
-    return out;
-}
-
-std::string base64_lines(std::string_view octets) {
-    std::string out;
-    out.reserve(octets.size() / kBase64LineOctets * 78 + 80);
-    for (std::size_t at = 0; at < octets.size(); at += kBase64LineOctets) {
-        append_base64(out, octets.substr(at, kBase64LineOctets));
-        out += "\r\n";
     }
     return out;
 }
@@ -240,7 +211,7 @@ std::string compose(const VoiceMessage& voice) {
     field(out, "Content-Type", "text/plain; charset=utf-8");
     field(out, "Content-Transfer-Encoding", "8bit");
     out += "\r\n" + summary_text(voice) + "\r\n--" + boundary + "\r\n";
-    out += part_headers(voice) + "\r\n" + base64_lines(voice.audio);
+    out += part_headers(voice) + "\r\n" + base::base64_lines(voice.audio);
     return out + "--" + boundary + "--\r\n";
 }
 

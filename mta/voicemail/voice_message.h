@@ -54,9 +54,6 @@ struct VoiceMessage {
 /// of UTF-8 in base64, folded (RFC 2047 2).
 [[nodiscard]] std::string header_words(std::string_view utf8);
 
-/// Base64 in lines of 76 characters, each with CRLF (RFC 2045 6.8).
-[[nodiscard]] std::string base64_lines(std::string_view octets);
-
 /// "0:23", "1:02:03".
 [[nodiscard]] std::string clock_text(std::int64_t seconds);
 

@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/hash.h"
-#include "mta/notify/base64.h"
 #include "mta/notify/p256.h"
 #include "ops/commands/commands.h"
 #include "ops/commands/notify_rule.h"
@@ -282,7 +282,7 @@ base::Status configure(CommandContext& context, const Arguments& arguments) {
         (void)TRY(connection->query(
             "UPDATE directory.notification_gateway SET vapid_private = $1, vapid_public = $2 "
             "WHERE vapid_public IS NULL",
-            {base::as_bytes(pair.secret), mta::base64url(pair.point)}));
+            {base::as_bytes(pair.secret), base::base64url(pair.point)}));
     }
     say(context, "changed; mail agents use it from their next notification on");
     return base::Done{};

@@ -6,11 +6,11 @@
 #include <iterator>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/config.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/random.h"
-#include "mta/notify/base64.h"
 #include "mta/notify/p256.h"
 #include "ops/commands/commands.h"
 #include "ops/json.h"
@@ -220,8 +220,8 @@ base::Result<NoticeSecrets> parse_push_subscription(const std::string& json,
         return wrong;
     }
     NoticeSecrets secrets;
-    const auto key = mta::decode_base64url(text(parsed["keys"], "p256dh"));
-    const auto auth = mta::decode_base64url(text(parsed["keys"], "auth"));
+    const auto key = base::decode_base64url(text(parsed["keys"], "p256dh"));
+    const auto auth = base::decode_base64url(text(parsed["keys"], "auth"));
     if (!key || !auth || !mta::is_p256_point(key.value()) || auth.value().size() != 16) {
         return wrong;
     }

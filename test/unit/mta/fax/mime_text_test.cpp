@@ -52,23 +52,4 @@ BOOST_AUTO_TEST_CASE(display_names_are_quoted_or_encoded) {
                "J\xc3\xbcrgen <a@b.c>");
 }
 
-BOOST_AUTO_TEST_CASE(base64_is_that_of_rfc_4648) {
-    const struct {
-        const char* in;
-        const char* out;
-    } cases[] = {{"", ""},
-                 {"f", "Zg==\r\n"},
-                 {"fo", "Zm8=\r\n"},
-                 {"foo", "Zm9v\r\n"},
-                 {"foobar", "Zm9vYmFy\r\n"}};
-
-    for (const auto& one : cases) {
-        BOOST_TEST(mta::base64_lines(one.in) == one.out);
-    }
-    const std::string octets(58, '\xff');
-    const std::string lines = mta::base64_lines(octets);
-    BOOST_TEST(lines.find("\r\n") == 76U);
-    BOOST_TEST(mail::decode_transfer(lines, mail::TransferEncoding::Base64, 1000) == octets);
-}
-
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,12 +4,12 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "mta/notify/base64.h"
+#include "base/base64.h"
 
 namespace {
 
 std::string octets(const char* base64url) {
-    return mta::decode_base64url(base64url).value();
+    return base::decode_base64url(base64url).value();
 }
 
 // RFC 8291 A.
@@ -25,8 +25,8 @@ const char* const kReceiverPoint =
 BOOST_AUTO_TEST_SUITE(p256)
 
 BOOST_AUTO_TEST_CASE(knows_the_points_of_secrets) {
-    BOOST_TEST(mta::base64url(mta::p256_pair(octets(kSender)).value().point) == kSenderPoint);
-    BOOST_TEST(mta::base64url(mta::p256_pair(octets(kReceiver)).value().point) == kReceiverPoint);
+    BOOST_TEST(base::base64url(mta::p256_pair(octets(kSender)).value().point) == kSenderPoint);
+    BOOST_TEST(base::base64url(mta::p256_pair(octets(kReceiver)).value().point) == kReceiverPoint);
 }
 
 BOOST_AUTO_TEST_CASE(both_sides_agree) {
@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(both_sides_agree) {
     const mta::P256Pair receiver = mta::p256_pair(octets(kReceiver)).value();
     const std::string shared = mta::p256_agree(sender, receiver.point).value();
     BOOST_TEST(shared == mta::p256_agree(receiver, sender.point).value());
-    BOOST_TEST(mta::base64url(shared) == "kyrL1jIIOHEzg3sM2ZWRHDRB62YACZhhSlknJ672kSs");
+    BOOST_TEST(base::base64url(shared) == "kyrL1jIIOHEzg3sM2ZWRHDRB62YACZhhSlknJ672kSs");
 }
 
 BOOST_AUTO_TEST_CASE(refuses_what_is_no_key) {

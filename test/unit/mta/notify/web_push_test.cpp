@@ -4,12 +4,12 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "mta/notify/base64.h"
+#include "base/base64.h"
 
 namespace {
 
 std::string octets(const char* base64url) {
-    return mta::decode_base64url(base64url).value();
+    return base::decode_base64url(base64url).value();
 }
 
 // What a browser does, RFC 8291 4: the twin of push_seal().
@@ -38,9 +38,9 @@ struct Token {
         const std::size_t comma = text.find(", k=");
         const std::size_t last = text.rfind('.', comma);
         signed_part = text.substr(t, last - t);
-        signature = mta::decode_base64url(text.substr(last + 1, comma - last - 1)).value();
-        claims = mta::decode_base64url(signed_part.substr(signed_part.find('.') + 1)).value();
-        key = mta::decode_base64url(text.substr(comma + 4)).value();
+        signature = base::decode_base64url(text.substr(last + 1, comma - last - 1)).value();
+        claims = base::decode_base64url(signed_part.substr(signed_part.find('.') + 1)).value();
+        key = base::decode_base64url(text.substr(comma + 4)).value();
     }
 
     std::string signed_part;
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(seals_the_example_of_the_standard) {
                                      sender,
                                      octets("DGv6ra1nlYgDCS1FRnbzlw"));
     BOOST_TEST(
-        mta::base64url(body.value()) ==
+        base::base64url(body.value()) ==
         "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLoc"
         "InmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLV"
         "WGNWQexSgSxsj_Qulcy4a-fN");

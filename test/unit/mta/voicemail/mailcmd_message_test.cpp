@@ -12,7 +12,7 @@ namespace {
 
 // As app_voicemail writes it, with LF.
 std::string email(const std::string& extra = "", const std::string& audio = test::wav(1000)) {
-    std::string body = mta::base64_lines(audio);
+    std::string body = base::base64_lines(audio);
     std::string out =
         "Date: Wed, 25 Nov 2026 10:00:05 +0000\nFrom: \"PBX\" <asterisk@pbx1>\n"
         "To: \"Alice\" <alice@example.test>\nSubject: New message 4 in mailbox 12-34\n"

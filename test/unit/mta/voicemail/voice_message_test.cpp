@@ -160,12 +160,4 @@ BOOST_AUTO_TEST_CASE(writes_clock_times) {
     BOOST_TEST(mta::clock_text(-1) == "0:00");
 }
 
-BOOST_AUTO_TEST_CASE(encodes_base64) {
-    BOOST_TEST(mta::base64_lines("").empty());
-    BOOST_TEST(mta::base64_lines("f") == "Zg==\r\n");
-    BOOST_TEST(mta::base64_lines("fo") == "Zm8=\r\n");
-    BOOST_TEST(mta::base64_lines("foobar") == "Zm9vYmFy\r\n");
-    BOOST_TEST(mta::base64_lines(std::string(58, 'x')).find("\r\n") == 76U);
-}
-
 BOOST_AUTO_TEST_SUITE_END()

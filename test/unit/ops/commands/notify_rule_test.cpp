@@ -6,7 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "mta/notify/base64.h"
+#include "base/base64.h"
 #include "mta/notify/p256.h"
 
 namespace {
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(a_webhook_gets_a_secret_if_none_is_given) {
 }
 
 BOOST_AUTO_TEST_CASE(reads_what_a_browser_gives) {
-    const std::string key = mta::base64url(mta::p256_generate().point);
+    const std::string key = base::base64url(mta::p256_generate().point);
     const std::string good = R"({"endpoint":"https://push.test/x","expirationTime":null,)"
                              R"("keys":{"p256dh":")" +
                              key + R"(","auth":"BTBZMqHH6r4Tts7J_aSIgg"}})";

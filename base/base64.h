@@ -9,7 +9,10 @@
 
 #include "base/result.h"
 
-namespace mta {
+namespace base {
+
+/// With padding, one line without an end.
+[[nodiscard]] std::string base64(std::string_view octets);
 
 /// With padding, in lines of 76 characters that each end in CRLF (RFC 2045 6.8).
 [[nodiscard]] std::string base64_lines(std::string_view octets);
@@ -17,6 +20,6 @@ namespace mta {
 [[nodiscard]] std::string base64url(std::string_view octets);
 
 /// Padding may be there or not. Errc::Invalid: other characters, a wrong length, stray bits.
-[[nodiscard]] base::Result<std::string> decode_base64url(std::string_view text);
+[[nodiscard]] Result<std::string> decode_base64url(std::string_view text);
 
-}  // namespace mta
+}  // namespace base

@@ -1,8 +1,8 @@
-#include "mta/notify/base64.h"
+#include "base/base64.h"
 
 #include <cstdint>
 
-namespace mta {
+namespace base {
 
 namespace {
 
@@ -14,6 +14,7 @@ constexpr std::size_t kLine = 76;
 
 std::string encode(std::string_view octets, std::string_view alphabet) {
     std::string out;
+    out.reserve((octets.size() + 2) / 3 * 4);
     std::uint32_t bits = 0;
     unsigned count = 0;
     for (const char c : octets) {
@@ -32,10 +33,16 @@ std::string encode(std::string_view octets, std::string_view alphabet) {
 
 }  // namespace
 
-std::string base64_lines(std::string_view octets) {
+std::string base64(std::string_view octets) {
     std::string text = encode(octets, kMail);
     text.append((4 - text.size() % 4) % 4, '=');
+    return text;
+}
+
+std::string base64_lines(std::string_view octets) {
+    const std::string text = base64(octets);
     std::string out;
+    out.reserve(text.size() + text.size() / kLine * 2 + 2);
     for (std::size_t at = 0; at < text.size(); at += kLine) {
         out.append(text, at, kLine).append("\r\n");
     }
@@ -46,8 +53,8 @@ std::string base64url(std::string_view octets) {
     return encode(octets, kUrl);
 }
 
-base::Result<std::string> decode_base64url(std::string_view text) {
-    const base::Error invalid{base::Errc::Invalid, "not base64url"};
+Result<std::string> decode_base64url(std::string_view text) {
+    const Error invalid{Errc::Invalid, "not base64url"};
     while (text.size() % 4 != 1 && text.ends_with('=')) {
         text.remove_suffix(1);
     }
@@ -72,4 +79,4 @@ base::Result<std::string> decode_base64url(std::string_view text) {
     return out;
 }
 
-}  // namespace mta
+}  // namespace base

@@ -1,4 +1,4 @@
-#include "mta/notify/base64.h"
+#include "base/base64.h"
 
 #include <string>
 #include <utility>
@@ -17,24 +17,24 @@ BOOST_AUTO_TEST_CASE(encodes_and_decodes_the_examples) {
                                                          {"fooba", "Zm9vYmE"},
                                                          {"foobar", "Zm9vYmFy"}};
     for (const auto& [plain, text] : cases) {
-        BOOST_TEST(mta::base64url(plain) == text);
-        BOOST_TEST(mta::decode_base64url(text).value() == plain);
+        BOOST_TEST(base::base64url(plain) == text);
+        BOOST_TEST(base::decode_base64url(text).value() == plain);
     }
-    BOOST_TEST(mta::base64url("\xFB\xFF") == "-_8");
-    BOOST_TEST(mta::decode_base64url("-_8=").value() == "\xFB\xFF");
+    BOOST_TEST(base::base64url("\xFB\xFF") == "-_8");
+    BOOST_TEST(base::decode_base64url("-_8=").value() == "\xFB\xFF");
 }
 
 BOOST_AUTO_TEST_CASE(refuses_what_is_none) {
     for (const char* text : {"A", "Zm9vY", "Zm+v", "Zm/v", "Zh", "Zm9v Yg", "Zg==="}) {
-        BOOST_TEST(!mta::decode_base64url(text), text);
+        BOOST_TEST(!base::decode_base64url(text), text);
     }
 }
 
 BOOST_AUTO_TEST_CASE(breaks_lines_as_mail_needs_it) {
-    const std::string text = mta::base64_lines(std::string(100, 'x'));
+    const std::string text = base::base64_lines(std::string(100, 'x'));
     BOOST_TEST(text.find("\r\n") == 76U);
     BOOST_TEST(text.ends_with("eA==\r\n"));
-    BOOST_TEST(mta::base64_lines("") == "");
+    BOOST_TEST(base::base64_lines("") == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
