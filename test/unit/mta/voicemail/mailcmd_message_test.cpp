@@ -1,5 +1,7 @@
 #include "mta/voicemail/mailcmd_message.h"
 
+#include "base/base64.h"
+
 #include <string>
 
 #include <boost/test/unit_test.hpp>
