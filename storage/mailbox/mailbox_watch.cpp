@@ -12,17 +12,25 @@
 namespace storage {
 namespace {
 
-constexpr const char* kChannel = "roundtable_mailbox";
+constexpr const char* kMailboxes = "roundtable_mailbox";
+constexpr const char* kAccounts = "roundtable_account";
+
+// What is watched, as one number: ids are positive.
+std::int64_t key_of(MailboxId mailbox) {
+    return number(mailbox);
+}
+
+std::int64_t key_of(AccountId account) {
+    return -number(account);
+}
 
 }  // namespace
 
 struct MailboxWatch::Subscription::Entry {
-    Entry(MailboxId a_mailbox, base::Poster a_poster, std::function<void()> a_callback)
-        : mailbox(number(a_mailbox)),
-          poster(std::move(a_poster)),
-          on_change(std::move(a_callback)) {}
+    Entry(std::vector<std::int64_t> a_keys, base::Poster a_poster, std::function<void()> a_callback)
+        : keys(std::move(a_keys)), poster(std::move(a_poster)), on_change(std::move(a_callback)) {}
 
-    std::int64_t mailbox = 0;
+    std::vector<std::int64_t> keys;
     base::Poster poster;
     std::function<void()> on_change;
     std::atomic<bool> posted{false};  // a callback is under way
@@ -53,11 +61,38 @@ struct MailboxWatch::State {
         }
     }
 
-    void on_notice(const std::string& payload) {
-        std::int64_t mailbox = 0;
-        std::from_chars(payload.data(), payload.data() + payload.size(), mailbox);
+    static std::shared_ptr<Entry> add(const std::shared_ptr<State>& state,
+                                      std::shared_ptr<Entry> entry) {
+        entry->state = state;
+        state->entries.with([&](auto& all) {
+            for (const std::int64_t key : entry->keys) {
+                all.emplace(key, entry);
+            }
+        });
+        return entry;
+    }
+
+    void remove(const std::shared_ptr<Entry>& entry) {
         entries.with([&](auto& all) {
-            const auto [from, to] = all.equal_range(mailbox);
+            for (const std::int64_t key : entry->keys) {
+                const auto [from, to] = all.equal_range(key);
+                for (auto at = from; at != to; ++at) {
+                    if (at->second == entry) {
+                        all.erase(at);
+                        break;
+                    }
+                }
+            }
+        });
+    }
+
+    void on_notice(const std::string& channel, const std::string& payload) {
+        std::int64_t id = 0;
+        std::from_chars(payload.data(), payload.data() + payload.size(), id);
+        const std::int64_t key =
+            channel == kAccounts ? key_of(AccountId{id}) : key_of(MailboxId{id});
+        entries.with([&](auto& all) {
+            const auto [from, to] = all.equal_range(key);
             for (auto at = from; at != to; ++at) {
                 tell(at->second);
             }
@@ -67,7 +102,7 @@ struct MailboxWatch::State {
     // Notices may have been missed.
     void on_connected() {
         entries.with([](auto& all) {
-            for (const auto& [mailbox, entry] : all) {
+            for (const auto& [key, entry] : all) {
                 tell(entry);
             }
         });
@@ -80,9 +115,11 @@ MailboxWatch::MailboxWatch(std::string database, std::string application_name)
     state_->listener = std::make_unique<base::ChangeListener>(
         std::move(database),
         std::move(application_name),
-        std::vector<std::string>{kChannel},
+        std::vector<std::string>{kMailboxes, kAccounts},
         base::ChangeListener::Callbacks{
-            [raw](const std::string&, const std::string& payload) { raw->on_notice(payload); },
+            [raw](const std::string& channel, const std::string& payload) {
+                raw->on_notice(channel, payload);
+            },
             [raw] { raw->on_connected(); }});
 }
 
@@ -93,11 +130,24 @@ MailboxWatch::~MailboxWatch() {
 MailboxWatch::Subscription MailboxWatch::watch(MailboxId mailbox,
                                                base::Poster poster,
                                                std::function<void()> on_change) {
-    auto entry =
-        std::make_shared<Subscription::Entry>(mailbox, std::move(poster), std::move(on_change));
-    entry->state = state_;
-    state_->entries.with([&](auto& all) { all.emplace(entry->mailbox, entry); });
-    return Subscription(std::move(entry));
+    return Subscription(State::add(
+        state_,
+        std::make_shared<Subscription::Entry>(
+            std::vector<std::int64_t>{key_of(mailbox)}, std::move(poster), std::move(on_change))));
+}
+
+MailboxWatch::Subscription MailboxWatch::watch_account(AccountId account,
+                                                       std::span<const MailboxId> mailboxes,
+                                                       base::Poster poster,
+                                                       std::function<void()> on_change) {
+    std::vector<std::int64_t> keys{key_of(account)};
+    keys.reserve(mailboxes.size() + 1);
+    for (const MailboxId mailbox : mailboxes) {
+        keys.push_back(key_of(mailbox));
+    }
+    return Subscription(State::add(state_,
+                                   std::make_shared<Subscription::Entry>(
+                                       std::move(keys), std::move(poster), std::move(on_change))));
 }
 
 MailboxWatch::Subscription::Subscription(std::shared_ptr<Entry> entry) noexcept
@@ -117,15 +167,7 @@ MailboxWatch::Subscription::~Subscription() {
     }
     entry_->ended = true;
     if (const std::shared_ptr<State> state = entry_->state.lock(); state != nullptr) {
-        state->entries.with([&](auto& all) {
-            const auto [from, to] = all.equal_range(entry_->mailbox);
-            for (auto at = from; at != to; ++at) {
-                if (at->second == entry_) {
-                    all.erase(at);
-                    return;
-                }
-            }
-        });
+        state->remove(entry_);
     }
 }
 

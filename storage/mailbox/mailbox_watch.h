@@ -1,15 +1,18 @@
 #pragma once
 
-// MailboxWatch: tells sessions that a mailbox has changed, by LISTEN roundtable_mailbox: one
-// connection for all of them. A notice says "read again" (Mailboxes::changes_since), nothing more;
-// it may be missed or be needless, so sessions also look now and then by themselves.
+// MailboxWatch: tells sessions that a mailbox has changed, by LISTEN roundtable_mailbox, or the
+// names and subscriptions of an account, by LISTEN roundtable_account: one connection for all of
+// them. A notice says "read again" (Mailboxes::changes_since, Mailboxes::list), nothing more; it
+// may be missed or be needless, so sessions also look now and then by themselves.
 //
 // Owner: the daemon; outlives the subscriptions. Thread rule: any thread; callbacks run on the loop
 // that the subscriber names. Limits: one callback a subscription is under way at a time.
+// Memory: some 50 octets for each mailbox that a subscription names.
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/loop.h"
@@ -47,6 +50,12 @@ class MailboxWatch {
     [[nodiscard]] Subscription watch(MailboxId mailbox,
                                      base::Poster poster,
                                      std::function<void()> on_change);
+
+    /// The names and subscriptions of an account, and these mailboxes: one callback for all.
+    [[nodiscard]] Subscription watch_account(AccountId account,
+                                             std::span<const MailboxId> mailboxes,
+                                             base::Poster poster,
+                                             std::function<void()> on_change);
 
   private:
     struct State;

@@ -1,5 +1,7 @@
 #include "storage/mailbox/mailbox_watch.h"
 
+#include <array>
+
 #include <boost/test/unit_test.hpp>
 
 #include "test/unit/storage/tracking/cluster_fixture.h"
@@ -103,6 +105,40 @@ BOOST_AUTO_TEST_CASE(notices_that_come_before_the_callback_runs_are_one) {
         BOOST_REQUIRE(eventually([&] { return mark == 1; }));
         BOOST_TEST(many >= 1);
         BOOST_TEST(many < 250);
+    });
+}
+
+// A mailbox and an account of one number are two things.
+BOOST_AUTO_TEST_CASE(who_watches_an_account_is_told_of_its_names_and_of_these_mailboxes) {
+    run_in_fiber([&](base::Loop& loop) {
+        settle(loop);
+        int told = 0;
+        int mailbox = 0;
+        int other = 0;
+        const AccountId account{ann};
+        const std::array<MailboxId, 2> watched = {MailboxId{70'001}, MailboxId{70'002}};
+        const auto a = watch.watch_account(account, watched, loop.poster(), [&] { ++told; });
+        const auto b = watch.watch(MailboxId{ann}, loop.poster(), [&] { ++mailbox; });
+        const auto c = watch.watch_account(AccountId{bob}, {}, loop.poster(), [&] { ++other; });
+        const auto is_told = [&](const char* statement) {
+            const int before = told;
+            sql(statement, {ann});
+            BOOST_TEST(eventually([&] { return told == before + 1; }), statement);
+        };
+        is_told("INSERT INTO catalog.mailbox (account_id, name) VALUES ($1, 'a')");
+        is_told("UPDATE catalog.mailbox SET name = 'b' WHERE account_id = $1");
+        is_told("INSERT INTO catalog.subscription (account_id, name) VALUES ($1, 'a')");
+        is_told("DELETE FROM catalog.subscription WHERE account_id = $1");
+        is_told("DELETE FROM catalog.mailbox WHERE account_id = $1");
+        change(70'001);
+        BOOST_TEST(eventually([&] { return told == 6; }));
+        change(70'002);
+        BOOST_TEST(eventually([&] { return told == 7; }));
+        BOOST_TEST(mailbox == 0);
+        BOOST_TEST(other == 0);
+        change(static_cast<int>(ann));
+        BOOST_TEST(eventually([&] { return mailbox == 1; }));
+        BOOST_TEST(told == 7);
     });
 }
 
