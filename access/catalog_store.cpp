@@ -116,6 +116,15 @@ std::unique_ptr<WatchHandle> CatalogStore::watch(MailboxId mailbox,
         mailbox_watch_.watch(mailbox, loop->poster(), std::move(on_change)));
 }
 
+std::unique_ptr<WatchHandle> CatalogStore::watch_account(AccountId account,
+                                                         std::span<const MailboxId> mailboxes,
+                                                         std::function<void()> on_change) {
+    base::Loop* loop = base::Loop::current();
+    CHECK(loop != nullptr);
+    return std::make_unique<Watch>(
+        mailbox_watch_.watch_account(account, mailboxes, loop->poster(), std::move(on_change)));
+}
+
 base::Result<AppendedMessage> CatalogStore::append(const AccountRecord& account,
                                                    AppendRequest request) {
     storage::Submission submission;

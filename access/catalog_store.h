@@ -47,6 +47,10 @@ class CatalogStore final : public MailStore {
                                                     MailboxId to) override;
     [[nodiscard]] std::unique_ptr<WatchHandle> watch(MailboxId mailbox,
                                                      std::function<void()> on_change) override;
+    [[nodiscard]] std::unique_ptr<WatchHandle> watch_account(
+        AccountId account,
+        std::span<const MailboxId> mailboxes,
+        std::function<void()> on_change) override;
     [[nodiscard]] base::Result<AppendedMessage> append(const AccountRecord& account,
                                                        AppendRequest request) override;
     [[nodiscard]] std::vector<base::Result<SummaryPtr>> read_summaries(

@@ -42,6 +42,19 @@ inline constexpr std::size_t kStoreFlagsMax = 128;
 inline constexpr std::size_t kMailboxNameBytesMax = 512;
 inline constexpr std::size_t kListPatternBytesMax = 511;
 inline constexpr std::size_t kIdPairsMax = 30;  // RFC 2971 3.3
+/// NOTIFY: groups, and names of one group. RFC 5465 asks clients for few.
+inline constexpr std::size_t kNotifyGroupsMax = 32;
+inline constexpr std::size_t kNotifyNamesMax = 256;
+
+// --- what a client is told unasked (NOTIFY); beyond it: NOTIFICATIONOVERFLOW
+// ----------------------
+
+/// Mailboxes and subscriptions of an account that is watched: 150 octets each while it sleeps.
+inline constexpr std::size_t kNotifyMailboxesMax = 1000;
+/// LIST and STATUS responses that one look may bring.
+inline constexpr std::size_t kNotifyBytesMax = std::size_t{64} * 1024;
+/// New messages of the selected mailbox that are fetched unasked at once.
+inline constexpr std::size_t kNotifyMessagesMax = 500;
 
 static_assert(kCommandBytesMax < UINT32_MAX);
 
@@ -68,6 +81,12 @@ static_assert(2 * kMaildropRenewal < kMaildropLease);
 inline constexpr std::chrono::seconds kMessageStallTimeout{5 * 60};
 /// How soon an IDLE session looks by itself, in case a notice was lost (RFC 2177 says nothing).
 inline constexpr std::chrono::seconds kIdlePoll{60};
+/// The same for a session that sleeps under NOTIFY, perhaps for days.
+inline constexpr std::chrono::seconds kNotifyPoll{5 * 60};
+/// An account is not looked through again before so long, however busy it is.
+inline constexpr std::chrono::milliseconds kNotifyPause{250};
+/// When it could not be looked through.
+inline constexpr std::chrono::seconds kNotifyRetry{2};
 /// A session that was silent for this long gives its buffers back.
 inline constexpr std::chrono::seconds kShrinkAfter{2};
 

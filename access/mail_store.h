@@ -138,6 +138,13 @@ class MailStore {
     [[nodiscard]] virtual std::unique_ptr<WatchHandle> watch(MailboxId mailbox,
                                                              std::function<void()> on_change) = 0;
 
+    /// The same for the names and subscriptions of an account and for the messages of some of its
+    /// mailboxes, all of them together.
+    [[nodiscard]] virtual std::unique_ptr<WatchHandle> watch_account(
+        AccountId account,
+        std::span<const MailboxId> mailboxes,
+        std::function<void()> on_change) = 0;
+
     /// Durable as any accepted message when it answers.
     [[nodiscard]] virtual base::Result<AppendedMessage> append(const AccountRecord& account,
                                                                AppendRequest request) = 0;

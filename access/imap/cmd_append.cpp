@@ -37,6 +37,7 @@ CommandResult cmd_append(ImapSession& session, ImapCommand& command) {
         request.internal_date_s = pending->head.date->unix_seconds;
     }
     request.message = std::move(pending->message);
+    const std::string mailbox = request.mailbox;
     const auto appended = session.store().append(session.account(), std::move(request));
     if (!appended) {
         if (appended.error().code == base::Errc::Cancelled) {
@@ -48,6 +49,7 @@ CommandResult cmd_append(ImapSession& session, ImapCommand& command) {
     if (where.uid == 0) {
         return ok("APPEND completed");
     }
+    session.note_appended(mailbox, where);
     return ok(fmt::format("[APPENDUID {} {}] APPEND completed", where.uid_validity, where.uid));
 }
 

@@ -18,6 +18,9 @@ CommandResult cmd_close(ImapSession& session, ImapCommand& command) {
         if (!expunged && expunged.error().code != base::Errc::NotFound) {
             return expunged.error();
         }
+        if (expunged) {
+            session.mailbox().bury(expunged.value().uids);  // not told, but known
+        }
     }
     session.unselect();
     return ok("CLOSE completed");

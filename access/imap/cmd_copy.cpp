@@ -24,6 +24,7 @@ Reply refusal(const base::Error& error) {
 
 struct Target {
     mail::UidSet uids;
+    std::string name;
     MailboxId mailbox{};
     std::optional<Reply> refusal;
 };
@@ -41,6 +42,7 @@ base::Result<Target> find_target(ImapSession& session, ImapCommand& command) {
         target.refusal = no("[TRYCREATE] No such mailbox");
         return target;
     }
+    target.name = arguments.mailbox;
     target.mailbox = info.value().id;
     return target;
 }
@@ -63,6 +65,7 @@ CommandResult cmd_copy(ImapSession& session, ImapCommand& command) {
     if (copied.value().from.empty()) {
         return ok("COPY completed, nothing to copy");
     }
+    session.note_copied(target.name, copied.value());
     return ok(copy_uid(copied.value()) + " COPY completed");
 }
 
@@ -87,6 +90,7 @@ CommandResult cmd_move(ImapSession& session, ImapCommand& command) {
         return ok("MOVE completed, nothing to move");
     }
     session.send("* OK " + copy_uid(moved.value()) + " Moved\r\n");
+    session.note_copied(target.name, moved.value());
     mail::UidSet gone;
     for (const std::uint32_t uid : moved.value().from) {
         gone.add(uid);

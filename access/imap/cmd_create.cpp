@@ -10,6 +10,9 @@ CommandResult cmd_create(ImapSession& session, ImapCommand& command) {
         return no("[CANNOT] Not a name for a mailbox");
     }
     TRY(session.store().create(session.account().id, name));
+    if (NotifyView* view = session.notify_view(); view != nullptr) {
+        view->note_created(name);
+    }
     return ok("CREATE completed");
 }
 

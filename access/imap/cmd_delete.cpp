@@ -14,6 +14,9 @@ CommandResult cmd_delete(ImapSession& session, ImapCommand& command) {
     if (selected) {
         session.unselect();
     }
+    if (NotifyView* view = session.notify_view(); view != nullptr) {
+        view->note_removed(name);
+    }
     return ok("DELETE completed");
 }
 

@@ -1,3 +1,5 @@
+#include "access/imap/cmd_fetch.h"
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -25,8 +27,8 @@ base::Counter& unreadable() {
 /// One FETCH command in work.
 class Fetch {
   public:
-    Fetch(ImapSession& session, const FetchArguments& arguments)
-        : session_(session), mailbox_(session.mailbox()), items_(arguments.items) {}
+    Fetch(ImapSession& session, FetchItems items)
+        : session_(session), mailbox_(session.mailbox()), items_(std::move(items)) {}
 
     base::Status run(std::span<const std::uint32_t> indexes);
 
@@ -195,6 +197,12 @@ Reply failure_reply(const base::Error& error) {
 
 }  // namespace
 
+base::Status fetch_unasked(ImapSession& session,
+                           const FetchItems& items,
+                           std::span<const std::uint32_t> indexes) {
+    return Fetch(session, items).run(indexes);
+}
+
 // RFC 3501 6.4.5.
 CommandResult cmd_fetch(ImapSession& session, ImapCommand& command) {
     FetchArguments arguments = TRY(parse_fetch(command.arguments));
@@ -203,7 +211,7 @@ CommandResult cmd_fetch(ImapSession& session, ImapCommand& command) {
     if (command.numbers == Numbers::Uid) {
         arguments.items.add(FetchAttribute::Uid);
     }
-    Fetch fetch(session, arguments);
+    Fetch fetch(session, std::move(arguments.items));
     const base::Status sent = fetch.run(indexes);
     const base::Status kept = fetch.keep_seen();
     TRY(sent);

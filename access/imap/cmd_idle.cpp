@@ -5,26 +5,17 @@
 namespace accessd {
 namespace {
 
-/// Tells what there is to tell; the catalog being away is no reason to end the wait.
-base::Status tell_news(ImapSession& session) {
-    if (session.state() != ImapState::Selected) {
-        return base::Done{};
-    }
-    const base::Status looked = session.look_for_changes();
-    if (!looked && (looked.error().code == base::Errc::NotFound ||
-                    looked.error().code == base::Errc::Cancelled)) {
-        return looked.error();
-    }
-    session.report(SelectedMailbox::Expunges::Tell, SelectedMailbox::Uids::Omit);
-    return base::Done{};
-}
+using Look = ImapSession::Look;
+
+constexpr auto kTell = SelectedMailbox::Expunges::Tell;
 
 /// Until the client sends something.
 base::Status wait_and_tell(ImapSession& session) {
     const base::Deadline end = base::Deadline::after(kImapIdleTimeout);
     session.stream().release_buffers();
     while (!session.is_broken()) {
-        const base::Deadline look = base::Deadline::after(kIdlePoll).sooner(end);
+        const base::Deadline poll = base::Deadline::after(kIdlePoll);
+        const base::Deadline look = poll.sooner(end).sooner(session.next_look());
         const base::Result<bool> client = session.wait_for_news(look);
         if (!client && (client.error().code != base::Errc::Timeout || end.passed())) {
             return client.error();
@@ -32,7 +23,7 @@ base::Status wait_and_tell(ImapSession& session) {
         if (client && client.value()) {
             return base::Done{};
         }
-        TRY(tell_news(session));
+        TRY(session.tell_news(kTell, poll.passed() ? Look::Now : Look::IfNotified));
         session.stream().release_buffers();
     }
     return base::Error{base::Errc::Closed, "client is gone"};
@@ -40,11 +31,11 @@ base::Status wait_and_tell(ImapSession& session) {
 
 }  // namespace
 
-// RFC 2177.
+// RFC 2177; with NOTIFY it tells what NOTIFY asked for (RFC 5465 4).
 CommandResult cmd_idle(ImapSession& session, ImapCommand& command) {
     TRY(command.arguments.end());
     session.send("+ idling\r\n");
-    const base::Status first = tell_news(session);
+    const base::Status first = session.tell_news(kTell, Look::Now);
     const base::Status waited = first ? wait_and_tell(session) : first;
     if (!waited) {
         if (waited.error().code == base::Errc::NotFound) {

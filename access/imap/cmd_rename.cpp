@@ -10,6 +10,9 @@ CommandResult cmd_rename(ImapSession& session, ImapCommand& command) {
         return no("[CANNOT] Not a name for a mailbox");
     }
     TRY(session.store().rename(session.account().id, from, to));
+    if (NotifyView* view = session.notify_view(); view != nullptr) {
+        view->note_renamed(from, to);
+    }
     return ok("RENAME completed");
 }
 

@@ -10,6 +10,9 @@ CommandResult cmd_subscribe(ImapSession& session, ImapCommand& command) {
         return no("[CANNOT] Not a name for a mailbox");
     }
     TRY(session.store().subscribe(session.account().id, name));
+    if (NotifyView* view = session.notify_view(); view != nullptr) {
+        view->note_subscribed(name, true);
+    }
     return ok("SUBSCRIBE completed");
 }
 
@@ -17,6 +20,9 @@ CommandResult cmd_subscribe(ImapSession& session, ImapCommand& command) {
 CommandResult cmd_unsubscribe(ImapSession& session, ImapCommand& command) {
     const std::string name = TRY(parse_mailbox_argument(command.arguments));
     TRY(session.store().unsubscribe(session.account().id, name));
+    if (NotifyView* view = session.notify_view(); view != nullptr) {
+        view->note_subscribed(name, false);
+    }
     return ok("UNSUBSCRIBE completed");
 }
 

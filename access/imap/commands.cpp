@@ -15,7 +15,7 @@ constexpr std::uint8_t kAny = kBefore | kAfter;
 constexpr bool kNoUid = false;
 constexpr bool kUid = true;
 
-constexpr std::array<CommandRule, 28> kCommands = {{
+constexpr std::array<CommandRule, 29> kCommands = {{
     {"APPEND", cmd_append, kAfter, AfterCommand::LookAndTell, kNoUid},
     {"AUTHENTICATE", cmd_authenticate, kBefore, AfterCommand::Nothing, kNoUid},
     {"CAPABILITY", cmd_capability, kAny, AfterCommand::Tell, kNoUid},
@@ -36,6 +36,7 @@ constexpr std::array<CommandRule, 28> kCommands = {{
     {"MOVE", cmd_move, kSelected, AfterCommand::Tell, kUid},
     {"NAMESPACE", cmd_namespace, kAfter, AfterCommand::Tell, kNoUid},
     {"NOOP", cmd_noop, kAny, AfterCommand::LookAndTell, kNoUid},
+    {"NOTIFY", cmd_notify, kAfter, AfterCommand::Nothing, kNoUid},
     {"RENAME", cmd_rename, kAfter, AfterCommand::Tell, kNoUid},
     {"SEARCH", cmd_search, kSelected, AfterCommand::HoldExpunges, kUid},
     {"SELECT", cmd_select, kAfter, AfterCommand::Nothing, kNoUid},

@@ -59,6 +59,7 @@ CommandResult cmd_lsub(ImapSession& session, ImapCommand& command);
 CommandResult cmd_move(ImapSession& session, ImapCommand& command);
 CommandResult cmd_namespace(ImapSession& session, ImapCommand& command);
 CommandResult cmd_noop(ImapSession& session, ImapCommand& command);
+CommandResult cmd_notify(ImapSession& session, ImapCommand& command);
 CommandResult cmd_rename(ImapSession& session, ImapCommand& command);
 CommandResult cmd_search(ImapSession& session, ImapCommand& command);
 CommandResult cmd_select(ImapSession& session, ImapCommand& command);

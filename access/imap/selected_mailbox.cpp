@@ -101,6 +101,11 @@ std::uint32_t SelectedMailbox::count_recent() const {
         }));
 }
 
+std::uint32_t SelectedMailbox::count_present() const {
+    return static_cast<std::uint32_t>(std::count_if(
+        bits_.begin(), bits_.end(), [](std::uint8_t bits) { return (bits & kGhostBit) == 0; }));
+}
+
 std::uint32_t SelectedMailbox::first_unseen() const {
     const auto end = bits_.begin() + told_;
     const auto found = std::find_if(bits_.begin(), end, [](std::uint8_t bits) {
@@ -233,14 +238,19 @@ void SelectedMailbox::correct_flags(std::uint32_t index,
     }
 }
 
-void SelectedMailbox::absorb(const MailboxChanges& changes) {
+void SelectedMailbox::absorb(const MailboxChanges& changes, OthersFlags flags) {
     uid_next_ = changes.info.uid_next;
     modseq_ = changes.info.highest_modseq;
     for (const MailboxMessage& message : changes.messages) {
         const std::vector<std::string>& words = changes.keywords[message.keywords];
         const auto found = std::lower_bound(uids_.begin(), uids_.end(), message.uid);
         if (found != uids_.end() && *found == message.uid) {
-            correct_flags(static_cast<std::uint32_t>(found - uids_.begin()), message.flags, words);
+            const auto index = static_cast<std::uint32_t>(found - uids_.begin());
+            const std::uint8_t changed = bits_[index] & kChangedBit;
+            correct_flags(index, message.flags, words);
+            if (flags == OthersFlags::Keep) {
+                bits_[index] = static_cast<std::uint8_t>((bits_[index] & ~kChangedBit) | changed);
+            }
         } else {
             add(message, words);
         }

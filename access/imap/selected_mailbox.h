@@ -56,6 +56,9 @@ class SelectedMailbox {
 
     [[nodiscard]] std::uint32_t size_bytes(std::uint32_t index) const { return sizes_[index]; }
 
+    /// How many messages there are, told or not, as far as is known.
+    [[nodiscard]] std::uint32_t count_present() const;
+
     /// Seconds since 1970; anything earlier is 0.
     [[nodiscard]] std::int64_t internal_date_s(std::uint32_t index) const { return dates_[index]; }
 
@@ -78,7 +81,9 @@ class SelectedMailbox {
     [[nodiscard]] mail::UidSet uids_of(const std::vector<std::uint32_t>& indexes) const;
 
     /// Takes in what the catalog says. Differences from what the client knows wait for report().
-    void absorb(const MailboxChanges& changes);
+    /// `flags`: whether report() tells flags that others changed, or they are only kept.
+    enum class OthersFlags : std::uint8_t { Tell, Keep };
+    void absorb(const MailboxChanges& changes, OthersFlags flags = OthersFlags::Tell);
 
     /// The client knows this change already, because it asked for it: what absorb() then brings is
     /// told only if it differs (RFC 3501 6.4.6, .SILENT).

@@ -16,6 +16,8 @@ namespace {
 // The detail of NotFound when the catalog is not the one that the session knew.
 constexpr const char* kNumbersJumped = "the numbers have jumped";
 constexpr unsigned kBadCommandsMax = 30;
+/// No MODSEQ is above this one: what came after it is nothing.
+constexpr std::uint64_t kNothingIsNewer = INT64_MAX;
 /// Wrong passwords on one connection.
 constexpr unsigned kFailedSignInsMax = 5;
 constexpr base::Duration kGoodbyeTimeout = std::chrono::seconds(5);
@@ -50,7 +52,8 @@ ImapSession::ImapSession(base::Stream& stream, AccessContext& context)
       context_(context),
       id_(fmt::format("{:016x}", base::random_u64())),
       reader_(kCommandBytesBeforeLogin),
-      login_deadline_(base::Deadline::after(kLoginTimeout)) {
+      login_deadline_(base::Deadline::after(kLoginTimeout)),
+      poll_(login_deadline_) {
 }
 
 ImapSession::~ImapSession() = default;
@@ -65,7 +68,7 @@ ImapState ImapSession::state() const {
 std::string ImapSession::capabilities() const {
     std::string text = fmt::format(
         "IMAP4rev1 LITERAL- SASL-IR ID IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE "
-        "APPENDLIMIT={}",
+        "NOTIFY APPENDLIMIT={}",
         context_.settings.append_bytes_max);
     if (!account_) {
         text += may_take_password(context_.settings, stream_) ? " AUTH=PLAIN" : " LOGINDISABLED";
@@ -91,6 +94,7 @@ void ImapSession::run() {
         reader_.next_command();
     }
     watch_.reset();
+    notifier_.reset();
     if (!broken_) {
         (void)stream_.flush(base::Deadline::after(kGoodbyeTimeout));  // nobody is left to tell
     }
@@ -123,13 +127,21 @@ void ImapSession::sign_in(AccountRecord account) {
 void ImapSession::select(std::unique_ptr<SelectedMailbox> mailbox) {
     unselect();
     mailbox_ = std::move(mailbox);
-    watch_ = context_.store.watch(mailbox_->id(), [this] { news_.notify(); });
+    poll_ = base::Deadline::after(kNotifyPoll);
+    watch_ = context_.store.watch(mailbox_->id(), [this] {
+        mailbox_news_ = true;
+        news_.notify();
+    });
 }
 
 void ImapSession::unselect() {
+    if (NotifyView* view = notify_view(); view != nullptr && mailbox_ != nullptr) {
+        view->note_left(*mailbox_);
+    }
     watch_.reset();
     mailbox_.reset();
-    (void)news_.take();
+    mailbox_news_ = false;
+    own_uids_ = {};
 }
 
 bool ImapSession::count_failed_sign_in() {
@@ -142,9 +154,20 @@ std::string ImapSession::farewell(const base::Error& gone) {
                : "The selected mailbox was deleted";
 }
 
-base::Status ImapSession::look_for_changes() {
-    (void)news_.take();
-    const MailboxChanges changes = TRY(context_.store.changes(mailbox_->id(), mailbox_->modseq()));
+base::Status ImapSession::look_for_changes(TakeIn what) {
+    mailbox_news_ = false;
+    poll_ = base::Deadline::after(kNotifyPoll);
+    // Without a wish for messages the client's view stays as it is (RFC 5465 5): only whether it
+    // still is a view of something is asked.
+    const NotifyEvents wished = wished_of_selected();
+    const bool takes_in = what == TakeIn::All || wished.has(NotifyEvent::MessageNew);
+    const auto read =
+        context_.store.changes(mailbox_->id(), takes_in ? mailbox_->modseq() : kNothingIsNewer);
+    if (!read) {
+        poll_ = base::Deadline::after(kNotifyRetry);
+        return read.error();
+    }
+    const MailboxChanges& changes = read.value();
     if (changes.info.uid_validity != mailbox_->uid_validity()) {
         return base::Error{base::Errc::NotFound, "UIDVALIDITY changed"};
     }
@@ -153,7 +176,12 @@ base::Status ImapSession::look_for_changes() {
         // has seen and shows may not be there any more, and nothing will tell it so.
         return base::Error{base::Errc::NotFound, kNumbersJumped};
     }
-    mailbox_->absorb(changes);
+    if (takes_in) {
+        mailbox_->absorb(changes,
+                         what == TakeIn::All || wished.has(NotifyEvent::FlagChange)
+                             ? SelectedMailbox::OthersFlags::Tell
+                             : SelectedMailbox::OthersFlags::Keep);
+    }
     return base::Done{};
 }
 
@@ -161,9 +189,14 @@ void ImapSession::report(SelectedMailbox::Expunges expunges, SelectedMailbox::Ui
     if (!mailbox_->has_news()) {
         return;
     }
+    const std::uint32_t known = mailbox_->largest_uid();
+    if (notifier_ != nullptr) {
+        uids = SelectedMailbox::Uids::Include;  // RFC 5465 5.1
+    }
     std::string out;
     mailbox_->report(out, expunges, uids);
     send(out);
+    fetch_new_messages(known);
 }
 
 std::optional<ImapSession::PendingAppend> ImapSession::take_append() {
@@ -173,6 +206,9 @@ std::optional<ImapSession::PendingAppend> ImapSession::take_append() {
 base::Status ImapSession::fill() {
     if (!account_) {
         return stream_.fill(login_deadline_);
+    }
+    if (tells_between_commands() && reader_.is_idle()) {
+        return fill_and_tell();
     }
     if (reader_.is_idle()) {
         base::Status soon = stream_.fill(base::Deadline::after(kShrinkAfter));
@@ -340,6 +376,34 @@ void ImapSession::log_failure(const ImapCommand& command, const CommandResult& r
           {{"session", id_}, {"command", command.name}, {"error", result.error()}});
 }
 
+/// Tells what is to be told at the end of a command. False: the session is over.
+bool ImapSession::bring_up_to_date(const CommandRule& rule, Numbers numbers) {
+    const bool look = rule.after == AfterCommand::LookAndTell;
+    if (mailbox_ != nullptr) {
+        const bool uid = numbers == Numbers::Uid;
+        if (look || mailbox_news_) {
+            const base::Status looked = look_for_changes();
+            if (!looked && looked.error().code == base::Errc::NotFound) {
+                end("mailbox gone", farewell(looked.error()));
+                return false;
+            }
+            if (!looked && ends_session(looked.error())) {
+                end_for(looked.error());
+                return false;
+            }
+            // Otherwise the catalog is away: no news is not an error of this command.
+        }
+        const bool hold = rule.after == AfterCommand::HoldExpunges && !uid;
+        report(hold ? SelectedMailbox::Expunges::Hold : SelectedMailbox::Expunges::Tell,
+               uid ? SelectedMailbox::Uids::Include : SelectedMailbox::Uids::Omit);
+    }
+    if (const base::Status told = tell_account(look ? Look::Now : Look::IfNotified); !told) {
+        end_for(told.error());
+        return false;
+    }
+    return true;
+}
+
 /// Changes of the mailbox first, the tagged reply last.
 void ImapSession::finish(const ImapCommand& command, const CommandResult& result) {
     if (broken_ || ended_) {
@@ -350,23 +414,9 @@ void ImapSession::finish(const ImapCommand& command, const CommandResult& result
         return;
     }
     const CommandRule* rule = find_command(command.name);
-    if (mailbox_ != nullptr && rule != nullptr && rule->after != AfterCommand::Nothing) {
-        const bool uid = command.numbers == Numbers::Uid;
-        if (rule->after == AfterCommand::LookAndTell || was_notified()) {
-            const base::Status looked = look_for_changes();
-            if (!looked && looked.error().code == base::Errc::NotFound) {
-                end("mailbox gone", farewell(looked.error()));
-                return;
-            }
-            if (!looked && ends_session(looked.error())) {
-                end_for(looked.error());
-                return;
-            }
-            // Otherwise the catalog is away: no news is not an error of this command.
-        }
-        const bool hold = rule->after == AfterCommand::HoldExpunges && !uid;
-        report(hold ? SelectedMailbox::Expunges::Hold : SelectedMailbox::Expunges::Tell,
-               uid ? SelectedMailbox::Uids::Include : SelectedMailbox::Uids::Omit);
+    if (rule != nullptr && rule->after != AfterCommand::Nothing &&
+        !bring_up_to_date(*rule, command.numbers)) {
+        return;
     }
     const Reply reply = reply_of(command, result);
     log_failure(command, result);

@@ -8,6 +8,7 @@
 
 #include "access/imap_arguments.h"
 #include "access/imap_command_reader.h"
+#include "access/imap_notify.h"
 #include "access/imap_search.h"
 #include "access/limits.h"
 #include "access/list_pattern.h"
@@ -88,6 +89,41 @@ void check_search(accessd::SearchProgram program) {
     CHECK(last != Truth::Unknown);
 }
 
+void check_notify(const accessd::NotifyArguments& arguments) {
+    const accessd::NotifyWishes& wishes = arguments.wishes;
+    const auto check_events = [](accessd::NotifyEvents events) {
+        const bool fresh = events.has(accessd::NotifyEvent::MessageNew);
+        CHECK(fresh == events.has(accessd::NotifyEvent::MessageExpunge));
+        CHECK(fresh || !events.has(accessd::NotifyEvent::FlagChange));
+    };
+    CHECK(arguments.is_set || (!arguments.send_status && wishes.groups.empty()));
+    CHECK(wishes.groups.size() <= accessd::kNotifyGroupsMax);
+    check_events(wishes.selected);
+    CHECK(!wishes.selected.has(accessd::NotifyEvent::MailboxName));
+    if (wishes.of_message) {
+        CHECK(!wishes.of_message->sets_seen());
+        for (const accessd::SectionItem& item : wishes.of_message->sections) {
+            check_section(item);
+        }
+    }
+    for (const accessd::NotifyGroup& group : wishes.groups) {
+        check_events(group.events);
+        CHECK(group.names.size() <= accessd::kNotifyNamesMax);
+        for (const std::string& name : group.names) {
+            check_mailbox(name);
+            // Who is named, or above, is told.
+            accessd::NotifyEvents events = wishes.events_of(name, false);
+            const accessd::NotifyEvents of_all = events;
+            events.add(group.events);
+            CHECK(events == of_all);
+            events = wishes.events_of(name + "/below", true);
+            const accessd::NotifyEvents of_below = events;
+            events.add(group.events);
+            CHECK(group.which != accessd::NotifyGroup::Which::Subtree || events == of_below);
+        }
+    }
+}
+
 void parse_everything(const Cursor& cursor) {
     const auto nothing = [](const auto&) {};
     try_parse(cursor, accessd::parse_login, nothing);
@@ -131,6 +167,7 @@ void parse_everything(const Cursor& cursor) {
     try_parse(cursor, accessd::parse_copy, [](const auto& copy) { check_mailbox(copy.mailbox); });
     try_parse(cursor, accessd::parse_set_argument, nothing);
     try_parse(cursor, accessd::parse_id, nothing);
+    try_parse(cursor, accessd::parse_notify, check_notify);
     try_parse(
         cursor,
         [](Cursor& at) -> base::Result<accessd::SearchProgram> {

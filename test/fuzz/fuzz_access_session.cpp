@@ -70,6 +70,7 @@ std::string talk(bool imap, std::string_view input, std::size_t piece) {
         accessd::serve_pop3(stream, context);
     }
     CHECK(store.watches == 0);
+    CHECK(store.account_watches == 0);
     CHECK(bool(budget.take(kBudget)));
     CHECK(bool(store.lock_maildrop({}, "")));
     return stream.take_output();

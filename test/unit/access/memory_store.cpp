@@ -371,9 +371,12 @@ base::Result<CopiedMessages> MemoryStore::transfer(MailboxId from,
             moving.emplace_back(uid, entry);
         }
     }
+    const std::uint64_t to_modseq =
+        moving.empty() ? target.info.highest_modseq : ++target.info.highest_modseq;
+    copied.to_modseq = to_modseq;
     for (auto& [uid, entry] : moving) {
         const auto new_uid = static_cast<std::uint32_t>(target.info.uid_next++);
-        entry.modseq = ++target.info.highest_modseq;
+        entry.modseq = to_modseq;
         target.messages[new_uid] = entry;
         copied.from.push_back(uid);
         copied.to.push_back(new_uid);
@@ -406,6 +409,15 @@ std::unique_ptr<accessd::WatchHandle> MemoryStore::watch(MailboxId,
                                                          std::function<void()> on_change) {
     last_watch = std::move(on_change);
     return std::make_unique<Handle>(watches);
+}
+
+std::unique_ptr<accessd::WatchHandle> MemoryStore::watch_account(
+    accessd::AccountId,
+    std::span<const accessd::MailboxId> mailboxes,
+    std::function<void()> on_change) {
+    last_account_watch = std::move(on_change);
+    last_watched.assign(mailboxes.begin(), mailboxes.end());
+    return std::make_unique<Handle>(account_watches);
 }
 
 base::Result<accessd::AppendedMessage> MemoryStore::append(const accessd::AccountRecord&,

@@ -45,6 +45,9 @@ class MemoryStore final : public accessd::MailStore {
     std::function<void(const std::string&)> on_call;
     int watches = 0;
     std::function<void()> last_watch;
+    int account_watches = 0;
+    std::function<void()> last_account_watch;
+    std::vector<accessd::MailboxId> last_watched;
     std::optional<accessd::AppendRequest> last_append;
     bool append_uid_unknown = false;
 
@@ -78,6 +81,10 @@ class MemoryStore final : public accessd::MailStore {
                                                accessd::MailboxId to) override;
     std::unique_ptr<accessd::WatchHandle> watch(accessd::MailboxId mailbox,
                                                 std::function<void()> on_change) override;
+    std::unique_ptr<accessd::WatchHandle> watch_account(
+        accessd::AccountId account,
+        std::span<const accessd::MailboxId> mailboxes,
+        std::function<void()> on_change) override;
     base::Result<accessd::AppendedMessage> append(const accessd::AccountRecord& account,
                                                   accessd::AppendRequest request) override;
     std::vector<base::Result<SummaryPtr>> read_summaries(

@@ -12,7 +12,7 @@ namespace {
 
 const std::string kCapabilities =
     "IMAP4rev1 LITERAL- SASL-IR ID IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE "
-    "APPENDLIMIT=10000";
+    "NOTIFY APPENDLIMIT=10000";
 const std::string kGreeting =
     "* OK [CAPABILITY " + kCapabilities + " AUTH=PLAIN] access1 ready\r\n";
 

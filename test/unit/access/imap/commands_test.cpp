@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(knows_every_command_of_the_protocol) {
           "EXAMINE",    "CREATE", "DELETE",    "RENAME",       "SUBSCRIBE", "UNSUBSCRIBE",
           "LIST",       "LSUB",   "STATUS",    "APPEND",       "CHECK",     "CLOSE",
           "EXPUNGE",    "SEARCH", "FETCH",     "STORE",        "COPY",      "IDLE",
-          "MOVE",       "ID",     "NAMESPACE", "UNSELECT"}) {
+          "MOVE",       "ID",     "NAMESPACE", "UNSELECT",     "NOTIFY"}) {
         const CommandRule* rule = find_command(name);
         BOOST_TEST_REQUIRE(rule != nullptr, name);
         BOOST_TEST(rule->name == name);
