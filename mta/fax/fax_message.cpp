@@ -9,9 +9,9 @@
 #include "base/hash.h"
 #include "mail/address.h"
 #include "mail/ascii.h"
+#include "mail/field_text.h"
 #include "mta/fax/fax_number.h"
 #include "mta/fax/fax_pdf.h"
-#include "mta/fax/mime_text.h"
 
 namespace mta {
 
@@ -176,7 +176,7 @@ std::string subject(const FaxCall& call, const Pages& pages) {
 }
 
 std::string optional_field(std::string_view name, const std::string& value) {
-    return value.empty() ? std::string() : text_field(name, value);
+    return value.empty() ? std::string() : mail::text_field(name, value);
 }
 
 std::string fax_fields(const FaxCall& call, const Pages& pages) {
@@ -187,13 +187,13 @@ std::string fax_fields(const FaxCall& call, const Pages& pages) {
     out += optional_field("X-Fax-Caller-Name", call.caller_name);
     out += optional_field("X-Fax-Sender-Id", call.sender_id);
     if (pages.is_tiff) {
-        out += text_field("X-Fax-Pages", std::to_string(pages.count));
-        out += text_field("X-Fax-Damaged-Pages", std::to_string(pages.damage.size()));
+        out += mail::text_field("X-Fax-Pages", std::to_string(pages.count));
+        out += mail::text_field("X-Fax-Damaged-Pages", std::to_string(pages.damage.size()));
     } else {
-        out += text_field("X-Fax-Damaged-File", "yes");
+        out += mail::text_field("X-Fax-Damaged-File", "yes");
     }
     if (call.duration_s) {
-        out += text_field("X-Fax-Duration", std::to_string(*call.duration_s));
+        out += mail::text_field("X-Fax-Duration", std::to_string(*call.duration_s));
     }
     out += optional_field("X-Fax-Device", call.device);
     out += optional_field("X-Fax-Communication-Id", call.communication);
@@ -283,10 +283,10 @@ base::Result<FaxMessage> compose_fax(FaxCall call,
     const std::string name = file_name(call);
     const bool pdf_left_out = pages.is_tiff && pages.pdf.empty();
     std::string& out = message.octets;
-    out = address_field("From", sender_name(call), message.from);
-    out += address_field("To", {}, options.to);
-    out += text_field("Subject", subject(call, pages));
-    out += text_field("Date", mail::format_header_date(call.received));
+    out = mail::address_field("From", sender_name(call), message.from);
+    out += mail::address_field("To", {}, options.to);
+    out += mail::text_field("Subject", subject(call, pages));
+    out += mail::text_field("Date", mail::format_header_date(call.received));
     out += "Message-ID: <fax." + digest.substr(0, 40) + "@" + options.domain + ">\r\n";
     out += "MIME-Version: 1.0\r\nMessage-Context: fax-message\r\n";
     out += fax_fields(call, pages);

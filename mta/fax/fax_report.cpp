@@ -6,7 +6,7 @@
 #include "base/base64.h"
 #include "base/hash.h"
 #include "mail/attributes.h"
-#include "mta/fax/mime_text.h"
+#include "mail/field_text.h"
 
 namespace mta {
 
@@ -81,12 +81,14 @@ std::string compose_report(const FaxReport& report) {
     const std::string boundary = "=_fax_" + digest.substr(0, 32);
     const bool delivered = report.end == FaxEnd::Delivered;
     std::string text = words_for_people(report);
-    const bool ascii = text.find_first_of('\x80') == std::string::npos &&
-                       is_printable_ascii(mail::clean_text(report.detail.substr(0, kDetailMax)));
-    std::string out = address_field("From", "Fax", "fax@" + report.domain);
-    out += address_field("To", {}, report.sender);
-    out += text_field("Subject", (delivered ? "Fax sent to " : "Fax not sent to ") + report.number);
-    out += text_field("Date", mail::format_header_date(report.ended));
+    const bool ascii =
+        text.find_first_of('\x80') == std::string::npos &&
+        mail::is_printable_ascii(mail::clean_text(report.detail.substr(0, kDetailMax)));
+    std::string out = mail::address_field("From", "Fax", "fax@" + report.domain);
+    out += mail::address_field("To", {}, report.sender);
+    out += mail::text_field("Subject",
+                            (delivered ? "Fax sent to " : "Fax not sent to ") + report.number);
+    out += mail::text_field("Date", mail::format_header_date(report.ended));
     out += "Message-ID: <fax-dsn." + digest.substr(0, 40) + "@" + report.domain + ">\r\n";
     out += "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n";
     out += "Content-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"" +

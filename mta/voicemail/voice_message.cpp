@@ -6,12 +6,12 @@
 #include "base/hash.h"
 #include "mail/ascii.h"
 #include "mail/date.h"
+#include "mail/field_text.h"
 
 namespace mta {
 
 namespace {
 
-constexpr std::size_t kWordOctets = 42;   // 56 characters of base64; a word has at most 75
 constexpr std::size_t kDigestShown = 16;  // hexadecimal digits in names that we make
 
 // What Asterisk's reader takes: one line of printable ASCII.
@@ -27,22 +27,6 @@ std::string plain_value(std::string_view text) {
 
 void field(std::string& out, std::string_view name, std::string_view value) {
     out.append(name).append(": ").append(value).append("\r\n");
-}
-
-// A quoted string (RFC 5322 3.2.4) or encoded words, for the name before an address.
-std::string display_name(std::string_view utf8) {
-    const bool ascii = std::none_of(utf8.begin(), utf8.end(), mail::is_8bit);
-    if (!ascii) {
-        return header_words(utf8);
-    }
-    std::string quoted = "\"";
-    for (const char c : utf8) {
-        if (c == '"' || c == '\\') {
-            quoted.push_back('\\');
-        }
-        quoted.push_back(c);
-    }
-    return quoted + '"';
 }
 
 // "Anna Lee (555-0100)", "555-0100", "an unknown caller".
@@ -124,27 +108,6 @@ std::optional<std::int64_t> VoiceMessage::duration_s() const {
     return info ? std::optional(whole_seconds(info->duration_ms)) : text.duration_s;
 }
 
-std::string header_words(std::string_view utf8) {
-    const bool plain = std::none_of(
-        utf8.begin(), utf8.end(), [](char c) { return mail::is_8bit(c) || mail::is_control(c); });
-    if (plain && utf8.find("=?") == std::string_view::npos) {
-        return std::string(utf8);
-    }
-    std::string out;
-    while (!utf8.empty()) {
-        std::size_t size = std::min(kWordOctets, utf8.size());
-        // A word holds whole characters (RFC 2047 5 (3)).
-        while (size > 1 && size < utf8.size() &&
-               (static_cast<unsigned char>(utf8[size]) & 0xC0U) == 0x80U) {
-            --size;
-        }
-        out += out.empty() ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?";
-        out += base::base64(utf8.substr(0, size)) + "?=";
-        utf8.remove_prefix(size);
-    }
-    return out;
-}
-
 std::string clock_text(std::int64_t seconds) {
     const auto two = [](std::int64_t number) {
         return (number < 10 ? "0" : "") + std::to_string(number);
@@ -192,11 +155,10 @@ std::string compose(const VoiceMessage& voice) {
     if (voice.text.origtime) {
         field(out, "Date", mail::format_header_date({*voice.text.origtime, 0}));
     }
-    field(out,
-          "From",
-          display_name(caller_text(caller)) + " <voicemail@" + domain_of(voice.recipient) + ">");
+    out +=
+        mail::address_field("From", caller_text(caller), "voicemail@" + domain_of(voice.recipient));
     field(out, "To", "<" + plain_value(voice.recipient) + ">");
-    field(out, "Subject", header_words(subject(voice)));
+    out += mail::text_field("Subject", subject(voice));
     field(out,
           "Message-ID",
           "<" + key.substr(0, key.find_last_of('-') + 1 + 2 * kDigestShown) + "@" +

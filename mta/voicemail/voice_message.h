@@ -50,10 +50,6 @@ struct VoiceMessage {
 /// One "Name: value" line for each X-Asterisk-VM- field, with CRLF, in Asterisk's order.
 [[nodiscard]] std::string asterisk_fields(const VoiceMessage& voice);
 
-/// Text for the value of a header field: as it is if it is printable ASCII, else as encoded words
-/// of UTF-8 in base64, folded (RFC 2047 2).
-[[nodiscard]] std::string header_words(std::string_view utf8);
-
 /// "0:23", "1:02:03".
 [[nodiscard]] std::string clock_text(std::int64_t seconds);
 

@@ -1,4 +1,4 @@
-#include "mta/fax/mime_text.h"
+#include "mail/field_text.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "base/base64.h"
 
-namespace mta {
+namespace mail {
 
 namespace {
 
@@ -111,4 +111,4 @@ std::string address_field(std::string_view name,
     return std::string(name) + ": " + phrase + "\r\n <" + std::string(address) + ">\r\n";
 }
 
-}  // namespace mta
+}  // namespace mail

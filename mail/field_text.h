@@ -1,13 +1,13 @@
 #pragma once
 
-// Writing header fields and bodies of messages that we make ourselves. Values are hostile: whatever
+// Writing header fields of messages that we make ourselves. Values are hostile: whatever
 // octets they hold, a field stays one field (RFC 5322 2.2), of lines of at most 78 characters where
 // it can be folded. Thread rule: functions of their arguments. Lines end in CRLF.
 
 #include <string>
 #include <string_view>
 
-namespace mta {
+namespace mail {
 
 /// "Name: value" CRLF. `value` is clean UTF-8 (mail::clean_text); what is no plain ASCII text
 /// becomes encoded words (RFC 2047 2, base64, at most 75 characters each).
@@ -21,4 +21,4 @@ namespace mta {
 /// True if all octets are printable ASCII or spaces.
 [[nodiscard]] bool is_printable_ascii(std::string_view text) noexcept;
 
-}  // namespace mta
+}  // namespace mail

@@ -1,4 +1,4 @@
-#include "mta/fax/mime_text.h"
+#include "mail/field_text.h"
 
 #include <string>
 
@@ -19,7 +19,7 @@ std::string read_back(const std::string& field) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(mime_text)
+BOOST_AUTO_TEST_SUITE(field_text)
 
 BOOST_AUTO_TEST_CASE(texts_come_back_in_lines_of_bounded_length) {
     std::string long_text = "word";
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(texts_come_back_in_lines_of_bounded_length) {
           std::string("\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f \xe2\x82\xac and much "
                       "more text, which makes several words of it"),
           long_text}) {
-        const std::string field = mta::text_field("Subject", text);
+        const std::string field = mail::text_field("Subject", text);
         BOOST_TEST(read_back(field) == text);
         for (std::size_t from = 0; from < field.size();) {
             const std::size_t end = field.find("\r\n", from);
@@ -41,14 +41,14 @@ BOOST_AUTO_TEST_CASE(texts_come_back_in_lines_of_bounded_length) {
             from = end + 2;
         }
     }
-    BOOST_TEST(mta::text_field("A", "x   y ") == "A: x y\r\n");
+    BOOST_TEST(mail::text_field("A", "x   y ") == "A: x y\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(display_names_are_quoted_or_encoded) {
-    BOOST_TEST(mta::address_field("From", "A \"B\" \\C", "a@b.c") ==
+    BOOST_TEST(mail::address_field("From", "A \"B\" \\C", "a@b.c") ==
                "From: \"A \\\"B\\\" \\\\C\"\r\n <a@b.c>\r\n");
-    BOOST_TEST(mta::address_field("From", "", "a@b.c") == "From: <a@b.c>\r\n");
-    BOOST_TEST(read_back(mta::address_field("From", "J\xc3\xbcrgen", "a@b.c")) ==
+    BOOST_TEST(mail::address_field("From", "", "a@b.c") == "From: <a@b.c>\r\n");
+    BOOST_TEST(read_back(mail::address_field("From", "J\xc3\xbcrgen", "a@b.c")) ==
                "J\xc3\xbcrgen <a@b.c>");
 }
 
