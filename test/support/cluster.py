@@ -181,6 +181,18 @@ class Cluster:
             for root in roots:
                 pathlib.Path(f"{root}.away").rename(root)
 
+    def copies(self, identity):
+        """The octets of each catalogued copy of a message, read from its storage server."""
+        frames = []
+        for path, offset, length in self.sql(
+                "SELECT path, frame_offset, frame_length FROM report.message_copy "
+                f"WHERE message_id = '{identity}'"):
+            with open(path, "rb") as file:
+                file.seek(int(offset))
+                frames.append(file.read(int(length)))
+                assert len(frames[-1]) == int(length), (path, offset, length)
+        return frames
+
     def best_smtp(self, source=None):
         """(address, port) of a mail server that DNS prefers now."""
         return self.endpoints.smtp(
