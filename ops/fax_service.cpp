@@ -18,7 +18,6 @@ namespace ops {
 namespace {
 
 // A mail server answers within its own 5 s for the catalog and the time that the disks take.
-constexpr base::Duration kIngestDeadline = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -61,16 +60,12 @@ base::Result<std::string> FaxService::route(const mta::FaxCall& call) const {
     return std::string(rows[0].text(0));
 }
 
+void FaxService::use(std::vector<std::string> sockets) {
+    sockets_ = std::move(sockets);
+}
+
 base::Result<mta::IngestReceipt> FaxService::ingest(const mta::IngestRequest& request) const {
-    base::Error last{base::Errc::Unavailable, "no ingest socket was given"};
-    for (const std::string& socket : sockets_) {
-        auto receipt = mta::ingest(socket, request, base::Deadline::after(kIngestDeadline));
-        if (receipt || !base::is_temporary(receipt.error().code)) {
-            return receipt;
-        }
-        last = receipt.error();
-    }
-    return last;
+    return ingest_at_any(sockets_, request);
 }
 
 void FaxService::raise(const std::string& severity,

@@ -25,8 +25,10 @@ class FaxService {
     /// Address of the account whose fax it is. NotFound: nobody's; else those of the database.
     [[nodiscard]] base::Result<std::string> route(const mta::FaxCall& call) const;
 
-    /// To the first mail server that answers with more than "later". The key of the request makes
-    /// it safe that another one may have stored it before its answer was lost.
+    /// Other sockets from now on: mail servers come and go.
+    void use(std::vector<std::string> sockets);
+
+    /// ingest_at_any() (ops/hand_in.h).
     [[nodiscard]] base::Result<mta::IngestReceipt> ingest(const mta::IngestRequest& request) const;
 
     /// Raises an event, once a day for a key. If that fails it is said on standard error.

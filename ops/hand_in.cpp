@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/file.h"
+#include "base/unix_socket.h"
 #include "base/uuid.h"
 #include "ops/cluster_files.h"
 #include "ops/json.h"
@@ -19,6 +20,7 @@ namespace {
 
 // One socket. Longer than a mail server takes for the copies and the catalog.
 constexpr base::Duration kPatience = std::chrono::seconds(60);
+constexpr base::Duration kToConnect = std::chrono::seconds(5);
 constexpr std::size_t kMessageMax = std::size_t{1} << 30U;
 constexpr const char* kRunDirectory = "/run/roundtable";
 
@@ -37,14 +39,10 @@ std::vector<std::string> sockets_below(const std::string& directory) {
     return sockets;
 }
 
-void tell(const CommandContext& context,
-          const mta::IngestReceipt& receipt,
-          const std::string& socket) {
+void tell(const CommandContext& context, const mta::IngestReceipt& receipt) {
     if (context.output == Output::Json) {
-        const Json told = {{"id", receipt.id.text()},
-                           {"copies", receipt.copies},
-                           {"again", receipt.again},
-                           {"socket", socket}};
+        const Json told = {
+            {"id", receipt.id.text()}, {"copies", receipt.copies}, {"again", receipt.again}};
         std::cout << told.dump() << "\n";
     } else if (receipt.again) {
         say(context, "was handed in before: " + receipt.id.text());
@@ -114,27 +112,38 @@ base::Result<std::string> read_message(const std::string& path) {
     return message;
 }
 
+bool anyone_listens(const std::vector<std::string>& sockets) {
+    return std::any_of(sockets.begin(), sockets.end(), [](const std::string& socket) {
+        return static_cast<bool>(base::connect_unix(socket, base::Deadline::after(kToConnect)));
+    });
+}
+
+base::Result<mta::IngestReceipt> ingest_at_any(const std::vector<std::string>& sockets,
+                                               const mta::IngestRequest& request) {
+    base::Error last{base::Errc::Unavailable, "no mail server of this machine takes messages"};
+    for (const std::string& socket : sockets) {
+        auto receipt = mta::ingest(socket, request, base::Deadline::after(kPatience));
+        if (receipt || !base::is_temporary(receipt.error().code)) {
+            return receipt;
+        }
+        last = receipt.error();
+    }
+    return last;
+}
+
 base::Status hand_in(CommandContext& context,
                      const std::vector<std::string>& sockets,
                      mta::IngestRequest request) {
     if (request.key.empty()) {
         request.key = "once-" + base::Uuid::time_ordered().to_text();
     }
-    base::Error last{base::Errc::Unavailable, "no socket to hand it in at"};
-    for (const std::string& socket : sockets) {
-        const base::Result<mta::IngestReceipt> receipt =
-            mta::ingest(socket, request, base::Deadline::after(kPatience));
-        if (receipt) {
-            tell(context, receipt.value(), socket);
-            return base::Done{};
-        }
-        last = receipt.error();
-        if (!base::is_temporary(last.code)) {
-            break;
-        }
+    const base::Result<mta::IngestReceipt> receipt = ingest_at_any(sockets, request);
+    if (receipt) {
+        tell(context, receipt.value());
+        return base::Done{};
     }
-    context.failure_code = base::is_temporary(last.code) ? kExitTryAgain : kExitNever;
-    return last;
+    context.failure_code = base::is_temporary(receipt.error().code) ? kExitTryAgain : kExitNever;
+    return receipt.error();
 }
 
 }  // namespace ops

@@ -34,7 +34,17 @@ inline constexpr int kExitTryAgain = 75;
 /// A file, or standard input for "-" and "". Errors: those of base::read_file; TooLarge.
 [[nodiscard]] base::Result<std::string> read_message(const std::string& path);
 
-/// Hands it in at one socket after the other, until one takes it or refuses it for good. Without a
+/// True if a mail server listens at one of them: a program that has much to hand in does not begin
+/// while there is none.
+[[nodiscard]] bool anyone_listens(const std::vector<std::string>& sockets);
+
+/// Hands it in at one socket after the other, until one takes it or refuses it for good. The key
+/// makes it safe that another one may have stored it before its answer was lost. Errors: those of
+/// mta::ingest(); Unavailable without a socket.
+[[nodiscard]] base::Result<mta::IngestReceipt> ingest_at_any(
+    const std::vector<std::string>& sockets, const mta::IngestRequest& request);
+
+/// As ingest_at_any(), for a command that hands in one message. Without a
 /// key it gets one of its own, so that one of unknown outcome is not delivered twice. Prints what
 /// became of it; sets context.failure_code.
 base::Status hand_in(CommandContext& context,

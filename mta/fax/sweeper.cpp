@@ -110,8 +110,13 @@ base::Result<FaxSweeper::Counts> FaxSweeper::pass() {
     }
     changed_ = changed_ || kept.size() != entries_.size();
     entries_ = std::move(kept);
+    const bool open = parts_.is_open();
     for (const RecvQueueFile& file : files) {
         if (is_dealt_with(file)) {
+            continue;
+        }
+        if (!open) {
+            ++counts.later;
             continue;
         }
         const auto record = records.find(file.name);

@@ -33,6 +33,8 @@ class FaxSweeper {
     static constexpr std::int64_t kRefusedSeconds = 86'400;
 
     struct Parts {
+        /// False: no mail server takes messages. Then a pass reads no file: all are for later.
+        std::function<bool()> is_open;
         std::function<base::Result<FaxIntake::Outcome>(FaxCall call, const std::string& path)>
             hand_in;
         /// One line for people about one fax.

@@ -88,7 +88,7 @@ base::Result<base::Duration> watch_interval(const Arguments& arguments) {
 }
 
 base::Status fax_sweep(CommandContext& context, const Arguments& arguments) {
-    const FaxService service(context, TRY(ingest_sockets(context, arguments)));
+    FaxService service(context, {});
     const std::string spool = arguments.text("--spool");
     const base::Duration interval = TRY(watch_interval(arguments));
     const std::string state = arguments.text("--state");
@@ -96,13 +96,19 @@ base::Status fax_sweep(CommandContext& context, const Arguments& arguments) {
     // Two sweepers of one queue would only be busy: the second one says so.
     const base::LockFile lock = TRY(base::LockFile::acquire(state + "/sweep.lock"));
     mta::FaxIntake intake(service.intake_parts(), intake_options(arguments));
-    mta::FaxSweeper sweeper(spool,
-                            state + "/swept",
-                            {[&](mta::FaxCall call, const std::string& path) {
-                                 return intake.hand_in(std::move(call), path);
-                             },
-                             [&](const std::string& text) { say(context, mail::clean_text(text)); },
-                             [] { return base::wall_us() / kMicroseconds; }});
+    mta::FaxSweeper sweeper(
+        spool,
+        state + "/swept",
+        {[&] {
+             const auto sockets = ingest_sockets(context, arguments);
+             service.use(sockets ? sockets.value() : std::vector<std::string>());
+             return sockets && anyone_listens(sockets.value());
+         },
+         [&](mta::FaxCall call, const std::string& path) {
+             return intake.hand_in(std::move(call), path);
+         },
+         [&](const std::string& text) { say(context, mail::clean_text(text)); },
+         [] { return base::wall_us() / kMicroseconds; }});
     sweeper.load();
     for (;;) {
         const auto counts = sweeper.pass();

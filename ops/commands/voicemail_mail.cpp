@@ -27,7 +27,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr const char* kSpool = "/var/spool/asterisk/voicemail";
-constexpr base::Duration kIngestTime = seconds(60);
 constexpr base::Duration kLookAgain = milliseconds(200);
 constexpr int kLooks = 25;  // Asterisk holds a folder's lock for less than that
 constexpr std::int64_t kOlderSeconds = 10;
@@ -201,6 +200,7 @@ struct Tally {
 struct Sweeper {
     std::string root;
     std::vector<std::string> sockets;
+    bool open = false;  // somebody listens at one of them
     std::int64_t older_us = 0;
     std::string server = host_name();
     std::set<std::string> settled;
@@ -211,22 +211,8 @@ struct Sweeper {
     void complain_once(const std::string& what);
     void refuse(Tally& tally, const std::string& name, base::Error error);
     void take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes);
-    [[nodiscard]] base::Result<mta::IngestReceipt> give(const mta::IngestRequest& request) const;
     base::Result<Tally> round(CommandContext& context, const Arguments& arguments);
 };
-
-// At one mail server after the other, until one takes it or refuses it for good.
-base::Result<mta::IngestReceipt> Sweeper::give(const mta::IngestRequest& request) const {
-    base::Error last{base::Errc::Unavailable, "no mail server of this machine takes messages"};
-    for (const std::string& socket : sockets) {
-        auto receipt = mta::ingest(socket, request, base::Deadline::after(kIngestTime));
-        if (receipt || !base::is_temporary(receipt.error().code)) {
-            return receipt;
-        }
-        last = receipt.error();
-    }
-    return last;
-}
 
 void Sweeper::complain_once(const std::string& what) {
     if (complained.size() >= kRememberedMax) {
@@ -260,6 +246,12 @@ void Sweeper::take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes)
             return;
         }
     }
+    if (!open) {
+        put_off(tally,
+                item.name(),
+                {base::Errc::Unavailable, "no mail server of this machine takes messages"});
+        return;
+    }
     auto message = mta::read_spool_message(item);
     if (!message) {
         // NotFound: renumbered, or the recording is still to come.
@@ -289,7 +281,7 @@ void Sweeper::take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes)
     request.recipients = {*address};
     request.attributes = mta::voice_attributes(voice);
     request.message = mta::compose(voice);
-    const auto receipt = give(request);
+    const auto receipt = ingest_at_any(sockets, request);
     if (!receipt) {
         if (base::is_temporary(receipt.error().code)) {
             put_off(tally, item.name(), receipt.error());
@@ -311,6 +303,7 @@ base::Result<Tally> Sweeper::round(CommandContext& context, const Arguments& arg
     // Mail servers come and go. Without one each message is put off by name.
     const auto found = ingest_sockets(context, arguments);
     sockets = found ? found.value() : std::vector<std::string>();
+    open = anyone_listens(sockets);
     const mta::SpoolScan scan = TRY(mta::scan_spool(root));
     Tally tally;
     for (const std::string& folder : scan.skipped) {

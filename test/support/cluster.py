@@ -33,12 +33,13 @@ class Cluster:
     """
 
     def __init__(self, domain="example.test", users=("alice", "bob"), stores=None, up_options=(),
-                 settings=None):
+                 settings=None, environment=None):
         self.domain = domain
         self.users = users
         self.stores = stores or {}  # storage server -> another directory than the layout's own
         self.up_options = list(up_options)
         self.settings = settings or {}  # top-level keys of cluster.yaml, over what `up` writes
+        self.environment = environment or {}  # of the daemons, beside what `up` gives them
         self.password = "correct horse 7"
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roundtable-test-"))
         self.directory.chmod(0o755)
@@ -50,11 +51,30 @@ class Cluster:
         """Programs are linked into the directory: the daemons' user may not reach the checkout."""
         target = self.directory / "bin"
         target.mkdir(mode=0o755)
+        self._link_programs(target)
+        if self.environment:
+            self._wrap_daemons(target)
+
+    @staticmethod
+    def _link_programs(target):
         for program in programs().glob("roundtable*"):
             try:
                 os.link(program, target / program.name)
             except OSError:
                 shutil.copy2(program, target / program.name)
+
+    def _wrap_daemons(self, target):
+        """`up` gives daemons a clean environment: scripts in their place add to it."""
+        plain = target / "plain"
+        plain.mkdir(mode=0o755)
+        self._link_programs(plain)
+        settings = "".join(f"export {name}='{value}'\n"
+                           for name, value in self.environment.items())
+        for daemon in ("dnsd", "mtad", "accessd", "trackerd"):
+            script = target / f"roundtable-{daemon}"
+            script.unlink()
+            script.write_text(f'#!/bin/sh\n{settings}exec {plain}/roundtable-{daemon} "$@"\n')
+            script.chmod(0o755)
 
     def __enter__(self):
         try:

@@ -1,5 +1,6 @@
-"""A wall clock that a test moves: libfaketime in every process that the test starts from here on.
-Monotonic clocks go on as they are, so that deadlines and waits keep their length."""
+"""A wall clock that a test moves: libfaketime in the commands that the test starts, and in daemons of
+a cluster that gets `environment`. Monotonic clocks go on as they are, so that deadlines and waits
+keep their length; so does PostgreSQL's clock."""
 
 import contextlib
 import glob
@@ -11,8 +12,9 @@ LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 class FakeClock:
-    def __init__(self, file):
+    def __init__(self, file, environment):
         self._file = file
+        self.environment = environment
         self.ahead = 0
         self.forward(0)
 
@@ -33,7 +35,7 @@ def fake_clock():
         settings = {"LD_PRELOAD": LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(file),
                     "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                     "FAKETIME_DONT_RESET": "1", "NO_FAKE_STAT": "1"}
-        clock = FakeClock(file)
+        clock = FakeClock(file, settings)
         before = set(_left_behind())
         os.environ.update(settings)
         try:

@@ -24,6 +24,7 @@ struct World {
     std::map<std::string, int> stored;
     std::vector<mta::FaxCall> calls;
     int asked = 0;
+    bool open = true;
 
     World() {
         std::string name = std::filesystem::temp_directory_path() / "roundtable-sweep-XXXXXX";
@@ -45,7 +46,8 @@ struct World {
         mta::FaxSweeper made(
             spool,
             spool + "/swept",
-            {[this](mta::FaxCall call, const std::string& path) { return take(call, path); },
+            {[this] { return open; },
+             [this](mta::FaxCall call, const std::string& path) { return take(call, path); },
              [](const std::string&) {},
              [this] { return now; }});
         made.load();
@@ -76,6 +78,10 @@ BOOST_AUTO_TEST_CASE(hands_in_each_fax_once_and_reads_no_file_twice) {
     world.fax("fax1.tif", "one");
     world.fax("fax2.tif", "two");
     auto sweeper = world.sweeper();
+    world.open = false;
+    BOOST_TEST(sweeper.pass().value().later == 2U);
+    BOOST_TEST(world.asked == 0, "nobody would take them: they are not even read");
+    world.open = true;
     BOOST_TEST(sweeper.pass().value().handed_in == 2U);
     BOOST_TEST(sweeper.pass().value().handed_in == 0U);
     BOOST_TEST(world.asked == 2);
