@@ -5,6 +5,7 @@ killed again and again. Afterwards all are there, none twice, each with two equa
 access server."""
 
 import collections
+import concurrent.futures
 import email
 import email.policy
 import hashlib
@@ -27,6 +28,7 @@ MINUTES = 10
 EACH_MINUTE = 50  # faxes, and voicemails
 MANY = MINUTES * EACH_MINUTE
 KILLS = 5
+BOXES = [str(1001 + minute) for minute in range(MINUTES)]
 FAX_PARTS = ("image/tiff",)
 VOICE_PARTS = ("audio/x-wav",)
 
@@ -65,6 +67,11 @@ class Outage:
         hylafax.draw_tiff(self.tiff, 1)
         self.faxes, self.voicemails = set(), set()
 
+    @staticmethod
+    def comes(what, numbers):
+        for number in numbers:
+            what(number)
+
     def fax_comes(self, number):
         hylafax.tag_tiff(self.tiff, number)
         said = self.fax_spool.receive(number, self.tiff)
@@ -72,12 +79,13 @@ class Outage:
         self.faxes.add(digest(self.tiff.read_bytes()))
 
     def voicemail_comes(self, number):
+        box = BOXES[number // EACH_MINUTE]
         audio = self.recordings.make(number)
-        asterisk.lay(self.voice_spool, "1001", number, audio, f"1795700000-{number:08x}")
+        asterisk.lay(self.voice_spool, box, number, audio, f"1795700000-{number:08x}")
         self.voicemails.add(digest(audio.read_bytes()))
         mailcmd = self.cluster.run(
             "voicemail", "mailcmd", "--spool", str(self.voice_spool), check=False,
-            stdin=asterisk.mailcmd_email("1001", number, audio, self.cluster.address("bob")))
+            stdin=asterisk.mailcmd_email(box, number, audio, self.cluster.address("bob")))
         assert mailcmd.returncode == 75, mailcmd
 
     def sweep_voicemails(self, check=True):
@@ -159,16 +167,20 @@ def ten_minutes_without_mail_agents_lose_and_double_nothing():
     with fake_clock() as clock, Cluster(environment=clock.environment) as cluster, \
             tempfile.TemporaryDirectory() as directory:
         cluster.run("fax", "route", "add", "*", cluster.address("alice"))
-        cluster.run("voicemail", "box", "add", "1001@default", cluster.address("bob"))
+        for box in BOXES:
+            cluster.run("voicemail", "box", "add", f"{box}@default", cluster.address("bob"))
         outage = Outage(cluster, pathlib.Path(directory))
         agents = [server["name"] for server in cluster.endpoints.mail_servers]
         began = time.time()
         for name in agents:
             cluster.run("daemon", "stop", name)
         for minute in range(MINUTES):
-            for number in range(minute * EACH_MINUTE, (minute + 1) * EACH_MINUTE):
-                outage.fax_comes(number)
-                outage.voicemail_comes(number)
+            numbers = range(minute * EACH_MINUTE, (minute + 1) * EACH_MINUTE)
+            with concurrent.futures.ThreadPoolExecutor(2) as lines:
+                done = [lines.submit(outage.comes, outage.fax_comes, numbers),
+                        lines.submit(outage.comes, outage.voicemail_comes, numbers)]
+            for each in done:
+                each.result()
             assert outage.fax_spool.sweep(check=False).returncode == 75
             assert outage.sweep_voicemails(check=False).returncode == 75
             clock.forward(60)
