@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import Cluster, main, wait_until  # noqa: E402
+from cluster import ROOT, Cluster, main, wait_until  # noqa: E402
 
 cluster = None
 
@@ -200,11 +200,29 @@ push "<tag-pattern>~A<enter><tag-prefix><copy-message>{cluster.directory}/mutt-c
 
 
 def psql_reports_in_plain_words():
-    for view in ("message_copy", "delivery", "copy_owed", "messages_per_day", "priority",
-                 "priority_history", "blocked_sender", "account", "storage", "event"):
+    views = {row[0] for row in cluster.sql(
+        "SELECT viewname FROM pg_views WHERE schemaname = 'report'")}
+    assert {"message_copy", "copy_owed", "messages_by_kind", "fax", "voicemail", "scan",
+            "quarantine", "notification", "priority", "event"} <= views, views
+    for view in views:
         cluster.sql(f"SELECT * FROM report.{view} LIMIT 1")
     rows = cluster.sql("SELECT mail_server, priority_index FROM report.priority ORDER BY 1")
     assert len(rows) == len(cluster.endpoints.mail_servers), rows
+
+
+def readme_shows_what_psql_says():
+    """The queries of the README give the columns that it shows, to the role that it names."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    queries = [(line[3:], lines[number + 1]) for number, line in enumerate(lines)
+               if line.startswith("=> ")]
+    assert len(queries) >= 5, queries
+    conninfo = " ".join(word for word in cluster.endpoints.database.split()
+                        if not word.startswith("user="))
+    for query, heading in queries:
+        said = subprocess.run(["psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", query,
+                               f"{conninfo} user=roundtable_report"],
+                              capture_output=True, text=True, timeout=60, check=True).stdout
+        assert said.splitlines()[0].split() == heading.split(), (query, said)
 
 
 if __name__ == "__main__":
@@ -212,4 +230,5 @@ if __name__ == "__main__":
         cluster = started
         main([dig_is_answered_over_udp_and_tcp, swaks_delivers_and_is_refused, curl_sends_and_reads,
               smtplib_imaplib_and_poplib_agree, mbsync_keeps_a_maildir_in_step,
-              mutt_opens_the_mailbox, psql_reports_in_plain_words])
+              mutt_opens_the_mailbox, psql_reports_in_plain_words,
+              readme_shows_what_psql_says])
