@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """All mail agents are stopped for ten minutes, by a clock that the test moves, while 500 faxes come
 to a HylaFAX and 500 voicemails to an Asterisk. Their hooks fail; sweepers bring what waits, and are
-killed again and again. Afterwards all are there, none twice, each with two equal copies, on whichever
+killed again and again. Afterwards all are there, none twice, each with two equal copies, on each
 access server."""
 
 import collections
@@ -111,8 +111,8 @@ def start(command):
 
 
 def swept_under_kills(cluster, outage):
-    """A sweeper of faxes, of which there can be one for a queue, and two of voicemails; the first of
-    each is killed whenever a part more is there."""
+    """A sweeper of faxes, of which there can be one for a queue, and two of voicemails; the first
+    of each is killed whenever a part more is there."""
     fax, voicemail = outage.sweepers()
     running = [start(command) for command in (fax, voicemail, voicemail)]
     try:

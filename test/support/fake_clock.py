@@ -1,6 +1,7 @@
-"""A wall clock that a test moves: libfaketime in the commands that the test starts, and in daemons of
-a cluster that gets `environment`. Monotonic clocks go on as they are, so that deadlines and waits
-keep their length; so does PostgreSQL's clock. Shell scripts do not bear the library."""
+"""A wall clock that a test moves: libfaketime in the commands that the test starts, and in the
+daemons of a cluster that gets its `environment`. Monotonic clocks go on as they are, so that
+deadlines and waits keep their length; so does PostgreSQL's clock. Shell scripts do not bear the
+library."""
 
 import contextlib
 import glob

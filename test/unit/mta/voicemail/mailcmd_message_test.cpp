@@ -1,11 +1,10 @@
 #include "mta/voicemail/mailcmd_message.h"
 
-#include "base/base64.h"
-
 #include <string>
 
 #include <boost/test/unit_test.hpp>
 
+#include "base/base64.h"
 #include "mail/header.h"
 #include "mail/structure.h"
 #include "test/unit/mta/voicemail/sample_audio.h"
