@@ -27,7 +27,7 @@ using test_support::run_in_fiber;
 
 /// Waits in a fiber until the condition holds; false after ten seconds.
 inline bool eventually(const std::function<bool()>& condition,
-                       milliseconds limit = milliseconds(10'000)) {
+                       milliseconds limit = milliseconds(60'000)) {
     const base::Deadline deadline = base::Deadline::after(limit);
     while (!condition()) {
         if (deadline.passed() || !base::sleep_until(base::Deadline::after(milliseconds(2)))) {
