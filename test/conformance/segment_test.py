@@ -101,9 +101,17 @@ def fill():
     shown = read_over_imap()
     for daemon in ("mail1", "mail2", "mail3", "access1", "access2"):
         cluster.run("daemon", "stop", daemon)
+    return shown
+
+
+def at_rest():
+    """Stops the tracker, which writes journals; once more if that was in the middle of one."""
+    cluster.run("daemon", "start", "tracker1", check=False)
     wait_until("every segment sealed in the catalog", lambda: cluster.sql(
         "SELECT bool_and(state = 'sealed') FROM catalog.segment", OWNER) == [["t"]], 60)
-    return shown
+    cluster.run("daemon", "stop", "tracker1")
+    return cluster.sql("SELECT count(*) FROM catalog.segment_replica WHERE state = 'active'",
+                       OWNER) == [[str(len(files()))]]
 
 
 def files():
@@ -122,6 +130,7 @@ def files():
 
 def what_a_cluster_wrote_is_what_the_page_says():
     shown = fill()
+    wait_until("trackers at rest, all files in the catalog", at_rest, 60)
     copies = collections.defaultdict(list)
     for store, path in files():
         done = subprocess.run([sys.executable, str(READER), str(path)], capture_output=True,
