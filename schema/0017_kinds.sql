@@ -46,10 +46,12 @@ CREATE TABLE catalog.ingest_key (
     key        text PRIMARY KEY,
     message_id uuid NOT NULL UNIQUE,
     at         timestamptz NOT NULL DEFAULT now(),
-    removed_at timestamptz
+    removed_at timestamptz,
+    is_durable boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE catalog.ingest_key IS 'Keys of messages that were handed in with one: a second message with the key is never delivered';
-COMMENT ON COLUMN catalog.ingest_key.removed_at IS 'when the message went for good, or (after a rebuild) its frame was still to be found; the key stays for directory.cluster.ingest_key_retention more';
+COMMENT ON COLUMN catalog.ingest_key.is_durable IS 'who wrote the message into its segment has said that its copies were durable there; what a tracker finds in an open segment may have one copy';
+COMMENT ON COLUMN catalog.ingest_key.removed_at IS 'when the message went for good, or (after a rebuild) its frame was still to be found, or the key was last asked for since; the key stays for directory.cluster.ingest_key_retention more';
 CREATE INDEX ingest_key_by_age ON catalog.ingest_key (removed_at) WHERE removed_at IS NOT NULL;
 
 -------------------------------------------------------------------------------- attributes as columns
@@ -451,6 +453,15 @@ BEGIN
     IF v_special OR p_attributes IS NOT NULL THEN
         PERFORM catalog.note_kinds(p_message_ids, p_kinds, v_refused, p_attributes);
     END IF;
+    -- Agents deliver what is durable; a tracker delivers what it finds.
+    IF p_attributes IS NOT NULL THEN
+        UPDATE catalog.ingest_key k SET is_durable = true
+          FROM unnest(p_message_ids, p_segment_ids) AS x(id, segment_id)
+          JOIN catalog.segment s ON s.id = x.segment_id
+          JOIN catalog.message m ON m.id = x.id AND m.segment_id = s.id
+         WHERE k.message_id = x.id AND NOT k.is_durable
+           AND p_committer IN ('mail ' || s.writer, 'access ' || s.writer);
+    END IF;
 
     RETURN QUERY
     WITH wanted AS (
@@ -528,13 +539,48 @@ REVOKE ALL ON FUNCTION catalog.deliver, catalog.note_kinds, catalog.lock_keys, c
     catalog.attribute_number, catalog.attribute_text, catalog.with_kind_keyword FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION catalog.deliver TO roundtable_mtad, roundtable_accessd, roundtable_trackerd;
 
--- Before a message is stored: is its key known? A hint; deliver() decides.
-CREATE FUNCTION catalog.message_of_key(a_key text) RETURNS uuid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
-    SELECT k.message_id FROM catalog.ingest_key k WHERE catalog.require_open() AND k.key = a_key
+-- Failure domains where a message is known to be durable now. Of an open segment nobody but its writer
+-- knows how far its copies go; a copy that is called active and was never seen at its full length is
+-- no copy yet.
+CREATE FUNCTION catalog.durable_domains(a_message uuid, is_durable boolean) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+    SELECT count(DISTINCT v.failure_domain)
+      FROM catalog.message m
+      JOIN catalog.segment s ON s.id = m.segment_id
+      JOIN catalog.segment_replica r ON r.segment_id = s.id
+      JOIN directory.storage_server v ON v.id = r.storage_server_id AND v.state <> 'retired'
+     WHERE m.id = a_message
+       AND ((r.state IN ('active', 'behind') AND r.durable_length >= m.frame_offset + m.frame_length)
+            OR (is_durable AND r.state = 'active' AND s.state <> 'sealed'))
 $$;
-COMMENT ON FUNCTION catalog.message_of_key(text) IS 'The message that was delivered with this key; null: none was, as far as is known here';
-REVOKE ALL ON FUNCTION catalog.message_of_key(text) FROM PUBLIC;
+
+-- Before a message is stored: is its key known? A hint; deliver() decides. Whoever asks still has the
+-- message, and would bring it again: so a key that is asked for is kept, however long its message has
+-- been gone. It is safe if the promise of 250 holds for it now; one that was removed for good was, and
+-- whoever removed it wanted that.
+CREATE FUNCTION catalog.message_of_key(a_key text) RETURNS TABLE (id uuid, is_safe boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM catalog.require_open();
+    UPDATE catalog.ingest_key k SET removed_at = now()
+     WHERE k.key = a_key
+       AND k.removed_at < now() - (SELECT least(interval '1 day', c.ingest_key_retention / 10)
+                                     FROM directory.cluster c);
+    RETURN QUERY
+    SELECT k.message_id,
+           CASE WHEN EXISTS (SELECT FROM catalog.message m WHERE m.id = k.message_id)
+                THEN catalog.durable_domains(k.message_id, k.is_durable) >=
+                     (SELECT least(c.min_copies, s.min_copies)
+                        FROM directory.cluster c, catalog.message m
+                        JOIN catalog.segment s ON s.id = m.segment_id WHERE m.id = k.message_id)
+                ELSE k.removed_at IS NOT NULL
+                     AND NOT EXISTS (SELECT FROM catalog.rebuild r WHERE r.phase <> 'done') END
+      FROM catalog.ingest_key k WHERE k.key = a_key;
+END
+$$;
+COMMENT ON FUNCTION catalog.message_of_key(text) IS 'The message that was delivered with this key, and whether the promise of 250 holds for it now; no row: none was, as far as is known here. The key is kept from now on as if the message had gone now';
+REVOKE ALL ON FUNCTION catalog.message_of_key(text), catalog.durable_domains(uuid, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION catalog.message_of_key(text) TO roundtable_mtad, roundtable_operator;
 
 -------------------------------------------------------------------------------- the end of a message

@@ -52,10 +52,16 @@ IngestAnswer answer_for(const Error& error) {
     return answer;
 }
 
-IngestAnswer again(const mail::MessageId& id) {
+// Whoever hears "again" forgets the message: so it is said only where 250 could be said.
+IngestAnswer known(const storage::KeyHolder& holder) {
     IngestAnswer answer;
+    if (!holder.safe) {
+        answer.reason = "the message is known as " + holder.id.text() +
+                        ", but not yet safe: too few of its copies are known to be good";
+        return answer;
+    }
     answer.status = IngestAnswer::Status::Again;
-    answer.id = id.text();
+    answer.id = holder.id.text();
     return answer;
 }
 
@@ -118,10 +124,10 @@ bool IngestSession::take_one() {
     ++messages_;
     parts_.mail.load.on_arrival();
     if (!header.key.empty()) {
-        const Result<std::optional<mail::MessageId>> known =
+        const Result<std::optional<storage::KeyHolder>> holder =
             parts_.message_of_key(header.key, Deadline::after(parts_.times.key));
-        if (known && known.value()) {
-            return send(&header, again(*known.value())) && skip_body(header.size);
+        if (holder && holder.value()) {
+            return send(&header, known(*holder.value())) && skip_body(header.size);
         }
     }
     Result<mail::Envelope> envelope = check(header);
@@ -291,6 +297,19 @@ bool IngestSession::skip_body(std::uint64_t size) {
     return true;
 }
 
+// The catalog found, when the message was stored, that the key is another's. This one will never be
+// delivered, so it is the other one that has to be safe.
+IngestAnswer IngestSession::answer_for_first(const std::string& key) {
+    const Result<std::optional<storage::KeyHolder>> holder =
+        parts_.message_of_key(key, Deadline::after(parts_.times.key));
+    if (holder && holder.value()) {
+        return known(*holder.value());
+    }
+    IngestAnswer answer;
+    answer.reason = "another message has this key, and it is not known whether it is safe";
+    return answer;
+}
+
 IngestAnswer IngestSession::store(const IngestHeader& header, ReceivedMail mail) {
     const std::size_t size_bytes = mail.message.size();
     const Acceptance acceptance =
@@ -318,7 +337,7 @@ IngestAnswer IngestSession::store(const IngestHeader& header, ReceivedMail mail)
                      {"again", receipt.first.has_value()},
                      {"catalogued", receipt.catalog == storage::CatalogState::Catalogued}});
     if (receipt.first) {
-        return again(*receipt.first);
+        return answer_for_first(header.key);
     }
     IngestAnswer answer;
     answer.status = IngestAnswer::Status::Stored;

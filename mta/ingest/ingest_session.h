@@ -7,8 +7,9 @@
 // that a message is safe (acceptance.h). All recipients or none: a message is stored for all of
 // them or for nobody.
 //
-// A message whose key the catalog knows is answered "again" before anything is stored; if the
-// catalog does not answer, it is stored, and delivered once all the same (schema/README.md).
+// A message whose key the catalog knows is answered before anything is stored: "again" if the
+// promise of 250 holds for the one that is there, else "try-again". If the catalog does not answer,
+// it is stored, and delivered once all the same (schema/README.md).
 //
 // Log: "ingest accepted", "ingest refused", one line a message. Owner: the fiber that runs it.
 // Thread rule: one fiber of one loop; what IngestParts names is borrowed.
@@ -24,9 +25,9 @@
 #include "base/fiber.h"
 #include "base/result.h"
 #include "base/stream.h"
-#include "mail/message_id.h"
 #include "mta/ingest/ingest_protocol.h"
 #include "mta/session.h"
+#include "storage/catalog/catalog.h"
 
 namespace mta {
 
@@ -40,9 +41,9 @@ struct IngestTimes {
 /// What all sessions share.
 struct IngestParts {
     SessionParts& mail;
-    /// The message that was delivered with this key. Errors: those of the catalog, which is away.
-    std::function<base::Result<std::optional<mail::MessageId>>(const std::string& key,
-                                                               base::Deadline deadline)>
+    /// As storage::message_of_key. Errors: those of the catalog, which is away.
+    std::function<base::Result<std::optional<storage::KeyHolder>>(const std::string& key,
+                                                                  base::Deadline deadline)>
         message_of_key;
     IngestTimes times = {};
 };
@@ -70,6 +71,7 @@ class IngestSession {
     [[nodiscard]] base::Status read_body(std::uint64_t size, std::string& message);
     [[nodiscard]] bool skip_body(std::uint64_t size);
     [[nodiscard]] base::Status scan(ReceivedMail& mail);
+    [[nodiscard]] IngestAnswer answer_for_first(const std::string& key);
     [[nodiscard]] IngestAnswer store(const IngestHeader& header, ReceivedMail mail);
     [[nodiscard]] std::string trace_fields(const mail::Envelope& envelope,
                                            std::int64_t now_us) const;

@@ -30,7 +30,7 @@ constexpr base::Statement kDeliver{
     "$19::smallint[], $20::text[], $21::uuid[], $22::uuid[], $23::bigint[], $24::bigint[], "
     "$25::jsonb)"};
 constexpr base::Statement kMessageOfKey{"storage_message_of_key",
-                                        "SELECT catalog.message_of_key($1)"};
+                                        "SELECT id, is_safe FROM catalog.message_of_key($1)"};
 constexpr base::Statement kNoteSegments{"storage_note_segments",
                                         "SELECT catalog.note_segments($1::jsonb)"};
 constexpr base::Statement kNoteWhole{"storage_note_whole_segments",
@@ -319,13 +319,14 @@ Result<DeliveryReport> deliver(base::Connection& connection, const DeliveryBatch
     }
 }
 
-Result<std::optional<mail::MessageId>> message_of_key(base::Connection& connection,
-                                                      std::string_view key) {
+Result<std::optional<KeyHolder>> message_of_key(base::Connection& connection,
+                                                std::string_view key) {
     const base::Rows rows = TRY(connection.query(kMessageOfKey, {key}));
-    if (rows.empty() || rows[0].is_null(0)) {
-        return std::optional<mail::MessageId>();
+    if (rows.empty()) {
+        return std::optional<KeyHolder>();
     }
-    return std::optional(mail::MessageId::from_bytes(rows[0].uuid(0).bytes()));
+    return std::optional(
+        KeyHolder{mail::MessageId::from_bytes(rows[0].uuid(0).bytes()), rows[0].boolean(1)});
 }
 
 Status note_segments(base::Connection& connection, std::span<const SegmentNote> segments) {

@@ -131,9 +131,20 @@ struct DeliveryReport {
 [[nodiscard]] base::Result<DeliveryReport> deliver(base::Connection& connection,
                                                    const DeliveryBatch& batch);
 
+/// Whose a key is.
+struct KeyHolder {
+    mail::MessageId id;
+    /// Its copies that are known to be good cover min_copies failure domains, or it was removed for
+    /// good: whoever handed it in may forget it.
+    bool safe = false;
+
+    friend bool operator==(const KeyHolder&, const KeyHolder&) = default;
+};
+
 /// The message that was delivered with this key (the attribute `key`), as far as the catalog knows.
-[[nodiscard]] base::Result<std::optional<mail::MessageId>> message_of_key(
-    base::Connection& connection, std::string_view key);
+/// The key of a message that is gone is kept from now on as long as if it had gone now.
+[[nodiscard]] base::Result<std::optional<KeyHolder>> message_of_key(base::Connection& connection,
+                                                                    std::string_view key);
 
 /// Segments, states of their replicas, copies owed.
 [[nodiscard]] base::Status note_segments(base::Connection& connection,

@@ -8,7 +8,9 @@ import concurrent.futures
 import contextlib
 import imaplib
 import json
+import os
 import pathlib
+import signal
 import smtplib
 import socket
 import subprocess
@@ -265,5 +267,69 @@ def exit_codes_say_try_again_or_never():
         assert len(wait_until("it can be read", found, 60)) == 1
 
 
+def helpers_of(cluster, daemon, roots):
+    """Process ids of the path helpers that a daemon has for these storage roots."""
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if (words[0].endswith(b"roundtable-path-helper") and parent == cluster.pid(daemon)
+                    and {str(root).encode() for root in roots} & set(words)):
+                found.append(int(entry.name))
+    return found
+
+
+def what_is_known_with_one_copy_is_not_yet_safe():
+    """A message that was never acknowledged is delivered from the one copy that it has: whoever
+    asks for its key must keep his own copy until there are two."""
+    with Cluster() as cluster, contextlib.ExitStack() as stack:
+        alice = cluster.address("alice")
+        server = cluster.endpoints.mail_servers[0]
+        ask = ("fax", "--to", alice, "--key", "k", "--socket", server["ingest_socket"])
+        first = ingest_until_done(cluster, "fax", "--to", alice, "--key", "first", "--socket",
+                                  server["ingest_socket"], stdin=message("first"))
+        [path, *_] = [row[0] for row in cluster.sql(
+            f"SELECT path FROM report.message_copy WHERE message_id = '{first['id']}'")]
+        others = [store for store in cluster.endpoints.storage_servers
+                  if not any(path.startswith(f"{root}/") for root in store["directories"])]
+        assert len(others) == len(cluster.endpoints.storage_servers) - 1, (path, others)
+        # What is written to them is never done, and nothing is put in its place.
+        roots = [root for store in others for root in store["directories"]]
+        stopped = helpers_of(cluster, server["name"], roots)
+        assert stopped, roots
+        with contextlib.ExitStack() as cut:
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+                stack.callback(go_on, pid)
+            for store in others:
+                cut.enter_context(cluster.storage_away(store["name"]))
+            code, _, error = ingest(cluster, *ask, stdin=message("one copy"))
+            assert code == TEMPFAIL, (code, error)
+            wait_until("it is delivered all the same", lambda: cluster.sql(
+                "SELECT 1 FROM catalog.ingest_key WHERE key = 'k'", "roundtable_operator"), 120)
+            for path in sockets(cluster):
+                code, _, error = ingest(cluster, "fax", "--to", alice, "--key", "k", "--socket",
+                                        path, stdin=message("one copy"))
+                assert code == TEMPFAIL and "not yet safe" in error, (code, error)
+        for pid in stopped:
+            go_on(pid)
+        told = ingest_until_done(cluster, *ask, stdin=message("one copy"))
+        assert told["again"], told
+        assert len(cluster.copies(told["id"])) >= 2, told
+
+        def found():
+            status, data = mailbox(cluster, "alice", "INBOX").search(None, "SUBJECT", '"one copy"')
+            return status == "OK" and data[0].split()
+
+        assert len(wait_until("it can be read", found, 60)) == 1
+
+
+def go_on(pid):
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGCONT)
+
+
 if __name__ == "__main__":
-    main([each_kind_by_both_ways, a_key_is_delivered_once, exit_codes_say_try_again_or_never])
+    main([each_kind_by_both_ways, a_key_is_delivered_once, exit_codes_say_try_again_or_never,
+          what_is_known_with_one_copy_is_not_yet_safe])

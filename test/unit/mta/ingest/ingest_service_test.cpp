@@ -27,7 +27,7 @@ struct Service : mta::test::SessionWorld {
                    .string()) {
         auto made = mta::IngestService::create(
             loop, path, {parts, [](const std::string&, Deadline) {
-                             return base::Result<std::optional<mail::MessageId>>(std::nullopt);
+                             return base::Result<std::optional<storage::KeyHolder>>(std::nullopt);
                          }});
         BOOST_REQUIRE(made);
         service = std::move(made).take_value();

@@ -41,7 +41,7 @@ struct World : mta::test::SessionWorld {
         return answers[0];
     }
 
-    base::Result<std::optional<mail::MessageId>> known = std::optional<mail::MessageId>();
+    base::Result<std::optional<storage::KeyHolder>> known = std::optional<storage::KeyHolder>();
     std::vector<std::string> asked;
     mta::IngestParts ingest{parts, [this](const std::string& key, base::Deadline) {
                                 asked.push_back(key);
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(stores_what_comes_octet_for_octet_at_any_split) {
 
 BOOST_AUTO_TEST_CASE(a_key_that_is_known_is_answered_before_anything_is_stored) {
     const auto id = mail::MessageId::make(1'700'000'000'001U, {3, 4});
-    known = std::optional(id);
+    known = std::optional(storage::KeyHolder{id, true});
     const auto answers = play(header(R"("key":"k",)") + kMessage + header("") + kMessage);
     BOOST_REQUIRE(answers.size() == 2U);
     BOOST_TEST((answers[0].status == IngestAnswer::Status::Again));
@@ -95,9 +95,24 @@ BOOST_AUTO_TEST_CASE(a_key_that_is_known_is_answered_before_anything_is_stored) 
     known = Error{Errc::Unavailable, "away"};
     BOOST_TEST((one(header(R"("key":"k",)") + kMessage).status == IngestAnswer::Status::Stored));
     outcome.value().first = id;
-    const IngestAnswer late = one(header(R"("key":"k",)") + kMessage);
-    BOOST_TEST((late.status == IngestAnswer::Status::Again));
-    BOOST_TEST(late.id == id.text());
+    BOOST_TEST((one(header(R"("key":"k",)") + kMessage).status == IngestAnswer::Status::TryAgain));
+    for (const bool safe : {false, true}) {
+        known = Error{Errc::Unavailable, "away when it came, back when it is stored"};
+        on_store = [this, id, safe] { known = std::optional(storage::KeyHolder{id, safe}); };
+        const IngestAnswer late = one(header(R"("key":"k",)") + kMessage);
+        BOOST_TEST((late.status ==
+                    (safe ? IngestAnswer::Status::Again : IngestAnswer::Status::TryAgain)));
+        BOOST_TEST(late.id == (safe ? id.text() : ""));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_key_of_a_message_with_too_few_copies_is_no_reason_to_forget_it) {
+    known =
+        std::optional(storage::KeyHolder{mail::MessageId::make(1'700'000'000'001U, {3, 4}), false});
+    const IngestAnswer answer = one(header(R"("key":"k",)") + kMessage);
+    BOOST_TEST((answer.status == IngestAnswer::Status::TryAgain));
+    BOOST_TEST(answer.reason.find("not yet safe") != std::string::npos, answer.reason);
+    BOOST_TEST(stored.empty());
 }
 
 BOOST_AUTO_TEST_CASE(says_never_for_what_will_never_do) {

@@ -14,6 +14,8 @@ using storage::Acknowledged;
 using storage::Delivery;
 using storage::DeliveryOutcome;
 using test_support::DeliverFixture;
+using test_support::kFirstFrame;
+using test_support::kFrame;
 
 namespace {
 
@@ -292,9 +294,79 @@ BOOST_AUTO_TEST_CASE(agents_may_ask_for_a_key) {
     const auto agent = open("roundtable_mtad");
     const auto known = storage::message_of_key(*agent, "k");
     BOOST_REQUIRE_MESSAGE(known, test_support::why(known));
-    BOOST_CHECK(known.value() == std::optional(fax.id));
+    BOOST_CHECK(known.value() == std::optional(storage::KeyHolder{fax.id, true}));
     BOOST_CHECK(!storage::message_of_key(*agent, "other").value());
     BOOST_TEST(!agent->query("SELECT * FROM catalog.ingest_key"));
+}
+
+// Who hands a message in forgets it once it is called safe.
+BOOST_AUTO_TEST_CASE(a_message_of_a_key_is_safe_where_its_copies_are_known_to_be_good) {
+    const auto is_safe = [this] { return storage::message_of_key(admin(), "k").value()->safe; };
+    const auto end = kFirstFrame + kFrame;
+    const auto note = [&](storage::SegmentState state, std::uint64_t second) {
+        segment.state = state;
+        segment.length = end + 100;
+        segment.replicas[0].durable_length = segment.length;
+        segment.replicas[1].state = storage::ReplicaState::Behind;
+        segment.replicas[1].durable_length = second;
+        BOOST_REQUIRE(storage::note_segments(admin(), std::vector{segment}));
+    };
+    // A tracker finds it in an open segment: on one storage server, as far as is known.
+    auto found = batch({keyed(message(0, {to(ann)}), "k", Acknowledged::Yes)});
+    found.committer = "tracker t";
+    deliver(found);
+    BOOST_TEST(!is_safe());
+    // Its writer has it durable, and comes late.
+    found.committer = "mail a";
+    deliver(found);
+    BOOST_TEST(is_safe());
+    // Its seal says that the second copy ends before it, whoever delivered it.
+    note(storage::SegmentState::Sealed, end - 1);
+    BOOST_TEST(!is_safe());
+    sql("SELECT catalog.note_copy($1, $2, 2, $3, sha256('x'))",
+        {segment.id.uuid(),
+         segment.replicas[1].store.uuid(),
+         static_cast<std::int64_t>(segment.length)});
+    BOOST_TEST(is_safe());
+    sql("UPDATE directory.storage_server SET failure_domain = 'h1'");
+    BOOST_TEST(!is_safe());
+    sql("UPDATE directory.cluster SET min_copies = 1");
+    BOOST_TEST(is_safe());
+    sql("UPDATE catalog.segment_replica SET state = 'lost'");
+    BOOST_TEST(!is_safe());
+    // Its owner removed it, and nobody wants it again.
+    sql("DELETE FROM catalog.message");
+    sql("UPDATE catalog.ingest_key SET removed_at = now()");
+    BOOST_TEST(is_safe());
+    sql("INSERT INTO catalog.rebuild (phase) VALUES ('cataloguing')");
+    BOOST_TEST(!is_safe());
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_that_ends_behind_the_message_is_good_for_it) {
+    auto found = batch({keyed(message(0, {to(ann)}), "k", Acknowledged::Yes)});
+    found.committer = "tracker t";
+    found.segments[0].replicas[0].durable_length = kFirstFrame + kFrame;
+    found.segments[0].replicas[1].state = storage::ReplicaState::Behind;
+    found.segments[0].replicas[1].durable_length = kFirstFrame + kFrame;
+    deliver(found);
+    BOOST_TEST(storage::message_of_key(admin(), "k").value()->safe);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_is_asked_for_is_kept) {
+    deliver(batch({keyed(message(0, {to(ann)}), "asked", Acknowledged::No),
+                   keyed(message(1, {to(ann)}), "not", Acknowledged::No)}));
+    sql("DELETE FROM catalog.message");
+    for (int month = 0; month < 6; ++month) {
+        sql("UPDATE catalog.ingest_key SET removed_at = coalesce(removed_at, now()) - "
+            "interval '31 days'");
+        BOOST_TEST(storage::message_of_key(admin(), "asked").value()->safe);
+        BOOST_REQUIRE(storage::purge_forgotten(admin(), 10));
+    }
+    BOOST_TEST(value("SELECT string_agg(key, ' ') FROM catalog.ingest_key") == "asked");
+    // What is there is not marked as gone.
+    deliver(batch({keyed(message(2, {to(ann)}), "here", Acknowledged::No)}));
+    BOOST_TEST(storage::message_of_key(admin(), "here").value()->safe);
+    BOOST_TEST(value("SELECT count(*) FROM catalog.ingest_key WHERE removed_at IS NULL") == "1");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
