@@ -32,6 +32,7 @@ constexpr int kLooks = 25;  // Asterisk holds a folder's lock for less than that
 constexpr std::int64_t kOlderSeconds = 10;
 constexpr std::size_t kRememberedMax = 1'000'000;
 constexpr base::Duration kRest = std::chrono::minutes(10);
+constexpr base::Duration kAskAgain = std::chrono::hours(24);
 
 // Nothing wakes it: a wait.
 void wait(base::Duration span) {
@@ -196,14 +197,16 @@ struct Tally {
     std::optional<base::Error> refused_because;
 };
 
-// One process's memory of what need not be handed in again. The key is the memory of all others.
+// One process's memory of what need not be handed in again. The key is the memory of all others, and
+// is kept for as long as somebody asks for it now and then: so does this one.
 struct Sweeper {
     std::string root;
     std::vector<std::string> sockets;
     bool open = false;  // somebody listens at one of them
     std::int64_t older_us = 0;
     std::string server = host_name();
-    std::set<std::string> settled;
+    base::Duration ask_again = kAskAgain;
+    std::map<std::string, base::Deadline> settled;  // by key; until then it is not handed in again
     std::map<std::string, base::Deadline> resting;  // refused for good: asked again now and then
     std::set<std::string> complained;               // one line for each trouble of a message
 
@@ -240,9 +243,14 @@ void Sweeper::take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes)
     const auto text = mta::read_spool_text(item);
     if (text) {
         const std::string key = mta::voicemail_key(item.context, item.mailbox, text.value());
+        const auto done = settled.find(key);
         const auto rest = resting.find(key);
-        if (settled.contains(key) || (rest != resting.end() && !rest->second.passed())) {
-            ++(rest == resting.end() ? tally.again : tally.refused);
+        if (done != settled.end() && !done->second.passed()) {
+            ++tally.again;
+            return;
+        }
+        if (rest != resting.end() && !rest->second.passed()) {
+            ++tally.refused;
             return;
         }
     }
@@ -292,8 +300,8 @@ void Sweeper::take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes)
         return;
     }
     resting.erase(request.key);
-    if (settled.size() < kRememberedMax) {
-        settled.insert(request.key);
+    if (settled.size() < kRememberedMax || settled.contains(request.key)) {
+        settled.insert_or_assign(request.key, base::Deadline::after(ask_again));
     }
     ++(receipt.value().again ? tally.again : tally.stored);
 }
@@ -366,6 +374,9 @@ base::Status sweep(CommandContext& context, const Arguments& arguments) {
             base::Errc::Invalid,
             "--watch takes a time such as 10s or 5m, 1s at least, not '" + *interval + "'"};
     }
+    if (const auto text = arguments.optional("--ask-again")) {
+        sweeper.ask_again = TRY(usage(context, base::parse_duration(*text)));
+    }
     // Until it is killed, which it may be at any moment: what was not answered is asked again.
     while (true) {
         const base::Result<Tally> tally = sweeper.round(context, arguments);
@@ -402,6 +413,10 @@ std::vector<Command> voicemail_mail_commands() {
            Required::Yes},
           {"--watch", OptionKind::Value, "again and again, so far apart: 10s, 5m"},
           {"--older", OptionKind::Value, "only what has lain for so many seconds; else 10"},
+          {"--ask-again",
+           OptionKind::Value,
+           "with --watch: what is there already is asked for again after so long, so that its key "
+           "is kept; else 24h"},
           socket},
          sweep},
     };

@@ -204,6 +204,31 @@ def mailcmd_and_sweep_of_one_message_give_one():
     assert count("bob") == before + 2
 
 
+def what_lies_in_the_spool_is_asked_for_now_and_then():
+    """Each sweep renews the key of a message that is gone, one that watches does so again."""
+    key = cluster.sql("SELECT k.key FROM catalog.ingest_key k JOIN catalog.voicemail v USING "
+                      "(message_id) WHERE v.caller_name = 'Anna Lee' LIMIT 1", OWNER)[0][0]
+    age = f"UPDATE catalog.ingest_key SET removed_at = now() - interval '89 days' WHERE key = '{key}'"
+    renewed = (f"SELECT removed_at > now() - interval '1 hour' FROM catalog.ingest_key "
+               f"WHERE key = '{key}'")
+    cluster.sql(age, OWNER)
+    sweep()
+    assert cluster.sql(renewed, OWNER) == [["t"]], "a sweep did not ask"
+    watching = subprocess.Popen(
+        [cluster.endpoints.program, "--dir", str(cluster.endpoints.directory), "voicemail", "sweep",
+         "--spool", str(spool), "--watch", "1s", "--ask-again", "1s"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(2):
+            cluster.sql(age, OWNER)
+            wait_until("the watching sweep asks again",
+                       lambda: cluster.sql(renewed, OWNER) == [["t"]], 30)
+    finally:
+        watching.kill()
+        watching.wait()
+    cluster.sql(f"UPDATE catalog.ingest_key SET removed_at = NULL WHERE key = '{key}'", OWNER)
+
+
 def what_is_wrong_has_its_exit_code():
     audio = speak("Nobody is here.", "nobody")
     text = mailcmd_email("7777", 0, audio, f"nobody@{cluster.domain}")
@@ -421,6 +446,7 @@ def with_cluster():
                   renumbered_and_moved_it_is_the_same,
                   a_locked_folder_waits,
                   mailcmd_and_sweep_of_one_message_give_one,
+                  what_lies_in_the_spool_is_asked_for_now_and_then,
                   what_is_wrong_has_its_exit_code,
                   many_that_came_while_all_mail_servers_were_stopped,
                   waiting_messages_are_told_within_two_seconds])
