@@ -131,6 +131,7 @@ Result<IngestReceipt> ingest(const std::string& socket,
     header.sender = request.sender;
     header.recipients = request.recipients;
     header.attributes = request.attributes;
+    header.seen = request.seen;
     header.size = message.size();
     const std::string line = TRY(format_ingest_header(header));
 

@@ -27,6 +27,7 @@ struct IngestRequest {
     std::string sender;                   ///< an address; empty: the null path "<>"
     std::vector<std::string> recipients;  ///< addresses of ours, at least one
     mail::Attributes attributes;          ///< all but `key`
+    bool seen = false;                    ///< they have read or heard it elsewhere: \Seen
     std::string message;                  ///< RFC 5322; lines end in CRLF or in LF
 };
 

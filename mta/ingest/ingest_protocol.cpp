@@ -84,6 +84,11 @@ Status read_member(const std::string& name, const Json& value, IngestHeader& hea
         header.recipients = TRY(recipients_of(value));
     } else if (name == "attributes") {
         header.attributes = TRY(attributes_of(value));
+    } else if (name == "seen") {
+        if (!value.is_boolean()) {
+            return wrong("\"seen\" must be true or false");
+        }
+        header.seen = value.get<bool>();
     } else if (name == "size") {
         if (!value.is_number_unsigned()) {
             return wrong("\"size\" must be a number of octets");
@@ -91,7 +96,7 @@ Status read_member(const std::string& name, const Json& value, IngestHeader& hea
         header.size = value.get<std::uint64_t>();
     } else {
         return wrong("there is no member \"" + name +
-                     "\": kind, key, sender, recipients, attributes, size");
+                     "\": kind, key, sender, recipients, attributes, seen, size");
     }
     return base::Done{};
 }
@@ -156,6 +161,7 @@ Result<std::string> format_ingest_header(const IngestHeader& header) {
                                 {"sender", header.sender},
                                 {"recipients", header.recipients},
                                 {"attributes", std::move(attributes)},
+                                {"seen", header.seen},
                                 {"size", header.size}});
     if (line.size() > kIngestHeaderMax) {
         return Error{Errc::TooLarge, "recipients and attributes take more than 65536 octets"};

@@ -3,7 +3,7 @@
 // The protocol of mtad's ingest socket, a unix stream socket. For each message the client sends
 //
 //   {"kind":"fax","key":"call-17","sender":"","recipients":["alice@example.org"],
-//    "attributes":{"called":"+4930123"},"size":48211}\n
+//    "attributes":{"called":"+4930123"},"seen":false,"size":48211}\n
 //   then exactly `size` octets: the message, RFC 5322, lines ending in CRLF
 //
 // and the server answers with one line:
@@ -14,7 +14,8 @@
 //   {"status":"never","code":"not-found","reason":"..."}   not-found, refused, invalid, too-large
 //
 // The answer may come before the message was sent whole; after "try-again" and "never" the server
-// may close. Members that are not there: key and sender are empty, there are no attributes. Others
+// may close. Members that are not there: key and sender are empty, there are no attributes, seen is
+// false (true: the recipients have read or heard it elsewhere, it is delivered with \Seen). Others
 // than these are refused. The line is UTF-8 of at most kIngestHeaderMax octets, "\n" included.
 //
 // Thread rule: pure functions. Limits: kIngestHeaderMax, kIngestKeyMax, those of attributes.h.
@@ -42,6 +43,7 @@ struct IngestHeader {
     std::string sender;
     std::vector<std::string> recipients;  ///< at least one
     mail::Attributes attributes;          ///< without key, verdict, signature, scanner
+    bool seen = false;                    ///< delivered with \Seen
     std::uint64_t size = 0;               ///< at least 1
 
     friend bool operator==(const IngestHeader&, const IngestHeader&) = default;

@@ -219,6 +219,11 @@ Result<mail::Envelope> IngestSession::check(const IngestHeader& header) {
     for (const std::string& recipient : header.recipients) {
         TRY(add_recipient(recipient, envelope));
     }
+    if (header.seen) {
+        for (mail::Recipient& recipient : envelope.recipients) {
+            recipient.flags = mail::Flags::Seen;
+        }
+    }
     envelope.attributes = header.attributes;
     if (!header.key.empty()) {
         TRY(envelope.attributes.set("key", header.key));

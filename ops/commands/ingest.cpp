@@ -12,6 +12,7 @@ base::Status ingest_message(CommandContext& context, const Arguments& arguments,
     request.sender = arguments.text("--from");
     request.recipients = arguments.list("--to");
     request.attributes = TRY(usage(context, attributes_of(arguments.list("--attribute"))));
+    request.seen = arguments.has("--seen");
     request.message = TRY(usage(context, read_message(arguments.text("file"))));
     const auto sockets = ingest_sockets(context, arguments);
     if (!sockets) {
@@ -33,6 +34,7 @@ Command ingest_command(const char* verb, const char* help, mail::Kind kind) {
              {"--attribute",
               OptionKind::Values,
               "name=value of what is known of it, such as pages=3; may be repeated"},
+             {"--seen", OptionKind::Flag, "deliver it as read: with \\Seen"},
              socket_option(),
              {"file", OptionKind::OptionalPositional, "the message, RFC 5322 (default: -, stdin)"}},
             [kind](CommandContext& context, const Arguments& arguments) {

@@ -217,6 +217,11 @@ struct Sweeper {
     base::Result<Tally> round(CommandContext& context, const Arguments& arguments);
 };
 
+// Asterisk moves what was heard to Old, or where its owner says; new ones are in these two.
+bool was_heard(std::string_view folder) {
+    return folder != "INBOX" && folder != "Urgent";
+}
+
 void Sweeper::complain_once(const std::string& what) {
     if (complained.size() >= kRememberedMax) {
         complained.clear();
@@ -288,6 +293,7 @@ void Sweeper::take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes)
     request.key = message.value().key;
     request.recipients = {*address};
     request.attributes = mta::voice_attributes(voice);
+    request.seen = was_heard(item.folder);
     request.message = mta::compose(voice);
     const auto receipt = ingest_at_any(sockets, request);
     if (!receipt) {

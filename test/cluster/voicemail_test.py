@@ -204,6 +204,16 @@ def mailcmd_and_sweep_of_one_message_give_one():
     assert count("bob") == before + 2
 
 
+def what_was_heard_on_the_telephone_is_not_new():
+    audio = speak("You have heard this already.", "heard")
+    new, old = waiting()[:2]
+    for number, folder in enumerate(("Old", "Work", "INBOX", "Urgent"), 40):
+        lay("1002", number, audio, f"17956009{number}-00000003", folder=folder)
+    sweep()
+    wait_until("two new ones and two old ones",
+               lambda: waiting()[:2] == (new + 2, old + 2), 10)
+
+
 def what_lies_in_the_spool_is_asked_for_now_and_then():
     """Each sweep renews the key of a message that is gone, one that watches does so again."""
     key = cluster.sql("SELECT k.key FROM catalog.ingest_key k JOIN catalog.voicemail v USING "
@@ -446,6 +456,7 @@ def with_cluster():
                   renumbered_and_moved_it_is_the_same,
                   a_locked_folder_waits,
                   mailcmd_and_sweep_of_one_message_give_one,
+                  what_was_heard_on_the_telephone_is_not_new,
                   what_lies_in_the_spool_is_asked_for_now_and_then,
                   what_is_wrong_has_its_exit_code,
                   many_that_came_while_all_mail_servers_were_stopped,

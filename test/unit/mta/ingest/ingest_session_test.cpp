@@ -115,6 +115,15 @@ BOOST_AUTO_TEST_CASE(a_key_of_a_message_with_too_few_copies_is_no_reason_to_forg
     BOOST_TEST(stored.empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_seen_elsewhere_is_delivered_so) {
+    (void)play(header(R"("seen":true,)") + kMessage + header(R"("seen":false,)") + kMessage +
+               header("") + kMessage);
+    BOOST_REQUIRE(stored.size() == 3U);
+    BOOST_TEST((stored[0].envelope.recipients[0].flags == mail::Flags::Seen));
+    BOOST_TEST((stored[1].envelope.recipients[0].flags == mail::Flags::None));
+    BOOST_TEST((stored[2].envelope.recipients[0].flags == mail::Flags::None));
+}
+
 BOOST_AUTO_TEST_CASE(says_never_for_what_will_never_do) {
     struct Case {
         std::string input;
