@@ -131,16 +131,16 @@ base::Result<mta::IngestReceipt> ingest_at_any(const std::vector<std::string>& s
     return last;
 }
 
-base::Status hand_in(CommandContext& context,
-                     const std::vector<std::string>& sockets,
-                     mta::IngestRequest request) {
+base::Result<mta::IngestReceipt> hand_in(CommandContext& context,
+                                         const std::vector<std::string>& sockets,
+                                         mta::IngestRequest request) {
     if (request.key.empty()) {
         request.key = "once-" + base::Uuid::time_ordered().to_text();
     }
     const base::Result<mta::IngestReceipt> receipt = ingest_at_any(sockets, request);
     if (receipt) {
         tell(context, receipt.value());
-        return base::Done{};
+        return receipt;
     }
     context.failure_code = base::is_temporary(receipt.error().code) ? kExitTryAgain : kExitNever;
     return receipt.error();

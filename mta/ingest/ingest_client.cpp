@@ -115,6 +115,7 @@ Result<IngestReceipt> receipt_of(const IngestAnswer& answer) {
     IngestReceipt receipt;
     receipt.id = TRY(mail::MessageId::parse(answer.id));
     receipt.copies = answer.copies;
+    receipt.left_out = answer.left_out;
     receipt.again = answer.status == IngestAnswer::Status::Again;
     return receipt;
 }
@@ -132,6 +133,7 @@ Result<IngestReceipt> ingest(const std::string& socket,
     header.recipients = request.recipients;
     header.attributes = request.attributes;
     header.seen = request.seen;
+    header.partial = request.partial;
     header.size = message.size();
     const std::string line = TRY(format_ingest_header(header));
 

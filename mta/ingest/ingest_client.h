@@ -26,6 +26,7 @@ struct IngestRequest {
     std::string key;
     std::string sender;                   ///< an address; empty: the null path "<>"
     std::vector<std::string> recipients;  ///< addresses of ours, at least one
+    bool partial = false;                 ///< others among them are left out, not refused
     mail::Attributes attributes;          ///< all but `key`
     bool seen = false;                    ///< they have read or heard it elsewhere: \Seen
     std::string message;                  ///< RFC 5322; lines end in CRLF or in LF
@@ -33,15 +34,16 @@ struct IngestRequest {
 
 /// What became of it.
 struct IngestReceipt {
-    mail::MessageId id;      ///< of the first message of that key, if `again`
-    std::size_t copies = 0;  ///< durable now; 0 if `again`
-    bool again = false;      ///< the key was known: nothing was stored
+    mail::MessageId id;                 ///< of the first message of that key, if `again`
+    std::size_t copies = 0;             ///< durable now; 0 if `again`
+    bool again = false;                 ///< the key was known: nothing was stored
+    std::vector<std::string> left_out;  ///< recipients that are not ours, if `partial`
 };
 
 /// Errors that are temporary (base::is_temporary): try again, with the same key, here or at another
 /// mail server's socket; the message may have been stored. NotFound: a recipient is not one of
-/// ours. Refused: the sender is blocked, or a mailbox is full. Invalid: the message or the
-/// request is malformed. TooLarge. The detail is for the person who asked.
+/// ours (if `partial`: none is). Refused: the sender is blocked, or a mailbox is full. Invalid: the
+/// message or the request is malformed. TooLarge. The detail is for the person who asked.
 [[nodiscard]] base::Result<IngestReceipt> ingest(const std::string& socket,
                                                  const IngestRequest& request,
                                                  base::Deadline deadline);

@@ -84,11 +84,11 @@ Status read_member(const std::string& name, const Json& value, IngestHeader& hea
         header.recipients = TRY(recipients_of(value));
     } else if (name == "attributes") {
         header.attributes = TRY(attributes_of(value));
-    } else if (name == "seen") {
+    } else if (name == "seen" || name == "partial") {
         if (!value.is_boolean()) {
-            return wrong("\"seen\" must be true or false");
+            return wrong("\"" + name + "\" must be true or false");
         }
-        header.seen = value.get<bool>();
+        (name == "seen" ? header.seen : header.partial) = value.get<bool>();
     } else if (name == "size") {
         if (!value.is_number_unsigned()) {
             return wrong("\"size\" must be a number of octets");
@@ -96,7 +96,7 @@ Status read_member(const std::string& name, const Json& value, IngestHeader& hea
         header.size = value.get<std::uint64_t>();
     } else {
         return wrong("there is no member \"" + name +
-                     "\": kind, key, sender, recipients, attributes, seen, size");
+                     "\": kind, key, sender, recipients, attributes, seen, partial, size");
     }
     return base::Done{};
 }
@@ -162,6 +162,7 @@ Result<std::string> format_ingest_header(const IngestHeader& header) {
                                 {"recipients", header.recipients},
                                 {"attributes", std::move(attributes)},
                                 {"seen", header.seen},
+                                {"partial", header.partial},
                                 {"size", header.size}});
     if (line.size() > kIngestHeaderMax) {
         return Error{Errc::TooLarge, "recipients and attributes take more than 65536 octets"};
@@ -181,6 +182,9 @@ std::string format_ingest_answer(const IngestAnswer& answer) {
             [[fallthrough]];
         case IngestAnswer::Status::Again:
             object["id"] = answer.id;
+            if (!answer.left_out.empty()) {
+                object["left_out"] = answer.left_out;
+            }
             break;
         case IngestAnswer::Status::Never:
             object["code"] = base::errc_name(answer.code);
@@ -210,6 +214,13 @@ Result<IngestAnswer> parse_ingest_answer(std::string_view line) {
     if (const auto copies = object.find("copies");
         copies != object.end() && copies->is_number_unsigned()) {
         answer.copies = copies->get<std::size_t>();
+    }
+    if (const auto left_out = object.find("left_out"); left_out != object.end()) {
+        const Result<std::vector<std::string>> addresses = recipients_of(*left_out);
+        if (!addresses) {
+            return no_answer;
+        }
+        answer.left_out = addresses.value();
     }
     if (answer.status == IngestAnswer::Status::Never) {
         const std::string code = text_member(object, "code");

@@ -10,13 +10,16 @@
 //
 //   {"status":"stored","id":"<message id>","copies":2}     the promise of SMTP's 250
 //   {"status":"again","id":"<message id>"}                 its key is that message's: nothing to do
+//   ... "left_out":["x@elsewhere"]                         of both, if "partial" left some out
 //   {"status":"try-again","reason":"..."}                  later, or elsewhere; with the same key
 //   {"status":"never","code":"not-found","reason":"..."}   not-found, refused, invalid, too-large
 //
 // The answer may come before the message was sent whole; after "try-again" and "never" the server
 // may close. Members that are not there: key and sender are empty, there are no attributes, seen is
-// false (true: the recipients have read or heard it elsewhere, it is delivered with \Seen). Others
-// than these are refused. The line is UTF-8 of at most kIngestHeaderMax octets, "\n" included.
+// false (true: the recipients have read or heard it elsewhere, it is delivered with \Seen), partial
+// is false (true: recipients that are not ours are left out, and named in the answer; not-found is
+// then said only if none is ours). Others than these are refused. The line is UTF-8 of at most
+// kIngestHeaderMax octets, "\n" included.
 //
 // Thread rule: pure functions. Limits: kIngestHeaderMax, kIngestKeyMax, those of attributes.h.
 
@@ -34,7 +37,7 @@ namespace mta {
 
 inline constexpr std::size_t kIngestHeaderMax = std::size_t{64} << 10U;
 inline constexpr std::size_t kIngestKeyMax = 200;
-inline constexpr std::size_t kIngestAnswerMax = std::size_t{8} << 10U;
+inline constexpr std::size_t kIngestAnswerMax = std::size_t{128} << 10U;
 
 /// What comes before a message.
 struct IngestHeader {
@@ -44,6 +47,7 @@ struct IngestHeader {
     std::vector<std::string> recipients;  ///< at least one
     mail::Attributes attributes;          ///< without key, verdict, signature, scanner
     bool seen = false;                    ///< delivered with \Seen
+    bool partial = false;                 ///< recipients that are not ours are left out
     std::uint64_t size = 0;               ///< at least 1
 
     friend bool operator==(const IngestHeader&, const IngestHeader&) = default;
@@ -62,6 +66,7 @@ struct IngestAnswer {
     Status status = Status::TryAgain;
     std::string id;                      ///< of Stored and Again
     std::size_t copies = 0;              ///< of Stored
+    std::vector<std::string> left_out;   ///< of Stored and Again: recipients that are not ours
     base::Errc code = base::Errc::Busy;  ///< of Never: NotFound, Refused, Invalid, TooLarge
     std::string reason;                  ///< of TryAgain and Never: for people
 

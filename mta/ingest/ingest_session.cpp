@@ -111,6 +111,7 @@ void IngestSession::run() {
 
 bool IngestSession::take_one() {
     body_read_ = 0;
+    left_out_.clear();
     const std::optional<std::string> line = read_line();
     if (!line) {
         return false;
@@ -127,7 +128,8 @@ bool IngestSession::take_one() {
         const Result<std::optional<storage::KeyHolder>> holder =
             parts_.message_of_key(header.key, Deadline::after(parts_.times.key));
         if (holder && holder.value()) {
-            return send(&header, known(*holder.value())) && skip_body(header.size);
+            return send(&header, answer_for_known(header, *holder.value())) &&
+                   skip_body(header.size);
         }
     }
     Result<mail::Envelope> envelope = check(header);
@@ -216,19 +218,30 @@ Result<mail::Envelope> IngestSession::check(const IngestHeader& header) {
     if (!allowed) {
         return Error{allowed.error().code, header.sender + " is on the sender blocklist"};
     }
-    for (const std::string& recipient : header.recipients) {
-        TRY(add_recipient(recipient, envelope));
-    }
-    if (header.seen) {
-        for (mail::Recipient& recipient : envelope.recipients) {
-            recipient.flags = mail::Flags::Seen;
-        }
-    }
+    TRY(add_recipients(header, envelope));
     envelope.attributes = header.attributes;
     if (!header.key.empty()) {
         TRY(envelope.attributes.set("key", header.key));
     }
     return envelope;
+}
+
+Status IngestSession::add_recipients(const IngestHeader& header, mail::Envelope& envelope) {
+    for (const std::string& recipient : header.recipients) {
+        const Status added = add_recipient(recipient, envelope);
+        if (!added && (!header.partial || added.error().code != Errc::NotFound)) {
+            return added;
+        }
+        if (!added) {
+            left_out_.push_back(recipient);
+        } else if (header.seen) {
+            envelope.recipients.back().flags = mail::Flags::Seen;
+        }
+    }
+    if (envelope.recipients.empty()) {
+        return Error{Errc::NotFound, "no recipient is an address of ours"};
+    }
+    return base::Done{};
 }
 
 Status IngestSession::add_recipient(const std::string& text, mail::Envelope& envelope) {
@@ -302,13 +315,30 @@ bool IngestSession::skip_body(std::uint64_t size) {
     return true;
 }
 
+// Who was left out is said again: the client may not have heard it the first time.
+IngestAnswer IngestSession::answer_for_known(const IngestHeader& header,
+                                             const storage::KeyHolder& holder) {
+    mail::Envelope envelope;
+    if (header.partial) {
+        const Status added = add_recipients(header, envelope);
+        if (!added && added.error().code != Errc::NotFound) {
+            return answer_for(added.error());
+        }
+    }
+    IngestAnswer answer = known(holder);
+    answer.left_out = left_out_;
+    return answer;
+}
+
 // The catalog found, when the message was stored, that the key is another's. This one will never be
 // delivered, so it is the other one that has to be safe.
 IngestAnswer IngestSession::answer_for_first(const std::string& key) {
     const Result<std::optional<storage::KeyHolder>> holder =
         parts_.message_of_key(key, Deadline::after(parts_.times.key));
     if (holder && holder.value()) {
-        return known(*holder.value());
+        IngestAnswer answer = known(*holder.value());
+        answer.left_out = left_out_;
+        return answer;
     }
     IngestAnswer answer;
     answer.reason = "another message has this key, and it is not known whether it is safe";
@@ -348,6 +378,7 @@ IngestAnswer IngestSession::store(const IngestHeader& header, ReceivedMail mail)
     answer.status = IngestAnswer::Status::Stored;
     answer.id = receipt.id.text();
     answer.copies = receipt.copies;
+    answer.left_out = left_out_;
     return answer;
 }
 

@@ -5,7 +5,7 @@
 // recipient, the rules of data (no bare CR or LF, no NUL, at most 99 Received fields, the size
 // limit), the memory budget, our trace fields, the virus scanner, and the one function that says
 // that a message is safe (acceptance.h). All recipients or none: a message is stored for all of
-// them or for nobody.
+// them or for nobody; if the client wants it so, for all that are ours.
 //
 // A message whose key the catalog knows is answered before anything is stored: "again" if the
 // promise of 250 holds for the one that is there, else "try-again". If the catalog does not answer,
@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/fiber.h"
@@ -65,12 +66,15 @@ class IngestSession {
     /// Nothing: the client is gone, or slow, or we are shutting down.
     [[nodiscard]] std::optional<std::string> read_line();
     [[nodiscard]] base::Result<mail::Envelope> check(const IngestHeader& header);
+    [[nodiscard]] base::Status add_recipients(const IngestHeader& header, mail::Envelope& envelope);
     [[nodiscard]] base::Status add_recipient(const std::string& text, mail::Envelope& envelope);
     [[nodiscard]] base::Result<ReceivedMail> receive(const IngestHeader& header,
                                                      mail::Envelope envelope);
     [[nodiscard]] base::Status read_body(std::uint64_t size, std::string& message);
     [[nodiscard]] bool skip_body(std::uint64_t size);
     [[nodiscard]] base::Status scan(ReceivedMail& mail);
+    [[nodiscard]] IngestAnswer answer_for_known(const IngestHeader& header,
+                                                const storage::KeyHolder& holder);
     [[nodiscard]] IngestAnswer answer_for_first(const std::string& key);
     [[nodiscard]] IngestAnswer store(const IngestHeader& header, ReceivedMail mail);
     [[nodiscard]] std::string trace_fields(const mail::Envelope& envelope,
@@ -83,7 +87,8 @@ class IngestSession {
     const std::string client_;
     const std::string id_;
     std::uint64_t messages_ = 0;
-    std::uint64_t body_read_ = 0;  ///< octets of the message under way
+    std::uint64_t body_read_ = 0;        ///< octets of the message under way
+    std::vector<std::string> left_out_;  ///< its recipients that are not ours, if it may be partial
 };
 
 /// What is wrong with the octets of a message that SMTP would refuse, too: Invalid.

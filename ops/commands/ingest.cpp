@@ -19,7 +19,8 @@ base::Status ingest_message(CommandContext& context, const Arguments& arguments,
         context.failure_code = kExitTryAgain;
         return sockets.error();
     }
-    return hand_in(context, sockets.value(), std::move(request));
+    (void)TRY(hand_in(context, sockets.value(), std::move(request)));
+    return base::Done{};
 }
 
 Command ingest_command(const char* verb, const char* help, mail::Kind kind) {

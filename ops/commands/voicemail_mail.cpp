@@ -18,6 +18,7 @@
 #include "ops/commands/voicemail.h"
 #include "ops/hand_in.h"
 #include "ops/output.h"
+#include "ops/pass_on.h"
 
 namespace ops {
 
@@ -112,6 +113,11 @@ base::Result<std::optional<mta::SpoolMessage>> look_into_spool(const Arguments& 
     }
 }
 
+// Asterisk pipes its notes to pagers into the same mailcmd: no mailbox, no recording.
+bool is_voicemail(const mta::MailcmdMessage& mailcmd) {
+    return !mailcmd.mailbox.empty() || !mailcmd.audio.empty();
+}
+
 base::Result<std::vector<std::string>> recipients_of(CommandContext& context,
                                                      const Arguments& arguments,
                                                      const mta::MailcmdMessage& mailcmd,
@@ -119,7 +125,8 @@ base::Result<std::vector<std::string>> recipients_of(CommandContext& context,
     if (arguments.has("--to")) {
         return arguments.list("--to");
     }
-    if (!arguments.has("--by-box")) {
+    // A note to a pager is of no box that we would know: it says itself who gets it.
+    if (!arguments.has("--by-box") || !is_voicemail(mailcmd)) {
         if (mailcmd.recipients.empty()) {
             return base::Error{base::Errc::Invalid,
                                "the message has no recipient in To; give --to ADDRESS or --by-box"};
@@ -150,15 +157,20 @@ mta::VoiceMessage voice_of(const mta::MailcmdMessage& mailcmd) {
 }
 
 base::Result<mta::IngestRequest> mailcmd_request(CommandContext& context,
-                                                 const Arguments& arguments) {
-    const std::string input = TRY(read_message("-"));
-    const mta::MailcmdMessage mailcmd = TRY(mta::read_mailcmd(input));
+                                                 const Arguments& arguments,
+                                                 const mta::MailcmdMessage& mailcmd) {
     const auto spooled = TRY(look_into_spool(arguments, mailcmd));
     mta::VoiceMessage voice = spooled ? spooled->voice : voice_of(mailcmd);
     mta::IngestRequest request;
-    request.kind = mail::Kind::Voicemail;
     request.key = spooled ? spooled->key : mta::mailcmd_key(mailcmd);
     request.recipients = TRY(recipients_of(context, arguments, mailcmd, voice.context));
+    // Those in To are Asterisk's to choose, from anywhere; others are ours or a mistake.
+    request.partial = !arguments.has("--to") && request.recipients == mailcmd.recipients;
+    if (!is_voicemail(mailcmd)) {
+        request.message = mailcmd.message;
+        return request;
+    }
+    request.kind = mail::Kind::Voicemail;
     voice.recipient = request.recipients.front();
     voice.server = host_name();
     request.attributes = mta::voice_attributes(voice);
@@ -173,8 +185,49 @@ base::Error with_exit_code(CommandContext& context, base::Error error) {
     return error;
 }
 
+base::Status give_away(CommandContext& context,
+                       const std::vector<std::string>& program,
+                       const std::string& message,
+                       const std::vector<std::string>& recipients) {
+    if (recipients.empty()) {
+        return base::Done{};
+    }
+    std::string names;
+    for (const std::string& recipient : recipients) {
+        names += (names.empty() ? "" : ", ") + recipient;
+    }
+    if (program.empty()) {
+        return with_exit_code(
+            context,
+            {base::Errc::NotFound,
+             "not sent to " + names +
+                 ": no address of ours; with --else \"/usr/sbin/sendmail -i\" another mail "
+                 "program gets what is not for us"});
+    }
+    const base::Status passed = pass_on(program, message, recipients);
+    if (!passed) {
+        return with_exit_code(
+            context,
+            {passed.error().code, "not sent to " + names + ": " + passed.error().detail});
+    }
+    say(context, "passed on to " + names);
+    return base::Done{};
+}
+
 base::Status take_mailcmd(CommandContext& context, const Arguments& arguments) {
-    auto request = mailcmd_request(context, arguments);
+    std::vector<std::string> others;
+    if (const auto text = arguments.optional("--else")) {
+        others = TRY(usage(context, program_words(*text)));
+    }
+    const base::Result<std::string> input = read_message("-");
+    if (!input) {
+        return with_exit_code(context, input.error());
+    }
+    const base::Result<mta::MailcmdMessage> mailcmd = mta::read_mailcmd(input.value());
+    if (!mailcmd) {
+        return with_exit_code(context, mailcmd.error());
+    }
+    const auto request = mailcmd_request(context, arguments, mailcmd.value());
     if (!request) {
         return with_exit_code(context, request.error());
     }
@@ -182,7 +235,15 @@ base::Status take_mailcmd(CommandContext& context, const Arguments& arguments) {
     if (!sockets) {
         return with_exit_code(context, sockets.error());
     }
-    return hand_in(context, sockets.value(), std::move(request).take_value());
+    const auto receipt = hand_in(context, sockets.value(), request.value());
+    if (receipt) {
+        return give_away(context, others, mailcmd.value().message, receipt.value().left_out);
+    }
+    if (request.value().partial && receipt.error().code == base::Errc::NotFound) {
+        context.failure_code.reset();
+        return give_away(context, others, mailcmd.value().message, request.value().recipients);
+    }
+    return receipt.error();
 }
 
 // ------------------------------------------------------------------------------------------ sweep
@@ -408,6 +469,10 @@ std::vector<Command> voicemail_mail_commands() {
            "voicemail spool of the Asterisk; else /var/spool/asterisk/voicemail"},
           {"--to", OptionKind::Values, "deliver to this address, not to those in To"},
           {"--by-box", OptionKind::Flag, "deliver to the account of the voicemail box"},
+          {"--else",
+           OptionKind::Value,
+           "program that gets the e-mail on standard input for those in To who are not ours, as its "
+           "last arguments: \"/usr/sbin/sendmail -i\""},
           socket},
          take_mailcmd},
         {"voicemail",

@@ -239,6 +239,38 @@ def what_lies_in_the_spool_is_asked_for_now_and_then():
     cluster.sql(f"UPDATE catalog.ingest_key SET removed_at = NULL WHERE key = '{key}'", OWNER)
 
 
+def what_is_not_ours_is_passed_on():
+    """A note to a pager is no voicemail; who is not ours gets it by another program, or it is said."""
+    told = work / "passed"
+    program = work / "sendmail"
+    program.write_text(f"#!/bin/sh\necho \"$@\" >> {told}\ncat >> {told}\n")
+    program.chmod(0o755)
+    before = count("alice"), waiting("alice")
+    note = (f"Date: Wed, 25 Nov 2026 10:00:05 +0000\nFrom: Asterisk PBX <asterisk@pbx1>\n"
+            "To: {to}\n\nNew 0:04 long msg in box 1001\nfrom 5550100, on Wednesday\n")
+    mailcmd(note.format(to=cluster.address("alice")))
+    wait_until("the note", lambda: count("alice") == before[0] + 1, 10)
+    assert waiting("alice") == before[1], "a note counts as voicemail"
+    option = ("--else", f"{program} -i")
+    mailcmd(note.format(to="4930123@sms.invalid"), *option)
+    assert told.read_text().splitlines()[0] == "-i 4930123@sms.invalid", told.read_text()
+    refused = mailcmd(note.format(to="4930124@sms.invalid"), check=False)
+    assert refused.returncode == 65 and "--else" in refused.stderr, refused
+    audio = speak("For two of us.", "two")
+    both = f"{cluster.address('alice')}>, <x@elsewhere.invalid"
+    text = mailcmd_email("1001", 60, audio, both)
+    refused = mailcmd(text, check=False)
+    assert refused.returncode == 65 and "x@elsewhere.invalid" in refused.stderr, refused
+    wait_until("the voicemail", lambda: count("alice") == before[0] + 2, 10)
+    again = mailcmd(text, *option)
+    assert "before" in again.stdout and "passed on to x@elsewhere.invalid" in again.stdout, again
+    assert "-i x@elsewhere.invalid\nDate: " in told.read_text(), told.read_text()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    failed = mailcmd(text, *option, check=False)
+    assert failed.returncode == 75 and "exit 1" in failed.stderr, failed
+    assert count("alice") == before[0] + 2
+
+
 def what_is_wrong_has_its_exit_code():
     audio = speak("Nobody is here.", "nobody")
     text = mailcmd_email("7777", 0, audio, f"nobody@{cluster.domain}")
@@ -458,6 +490,7 @@ def with_cluster():
                   mailcmd_and_sweep_of_one_message_give_one,
                   what_was_heard_on_the_telephone_is_not_new,
                   what_lies_in_the_spool_is_asked_for_now_and_then,
+                  what_is_not_ours_is_passed_on,
                   what_is_wrong_has_its_exit_code,
                   many_that_came_while_all_mail_servers_were_stopped,
                   waiting_messages_are_told_within_two_seconds])

@@ -64,6 +64,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
         {R"({"kind":"fax","recipients":[1],"size":1})", "must be a text"},
         {R"({"kind":"fax","recipients":["a@b"]})", "\"size\""},
         {with(R"("seen":1)"), "true or false"},
+        {with(R"("partial":"yes")"), "true or false"},
         {with(R"("size":0)"), "\"size\""},
         {with(R"("size":-1)"), "\"size\""},
         {with(R"("size":1.5)"), "\"size\""},

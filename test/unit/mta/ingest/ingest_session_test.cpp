@@ -100,8 +100,8 @@ BOOST_AUTO_TEST_CASE(a_key_that_is_known_is_answered_before_anything_is_stored) 
         known = Error{Errc::Unavailable, "away when it came, back when it is stored"};
         on_store = [this, id, safe] { known = std::optional(storage::KeyHolder{id, safe}); };
         const IngestAnswer late = one(header(R"("key":"k",)") + kMessage);
-        BOOST_TEST((late.status ==
-                    (safe ? IngestAnswer::Status::Again : IngestAnswer::Status::TryAgain)));
+        BOOST_TEST(
+            (late.status == (safe ? IngestAnswer::Status::Again : IngestAnswer::Status::TryAgain)));
         BOOST_TEST(late.id == (safe ? id.text() : ""));
     }
 }
@@ -122,6 +122,33 @@ BOOST_AUTO_TEST_CASE(what_was_seen_elsewhere_is_delivered_so) {
     BOOST_TEST((stored[0].envelope.recipients[0].flags == mail::Flags::Seen));
     BOOST_TEST((stored[1].envelope.recipients[0].flags == mail::Flags::None));
     BOOST_TEST((stored[2].envelope.recipients[0].flags == mail::Flags::None));
+}
+
+BOOST_AUTO_TEST_CASE(a_partial_message_leaves_out_who_is_not_ours_and_names_them) {
+    const auto to = [](const std::string& addresses) {
+        return R"({"kind":"email","key":"k","partial":true,"recipients":[)" + addresses +
+               "],\"size\":3}\nx\r\n";
+    };
+    const std::vector<std::string> strangers{"eve@example.org", "x@sms.test"};
+    const std::string all = R"("eve@example.org","bob@example.org","x@sms.test")";
+    const IngestAnswer answer = one(to(all));
+    BOOST_TEST((answer.status == IngestAnswer::Status::Stored));
+    BOOST_TEST(answer.left_out == strangers, boost::test_tools::per_element());
+    BOOST_REQUIRE(stored.size() == 1U);
+    BOOST_REQUIRE(stored[0].envelope.recipients.size() == 1U);
+    BOOST_TEST(stored[0].envelope.recipients[0].address == "bob@example.org");
+    // Somebody else, who knows the recipients from elsewhere, came first.
+    known =
+        std::optional(storage::KeyHolder{mail::MessageId::make(1'700'000'000'001U, {3, 4}), true});
+    const IngestAnswer again = one(to(all));
+    BOOST_TEST((again.status == IngestAnswer::Status::Again));
+    BOOST_TEST(again.left_out == strangers, boost::test_tools::per_element());
+    known = std::optional<storage::KeyHolder>();
+    const IngestAnswer nobody = one(to(R"("eve@example.org")"));
+    BOOST_TEST((nobody.status == IngestAnswer::Status::Never));
+    BOOST_TEST((nobody.code == Errc::NotFound));
+    BOOST_TEST((one(to(R"("bob")")).code == Errc::Invalid));
+    BOOST_TEST(stored.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(says_never_for_what_will_never_do) {
