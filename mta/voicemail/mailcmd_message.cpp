@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "mail/address.h"
 #include "mail/ascii.h"
+#include "mail/date.h"
 #include "mail/decode.h"
 #include "mail/header.h"
 #include "mail/header_address.h"
@@ -101,6 +102,9 @@ std::optional<std::int64_t> count_of(const std::string& text) {
 void read_fields(MailcmdMessage& out, const mail::Header& header) {
     SpoolText& text = out.text;
     out.message_id = value_of(header, "Message-ID");
+    if (const auto date = mail::parse_header_date(value_of(header, "Date"))) {
+        out.date_s = date->unix_seconds;
+    }
     read_message_id(out);
     const std::string extension = asterisk_value(header, "Extension");
     out.mailbox = extension.empty() ? out.mailbox : extension;

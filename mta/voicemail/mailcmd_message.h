@@ -33,6 +33,7 @@ struct MailcmdMessage {
     std::optional<int> number;            ///< of the file msgNNNN, likewise
     std::string context;                  ///< from X-Asterisk-VM-Context, or empty
     std::string message_id;               ///< the field's value
+    std::optional<std::int64_t> date_s;   ///< from Date, since 1970
     /// What its fields say of the caller, time and flag; msg_id if X-Asterisk-VM-Message-ID is
     /// there.
     SpoolText text;

@@ -1,5 +1,6 @@
 #include "mta/voicemail/spool_match.h"
 
+#include <cstdlib>
 #include <utility>
 
 namespace mta {
@@ -11,10 +12,20 @@ bool is_recent(const SpoolText& text, std::int64_t now_us) {
     return age_s <= std::chrono::duration_cast<std::chrono::seconds>(kMatchAge).count();
 }
 
+// Asterisk writes the e-mail when the caller has hung up.
+bool is_of_the_time(const SpoolText& text, const MailcmdMessage& mailcmd) {
+    if (!text.origtime || !mailcmd.date_s) {
+        return false;
+    }
+    const std::int64_t late_s = *mailcmd.date_s - *text.origtime - text.duration_s.value_or(0);
+    return std::abs(late_s) <=
+           std::chrono::duration_cast<std::chrono::seconds>(kDateSpread).count();
+}
+
 bool is_named(const SpoolMessage& message, const MailcmdMessage& mailcmd, std::int64_t now_us) {
     return mailcmd.number && message.voice.number == *mailcmd.number &&
            message.voice.text.caller().number == mailcmd.text.caller().number &&
-           is_recent(message.voice.text, now_us);
+           is_recent(message.voice.text, now_us) && is_of_the_time(message.voice.text, mailcmd);
 }
 
 // Two recordings may have the same octets (silence): then number and time decide.
@@ -34,6 +45,28 @@ bool may_be_there(const base::Error& error) {
     return error.code == base::Errc::Busy || error.code == base::Errc::NotFound;
 }
 
+// The best so far. Several that are equally good are none: one of them would take another's key,
+// and the message whose key it is would never be delivered.
+struct Choice {
+    std::optional<SpoolMessage> best;
+    int rank = 0;
+    bool several = false;
+
+    void offer(SpoolMessage message, int found) {
+        if (found == 0 || found < rank) {
+            return;
+        }
+        if (found == rank) {
+            // One that was moved meanwhile is met twice.
+            several = several || message.key != best->key;
+            return;
+        }
+        best = std::move(message);
+        rank = found;
+        several = false;
+    }
+};
+
 }  // namespace
 
 base::Result<std::optional<SpoolMessage>> find_in_spool(const std::string& root,
@@ -41,8 +74,7 @@ base::Result<std::optional<SpoolMessage>> find_in_spool(const std::string& root,
                                                         std::int64_t now_us) {
     const SpoolScan scan = TRY(scan_spool(root, mailcmd.mailbox));
     bool uncertain = !scan.skipped.empty();
-    std::optional<SpoolMessage> best;
-    int best_rank = 0;
+    Choice choice;
     for (const SpoolItem& item : scan.items) {
         if (!mailcmd.context.empty() && item.context != mailcmd.context) {
             continue;
@@ -53,18 +85,18 @@ base::Result<std::optional<SpoolMessage>> find_in_spool(const std::string& root,
             continue;
         }
         const int found = rank(item, message.value(), mailcmd, now_us);
-        const bool later = found > 0 && found == best_rank &&
-                           message.value().voice.text.origtime > best->voice.text.origtime;
-        if (found > best_rank || later) {
-            best_rank = found;
-            best = std::move(message).take_value();
-        }
+        choice.offer(std::move(message).take_value(), found);
     }
     // Nothing but certainty counts against a locked folder: it may hold the better one.
-    if (uncertain && best_rank < 2) {
+    if (uncertain && choice.rank < 2) {
         return base::Error{base::Errc::Busy, "the spool changes just now"};
     }
-    return best;
+    if (choice.several) {
+        return base::Error{base::Errc::Busy,
+                           "several messages of mailbox " + mailcmd.mailbox +
+                               " may be the one that the e-mail is about; the sweep brings it"};
+    }
+    return std::move(choice.best);
 }
 
 }  // namespace mta

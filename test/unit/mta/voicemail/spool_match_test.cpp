@@ -52,6 +52,7 @@ mta::MailcmdMessage email(const std::string& audio) {
     out.number = 0;
     out.audio = audio;
     out.text.callerid = "\"A\" <77>";
+    out.date_s = kLeftAt + 5;
     return out;
 }
 
@@ -88,6 +89,43 @@ BOOST_AUTO_TEST_CASE(number_and_caller_decide_where_the_recording_cannot) {
     BOOST_TEST(!spool.find(stranger).value());
     // A number that was given again since then is another message.
     BOOST_TEST(!spool.find(email("louder"), kNowUs + 3'600'000'000).value());
+}
+
+BOOST_AUTO_TEST_CASE(the_date_of_the_email_tells_a_number_from_the_same_number_later) {
+    const Spool spool;
+    spool.add("default/1234/INBOX/msg0000", "a", test::wav(100));
+    mta::MailcmdMessage late = email("louder");
+    late.date_s = kLeftAt + 1 + 119;
+    BOOST_TEST(spool.find(late).value().has_value());
+    late.date_s = kLeftAt + 1 + 121;
+    BOOST_TEST(!spool.find(late).value());
+    late.date_s.reset();
+    BOOST_TEST(!spool.find(late).value());
+}
+
+// Taking one of them would be taking another's key.
+BOOST_AUTO_TEST_CASE(of_several_that_are_equally_good_none_is_taken) {
+    const Spool spool;
+    spool.add("default/1234/INBOX/msg0000", "a", test::wav(100));
+    spool.add("other/1234/INBOX/msg0000", "b", test::wav(100));
+    for (const std::string& audio : {test::wav(100), std::string("louder"), std::string()}) {
+        const auto found = spool.find(email(audio));
+        BOOST_REQUIRE(!found);
+        BOOST_TEST((found.error().code == base::Errc::Busy));
+    }
+    mta::MailcmdMessage known = email(test::wav(100));
+    known.context = "other";
+    BOOST_TEST(spool.find(known).value()->voice.text.msg_id == "b");
+    // Sent to many: one recording, of which the e-mail does not say the number either.
+    spool.add("third/1234/INBOX/msg0001", "c", test::wav(200));
+    spool.add("third/1234/Old/msg0002", "d", test::wav(200));
+    BOOST_TEST((spool.find(email(test::wav(200))).error().code == base::Errc::Busy));
+    // Met twice, because Asterisk moved it meanwhile.
+    spool.add("fourth/1234/INBOX/msg0003", "e", test::wav(300));
+    spool.add("fourth/1234/Old/msg0000", "e", test::wav(300));
+    known.context = "fourth";
+    known.audio = test::wav(300);
+    BOOST_TEST(spool.find(known).value()->voice.text.msg_id == "e");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_locked_may_be_there) {
