@@ -71,7 +71,22 @@ COMMENT ON VIEW report.message_waiting IS 'How many voicemails wait in the accou
 COMMENT ON COLUMN report.message_waiting.new_messages IS 'without \Seen, urgent ones included';
 COMMENT ON COLUMN report.message_waiting.old_messages IS 'with \Seen, urgent ones included';
 
+-- How many claims of a subscription there may be at once: 4; 2 while one has been under way for more
+-- than a second or a mailbox's last try failed. A telephone that answers is told of many mailboxes
+-- quickly, one that does not takes few of those who tell.
+CREATE FUNCTION catalog.may_tell(a_subscription bigint, a_lease_s integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+    SELECT count(*) FILTER (WHERE s.claimed_until >= now()) <
+           CASE WHEN coalesce(bool_or(s.attempts > 0
+                    OR (s.claimed_until >= now()
+                        AND s.claimed_until < now() + (a_lease_s - 1) * interval '1 second')), false)
+                THEN 2 ELSE 4 END
+      FROM directory.message_waiting_state s
+     WHERE s.subscription_id = a_subscription
+$$;
+
 -- Counts what may have changed and claims what is to be told. Equal counts are noted, not told.
+-- Subscribers that failed stand behind those that did not.
 CREATE FUNCTION catalog.claim_waiting(p_owner text, p_mailboxes bigint[], p_lease_s integer, p_limit integer)
 RETURNS TABLE (subscription bigint, method text, target text, context text, mailbox text, login text,
                counts integer[])
@@ -105,7 +120,7 @@ BEGIN
                 OR a.id IN (SELECT x.account_id FROM catalog.mailbox x WHERE x.id = ANY (p_mailboxes)))
            AND (s.claimed_until IS NULL OR s.claimed_until < now())
            AND s.not_before <= now() AND s.mark <> m.mark
-         ORDER BY s.not_before, s.subscription_id, s.context, s.mailbox
+         ORDER BY s.attempts > 0, s.not_before, s.subscription_id, s.context, s.mailbox
            FOR UPDATE OF s SKIP LOCKED
     LOOP
         -- Counted after the mark was read: a change in between is counted again, never missed.
@@ -117,6 +132,7 @@ BEGIN
              WHERE s.subscription_id = c.subscription_id AND s.context = c.context AND s.mailbox = c.mailbox;
             CONTINUE;
         END IF;
+        CONTINUE WHEN NOT catalog.may_tell(c.subscription_id, p_lease_s);
         UPDATE directory.message_waiting_state s
            SET pending = found_counts, pending_mark = c.mark, claimed_by = p_owner,
                claimed_until = now() + p_lease_s * interval '1 second'
@@ -160,6 +176,7 @@ $$;
 COMMENT ON FUNCTION catalog.finish_waiting IS 'Ends a claim: told (p_problem is null), or why not, to be tried again later';
 
 REVOKE ALL ON FUNCTION catalog.require_account_whole(bigint), catalog.waiting_mark(bigint), catalog.count_waiting(bigint),
+    catalog.may_tell(bigint, integer),
     catalog.claim_waiting, catalog.finish_waiting FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION catalog.claim_waiting, catalog.finish_waiting TO roundtable_mtad;
 GRANT EXECUTE ON FUNCTION catalog.require_account_whole(bigint) TO roundtable_operator;

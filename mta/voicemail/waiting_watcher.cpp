@@ -1,8 +1,10 @@
 #include "mta/voicemail/waiting_watcher.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -81,7 +83,9 @@ struct WaitingWatcher::State : std::enable_shared_from_this<WaitingWatcher::Stat
     void on_notice(std::string_view payload);
     void watch();
     base::Status look();
-    void tell(const WaitingEvent& event);
+    std::size_t room() const;
+    base::Deadline next_room() const;
+    void tell(const WaitingEvent& event, std::uint64_t number);
     void follow(const std::string& conninfo);
 
     const base::Poster poster;
@@ -90,7 +94,8 @@ struct WaitingWatcher::State : std::enable_shared_from_this<WaitingWatcher::Stat
     base::FiberEvent wake;           // loop thread
     std::set<std::int64_t> changed;  // loop thread
     bool all = true;                 // loop thread: look at every mailbox
-    std::size_t telling = 0;         // loop thread
+    std::map<std::uint64_t, base::Deadline> telling;  // loop thread: when each counts as slow
+    std::uint64_t told = 0;                           // loop thread: numbers them
     bool away = false;               // loop thread: the last look failed
     std::atomic<bool> stopping{false};
     std::unique_ptr<base::WorkerPool> tellers;
@@ -144,7 +149,7 @@ void WaitingWatcher::State::watch() {
                 base::log::info("mta", "message waiting goes on");
             }
         }
-        if (wake.wait(poll)) {
+        if (wake.wait(poll.sooner(next_room()))) {
             // Deliveries come in bursts: one look for many of them.
             (void)base::sleep_until(base::Deadline::after(kGather));
         }
@@ -155,10 +160,29 @@ void WaitingWatcher::State::watch() {
     }
 }
 
-// Claims what fits and has it told. Without room the end of a telling wakes us.
+// How many may begin now.
+std::size_t WaitingWatcher::State::room() const {
+    const auto quick = static_cast<std::size_t>(std::count_if(
+        telling.begin(), telling.end(), [](const auto& one) { return !one.second.passed(); }));
+    return std::min(kQuickMax - std::min(kQuickMax, quick), kTellersMax - telling.size());
+}
+
+// When one of those that leave no room counts as slow; an hour hence if there is room.
+base::Deadline WaitingWatcher::State::next_room() const {
+    base::Deadline next = base::Deadline::after(std::chrono::hours(1));
+    if (room() > 0 || telling.size() >= kTellersMax) {
+        return next;
+    }
+    for (const auto& [number, slow] : telling) {
+        next = slow.passed() ? next : next.sooner(slow);
+    }
+    return next;
+}
+
+// Claims what fits and has it told. Without room the end of a telling wakes us, or next_room().
 base::Status WaitingWatcher::State::look() {
-    const std::size_t room = kTellersMax - telling;
-    if (room == 0 || (!all && changed.empty())) {
+    const std::size_t fit = room();
+    if (fit == 0 || (!all && changed.empty())) {
         return base::Done{};
     }
     const bool every = std::exchange(all, false);
@@ -167,37 +191,38 @@ base::Status WaitingWatcher::State::look() {
     const base::Param which = every ? base::Param(nullptr) : base::Param(mailboxes);
     const base::Result<base::Rows> rows =
         database.query(kClaim,
-                       {owner, which, kLeaseSeconds, static_cast<std::int64_t>(room)},
+                       {owner, which, kLeaseSeconds, static_cast<std::int64_t>(fit)},
                        base::Deadline::after(kQueryTime));
     if (!rows) {
         all = true;
         return rows.error();
     }
-    all = all || rows.value().size() >= room;  // there may be more
+    all = all || rows.value().size() >= fit;  // there may be more
     for (const base::Row& row : rows.value()) {
         const WaitingEvent event = TRY(event_of(row));
-        ++telling;
-        const base::Status queued =
-            tellers->submit([self = shared_from_this(), event] { self->tell(event); });
+        const std::uint64_t number = ++told;
+        telling.emplace(number, base::Deadline::after(kSlowAfter));
+        const base::Status queued = tellers->submit(
+            [self = shared_from_this(), event, number] { self->tell(event, number); });
         if (!queued) {
-            --telling;  // the claim lapses, and somebody tells it
+            telling.erase(number);  // the claim lapses, and somebody tells it
         }
     }
     return base::Done{};
 }
 
 // On a worker.
-void WaitingWatcher::State::tell(const WaitingEvent& event) {
-    const base::Status told = tell_waiting(event, &stopping);
-    count_told(event.method, static_cast<bool>(told));
-    if (!told) {
+void WaitingWatcher::State::tell(const WaitingEvent& event, std::uint64_t number) {
+    const base::Status done = tell_waiting(event, &stopping);
+    count_told(event.method, static_cast<bool>(done));
+    if (!done) {
         base::log::warning("mta",
                            "message waiting not told",
                            {{"subscription", event.subscription},
                             {"mailbox", event.mailbox + "@" + event.context},
-                            {"error", told.error()}});
+                            {"error", done.error()}});
     }
-    const base::Param problem = told ? base::Param(nullptr) : base::Param(told.error().detail);
+    const base::Param problem = done ? base::Param(nullptr) : base::Param(done.error().detail);
     const base::Result<base::Rows> finished =
         database.query(kFinish,
                        {owner, event.subscription, event.context, event.mailbox, problem},
@@ -207,9 +232,9 @@ void WaitingWatcher::State::tell(const WaitingEvent& event) {
         base::log::warning("mta", "message waiting not noted", {{"error", finished.error()}});
     }
     const std::weak_ptr<State> weak = weak_from_this();
-    poster.post([weak] {
+    poster.post([weak, number] {
         if (const auto state = weak.lock()) {
-            --state->telling;
+            state->telling.erase(number);
             // The account may have changed while it was being told.
             state->all = true;
             state->wake.notify();

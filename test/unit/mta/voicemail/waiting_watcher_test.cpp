@@ -6,8 +6,11 @@
 #include <string>
 
 #include <boost/test/unit_test.hpp>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include "base/fd.h"
 #include "base/fiber.h"
 #include "base/uuid.h"
 #include "test/support/catalog_database.h"
@@ -183,6 +186,45 @@ BOOST_AUTO_TEST_CASE(a_limit_leaves_the_rest) {
     BOOST_TEST(f.claim("c", 1).empty());
 }
 
+// So that a telephone that swallows everything takes few of those who tell.
+BOOST_AUTO_TEST_CASE(a_subscription_is_told_of_few_mailboxes_at_once) {
+    Fixture f;
+    f.sql("INSERT INTO directory.voicemail_box (context, mailbox, account_id) "
+          "SELECT 'default', n::text, $1 FROM generate_series(1, 9) AS n",
+          {f.account});
+    f.sql("INSERT INTO directory.message_waiting (method, target, author) "
+          "VALUES ('hook', '/x', 'test')");
+    BOOST_TEST(f.claim("a").size() == 4U);
+    BOOST_TEST(f.claim("b").empty());
+    // Three answer, the last does not.
+    const std::string slow = f.value(
+        "SELECT mailbox FROM directory.message_waiting_state WHERE claimed_by IS NOT NULL LIMIT 1");
+    f.sql("UPDATE directory.message_waiting_state SET claimed_until = NULL, claimed_by = NULL, "
+          "mark = pending_mark, sent = pending WHERE claimed_by IS NOT NULL AND mailbox <> $1",
+          {slow});
+    f.sql("UPDATE directory.message_waiting_state SET claimed_until = now() + interval '50 s' "
+          "WHERE mailbox = $1",
+          {slow});
+    BOOST_TEST(f.claim("b").size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_subscription_that_fails_is_told_of_two_mailboxes_at_once) {
+    Fixture f;
+    f.sql("INSERT INTO directory.voicemail_box (context, mailbox, account_id) "
+          "SELECT 'default', n::text, $1 FROM generate_series(1, 9) AS n",
+          {f.account});
+    f.sql("INSERT INTO directory.message_waiting (method, target, author) "
+          "VALUES ('hook', '/x', 'test')");
+    BOOST_TEST(f.claim("a").size() == 4U);
+    f.sql("UPDATE directory.message_waiting_state SET attempts = 1, claimed_by = NULL, "
+          "claimed_until = NULL, not_before = now() + interval '1 hour' "
+          "WHERE claimed_by IS NOT NULL");
+    BOOST_TEST(f.claim("a").size() == 2U);
+    // Who did not fail comes before it.
+    f.subscribe("/y");
+    BOOST_TEST(f.claim("b").size() == 1U);
+}
+
 // What nobody knows is not told as nothing.
 BOOST_AUTO_TEST_CASE(a_rebuild_tells_nobody) {
     Fixture f;
@@ -198,6 +240,51 @@ BOOST_AUTO_TEST_CASE(a_rebuild_tells_nobody) {
     f.sql("UPDATE catalog.rebuild SET phase = 'done'");
     BOOST_TEST(f.claim("a").size() == 1U);
     BOOST_TEST(f.sql("SELECT catalog.require_account_whole($1)", {f.account})[0].boolean(0));
+}
+
+// Within the 2 seconds that everybody is promised, however many others do not answer.
+BOOST_AUTO_TEST_CASE(dead_telephones_hold_up_nobody) {
+    constexpr int kDead = 20;
+    Fixture f;
+    const base::Fd deaf(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const plain = reinterpret_cast<sockaddr*>(&address);
+    BOOST_REQUIRE(::bind(deaf.get(), plain, size) == 0);
+    BOOST_REQUIRE(::getsockname(deaf.get(), plain, &size) == 0);
+    f.sql("INSERT INTO directory.message_waiting (context, mailbox, method, target, author) "
+          "SELECT 'default', '1234', 'sip', 'sip:' || n || '@127.0.0.1:' || $1::text, 'test' "
+          "FROM generate_series(1, $2::integer) AS n",
+          {std::to_string(ntohs(address.sin_port)), kDead});
+    auto made_loop = base::Loop::create("watcher");
+    const std::unique_ptr<base::Loop> loop = std::move(made_loop).take_value();
+    auto made = mta::WaitingWatcher::create(*loop, f.conninfo("roundtable_mtad"), "m1");
+    std::unique_ptr<mta::WaitingWatcher> watcher = std::move(made).take_value();
+    const auto rest = [] {
+        (void)base::sleep_until(base::Deadline::after(std::chrono::milliseconds(20)));
+    };
+    BOOST_REQUIRE(base::spawn(*loop, "test", [&] {
+        const base::Deadline begun = base::Deadline::after(std::chrono::seconds(20));
+        const auto busy = [&f] {
+            return std::stoi(f.value("SELECT count(*) FROM directory.message_waiting_state "
+                                     "WHERE claimed_by IS NOT NULL"));
+        };
+        while (busy() < 8 && !begun.passed()) {
+            rest();
+        }
+        f.subscribe((f.directory / "hook").string());
+        const base::Deadline promised = base::Deadline::after(std::chrono::seconds(2));
+        while (f.told().empty() && !promised.passed()) {
+            rest();
+        }
+        BOOST_TEST(f.told() == "1234@default 0 0 0\n");
+        BOOST_TEST(busy() >= 8);
+        loop->stop();
+    }));
+    loop->run();
+    watcher.reset();
 }
 
 BOOST_AUTO_TEST_CASE(tells_of_every_change) {
