@@ -164,8 +164,10 @@ base::Status MailAgent::State::open() {
     tracking->start();
     TRY(start_notifier());
     follow_directory();
-    waiting = TRY(WaitingWatcher::create(
-        loop, config.database, config.name + " " + base::Uuid::time_ordered().to_text()));
+    waiting = TRY(WaitingWatcher::create(loop,
+                                         config.database,
+                                         config.name + " " + base::Uuid::time_ordered().to_text(),
+                                         config.waiting_hooks));
     TRY(start_listeners());
     return start_chores();
 }

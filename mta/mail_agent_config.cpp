@@ -120,6 +120,10 @@ MailAgentConfig read_mail_agent_config(const base::ConfigSection& root) {
         (!config.ingest_socket.starts_with('/') || config.ingest_socket.size() > kSocketPathMax)) {
         root.problem("ingest_socket", "must be an absolute path of at most 107 octets");
     }
+    config.waiting_hooks = root.text("waiting_hooks", "");
+    if (!config.waiting_hooks.empty() && !config.waiting_hooks.starts_with('/')) {
+        root.problem("waiting_hooks", "must be the absolute path of a directory");
+    }
     config.internal_view = root.endpoints("internal_view");
     if (config.internal_view.empty()) {
         root.problem("internal_view", "needs at least one name server");

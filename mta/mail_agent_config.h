@@ -30,6 +30,7 @@ struct MailAgentConfig {
     std::optional<base::Endpoint> load_listen;
     std::optional<base::Endpoint> admin_listen;
     std::string ingest_socket;                  ///< path; empty: none
+    std::string waiting_hooks;                  ///< directory; empty: no hook is run
     std::vector<base::Endpoint> internal_view;  ///< name servers, in the order they are asked
     std::optional<mail::Address> postmaster;    ///< for postmasters without an account of their own
     std::size_t loops = 1;                      ///< threads that run sessions
@@ -53,8 +54,8 @@ struct MailAgentConfig {
 ///     load_listen: "192.0.2.1:4900"                 # optional
 ///     admin_listen: "127.0.0.1:4901"                # optional: /metrics, /healthz
 ///     ingest_socket: /run/roundtable/mail1/ingest   # optional: mta/ingest/ingest_protocol.h
-///     internal_view: ["192.0.2.53:5353"]
-///     postmaster: admin@example.org                 # optional
+///     waiting_hooks: /etc/roundtable/hooks          # optional: programs that may be told of
+///     voicemails internal_view: ["192.0.2.53:5353"] postmaster: admin@example.org # optional
 ///     path_helper: /usr/lib/roundtable/roundtable-path-helper   # default: beside mtad
 ///     segment_size: 64MiB                           # optional: 4KiB to 512MiB
 ///     loops: 1

@@ -51,6 +51,12 @@ std::string ingest_setting(const std::string& path) {
     return path.size() > kSocketPathMax ? "" : "ingest_socket: " + json_text(path) + "\n";
 }
 
+std::string hooks_setting(const ClusterLayout& layout) {
+    return layout.waiting_hooks.empty()
+               ? ""
+               : "waiting_hooks: " + json_text(layout.waiting_hooks) + "\n";
+}
+
 std::string scan_section(const ClusterLayout& layout) {
     if (layout.clamd.empty()) {
         return {};
@@ -77,7 +83,7 @@ DaemonConfig mail_server(const ClusterLayout& layout,
                   "\nlimits:\n  sessions: " + std::to_string(server.session_limit) +
                   "\n  message_size: " + std::to_string(layout.message_size) + "\n  memory: " +
                   std::to_string(std::max(kMessageMemory, 4 * layout.message_size)) + "\n" +
-                  scan_section(layout);
+                  hooks_setting(layout) + scan_section(layout);
     return config;
 }
 

@@ -236,6 +236,7 @@ base::Result<ClusterLayout> load_layout(const std::string& path) {
     layout.segment_size = root.size("segment_size", layout.segment_size);
     layout.clamd = root.texts("clamd");
     layout.scan_timeout = root.duration("scan_timeout", layout.scan_timeout);
+    layout.waiting_hooks = root.text("waiting_hooks", "");
     layout.message_size = root.size("message_size", layout.message_size);
     layout.attribute_cache = root.duration("attribute_cache", layout.attribute_cache);
     (void)TRY(config.finish());
@@ -292,6 +293,9 @@ std::string format_layout(const ClusterLayout& layout) {
             out += "  - \"" + address + "\"\n";
         }
         out += "scan_timeout: " + milliseconds_text(layout.scan_timeout) + "\n";
+    }
+    if (!layout.waiting_hooks.empty()) {
+        out += "waiting_hooks: \"" + layout.waiting_hooks + "\"\n";
     }
     out += "message_size: " + std::to_string(layout.message_size) + "\n";
     out += "attribute_cache: " + milliseconds_text(layout.attribute_cache) + "\n";

@@ -70,7 +70,8 @@ struct ClusterLayout {
     std::vector<std::string> trackers;
     std::uint64_t segment_size = 64ULL << 20U;  ///< of the mail servers, octets
     std::vector<std::string> clamd;  ///< of the mail servers; none: nothing is scanned for viruses
-    base::Duration scan_timeout = std::chrono::seconds(30);     ///< to a verdict
+    base::Duration scan_timeout = std::chrono::seconds(30);  ///< to a verdict
+    std::string waiting_hooks;  ///< directory of the mail servers' hooks; empty: none is run
     std::uint64_t message_size = 50ULL << 20U;                  ///< of the mail servers, octets
     base::Duration attribute_cache = std::chrono::seconds(60);  ///< of the mounts, for trackers
 

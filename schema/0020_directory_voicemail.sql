@@ -2,8 +2,8 @@
 -- told how many messages wait.
 
 CREATE TABLE directory.voicemail_box (
-    context    text NOT NULL CHECK (context ~ '^[!-~]{1,80}$' AND context !~ '[/@\\]'),
-    mailbox    text NOT NULL CHECK (mailbox ~ '^[!-~]{1,80}$' AND mailbox !~ '[/@\\]'),
+    context    text NOT NULL CHECK (context ~ '^[!-~]{1,80}$' AND context !~ '^-|[/@\\]'),
+    mailbox    text NOT NULL CHECK (mailbox ~ '^[!-~]{1,80}$' AND mailbox !~ '^-|[/@\\]'),
     account_id bigint NOT NULL REFERENCES directory.account ON DELETE CASCADE,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (context, mailbox)
@@ -22,13 +22,14 @@ CREATE TABLE directory.message_waiting (
     author     text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     CHECK ((context IS NULL) = (mailbox IS NULL)),
+    CHECK (method <> 'hook' OR (target ~ '^/' AND target !~ '/\.\.(/|$)')),
     FOREIGN KEY (context, mailbox) REFERENCES directory.voicemail_box ON UPDATE CASCADE ON DELETE CASCADE,
     UNIQUE NULLS NOT DISTINCT (context, mailbox, method, target)
 );
 COMMENT ON TABLE directory.message_waiting IS 'Who is told how many voicemails wait in a mailbox, on every change';
 COMMENT ON COLUMN directory.message_waiting.context IS 'null, with mailbox: of all mailboxes';
 COMMENT ON COLUMN directory.message_waiting.method IS 'hook: a program on the mail servers; webhook: an HTTP POST; sip: NOTIFY by UDP (RFC 3842)';
-COMMENT ON COLUMN directory.message_waiting.target IS 'path of the program, URL, or sip:USER@ADDRESS:PORT; {mailbox} and {context} stand for the mailbox''s';
+COMMENT ON COLUMN directory.message_waiting.target IS 'path of the program, below the directory waiting_hooks of the mail servers; URL, or sip:USER@ADDRESS:PORT; {mailbox} and {context} stand for the mailbox''s';
 
 -- What was last said to each, so that a restart repeats nothing and forgets nothing; and who is
 -- about to say more. Written by mail agents, through functions of the catalog.

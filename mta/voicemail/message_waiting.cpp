@@ -34,6 +34,10 @@ bool is_visible(std::string_view text) {
     return true;
 }
 
+bool goes_up(std::string_view path) {
+    return path.find("/../") != std::string_view::npos || path.ends_with("/..");
+}
+
 }  // namespace
 
 base::Result<WaitingMethod> parse_waiting_method(std::string_view name) {
@@ -59,8 +63,8 @@ base::Status check_waiting_target(WaitingMethod method, std::string_view target)
     }
     switch (method) {
         case WaitingMethod::Hook:
-            if (!target.starts_with('/')) {
-                return invalid("the absolute path of a program");
+            if (!target.starts_with('/') || goes_up(target)) {
+                return invalid("the absolute path of a program, without ..");
             }
             break;
         case WaitingMethod::Webhook:
@@ -94,6 +98,25 @@ std::string expand_target(std::string_view target,
         }
     }
     return out;
+}
+
+base::Status check_hook(std::string_view path, std::string_view directory) {
+    if (directory.empty()) {
+        return base::Error{base::Errc::Refused,
+                           "this mail server runs no hooks: waiting_hooks in its configuration "
+                           "names the directory in which they may be"};
+    }
+    while (directory.size() > 1 && directory.ends_with('/')) {
+        directory.remove_suffix(1);
+    }
+    const bool below = path.size() > directory.size() + 1 && path.starts_with(directory) &&
+                       path[directory.size()] == '/';
+    if (!below || goes_up(path)) {
+        return base::Error{base::Errc::Refused,
+                           std::string(path) + " is not below " + std::string(directory) +
+                               " (waiting_hooks of this mail server)"};
+    }
+    return base::Done{};
 }
 
 std::string waiting_summary(const WaitingCounts& counts, std::string_view account) {

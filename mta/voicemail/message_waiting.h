@@ -41,7 +41,7 @@ struct WaitingEvent {
     WaitingCounts counts;
 };
 
-/// Whether `target` is fit for `method`: an absolute path; an http or https URL; sip:USER@ADDRESS
+/// Whether `target` is fit for `method`: an absolute path without ".."; an http or https URL; sip:USER@ADDRESS
 /// with a numeric address and perhaps a port. Errc::Invalid says what it should be.
 [[nodiscard]] base::Status check_waiting_target(WaitingMethod method, std::string_view target);
 
@@ -49,6 +49,11 @@ struct WaitingEvent {
 [[nodiscard]] std::string expand_target(std::string_view target,
                                         std::string_view context,
                                         std::string_view mailbox);
+
+/// The path of a hook, with the mailbox filled in, if it may be run: below `directory`, without
+/// "..". Whoever may write into the database says which programs run, whoever may write into that
+/// directory which there are. Errc::Refused says what to do; also if `directory` is empty.
+[[nodiscard]] base::Status check_hook(std::string_view path, std::string_view directory);
 
 /// A body of application/simple-message-summary (RFC 3842 5.2), CRLF at each line's end. `account`
 /// is a URI.

@@ -83,10 +83,13 @@ base::Status post(const WaitingEvent& event,
 
 }  // namespace
 
-base::Status tell_waiting(const WaitingEvent& event, const std::atomic<bool>* stop) {
+base::Status tell_waiting(const WaitingEvent& event,
+                          const std::string& hooks,
+                          const std::atomic<bool>* stop) {
     const std::string target = expand_target(event.target, event.context, event.mailbox);
     switch (event.method) {
         case WaitingMethod::Hook:
+            TRY(check_hook(target, hooks));
             return run_hook(event, target, stop);
         case WaitingMethod::Webhook:
             return post(event, target, stop);

@@ -74,10 +74,14 @@ void count_told(WaitingMethod method, bool told) {
 // Shared with posted tasks and jobs, which may outlive the watcher; the tellers end with it, so
 // that no job is the last to let go.
 struct WaitingWatcher::State : std::enable_shared_from_this<WaitingWatcher::State> {
-    State(base::Loop& main_loop, const std::string& conninfo, std::string name)
+    State(base::Loop& main_loop,
+          const std::string& conninfo,
+          std::string name,
+          std::string hook_directory)
         : poster(main_loop.poster()),
           database(conninfo, "mtad message waiting", pool_options()),
           owner(std::move(name)),
+          hooks(std::move(hook_directory)),
           tellers(std::make_unique<base::WorkerPool>("mta-waiting", kTellersMax, kTellersMax)) {}
 
     void on_notice(std::string_view payload);
@@ -91,6 +95,7 @@ struct WaitingWatcher::State : std::enable_shared_from_this<WaitingWatcher::Stat
     const base::Poster poster;
     base::DbPool database;
     const std::string owner;
+    const std::string hooks;
     base::FiberEvent wake;           // loop thread
     std::set<std::int64_t> changed;  // loop thread
     bool all = true;                 // loop thread: look at every mailbox
@@ -213,7 +218,7 @@ base::Status WaitingWatcher::State::look() {
 
 // On a worker.
 void WaitingWatcher::State::tell(const WaitingEvent& event, std::uint64_t number) {
-    const base::Status done = tell_waiting(event, &stopping);
+    const base::Status done = tell_waiting(event, hooks, &stopping);
     count_told(event.method, static_cast<bool>(done));
     if (!done) {
         base::log::warning("mta",
@@ -254,8 +259,9 @@ WaitingWatcher::~WaitingWatcher() {
 
 base::Result<std::unique_ptr<WaitingWatcher>> WaitingWatcher::create(base::Loop& loop,
                                                                      const std::string& database,
-                                                                     const std::string& owner) {
-    auto state = std::make_shared<State>(loop, database, owner);
+                                                                     const std::string& owner,
+                                                                     const std::string& hooks) {
+    auto state = std::make_shared<State>(loop, database, owner, hooks);
     state->follow(database);
     (void)TRY(base::spawn(loop, "message waiting", [state] { state->watch(); }));
     return std::unique_ptr<WaitingWatcher>(new WaitingWatcher(std::move(state)));

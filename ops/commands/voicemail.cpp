@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kBoxPartMax = 80;
 
 bool is_box_part(std::string_view text) {
-    if (text.empty() || text.size() > kBoxPartMax) {
+    // It is an argument of hooks, and must not look like an option.
+    if (text.empty() || text.size() > kBoxPartMax || text.front() == '-') {
         return false;
     }
     for (const char c : text) {

@@ -400,10 +400,18 @@ def waiting_messages_are_told_within_two_seconds():
     """By a hook, a webhook and SIP, of a new one, of \\Seen, of a deleted one; each mail server
     watches, one tells."""
     told_file = work / "told"
-    hook = work / "hook"
+    away = work / "hook"
+    hook = work / "hooks" / "hook"
     hook.write_text(f"#!/bin/sh\n{{ echo \"$*\"; }} >> {told_file}\ncat > {work}/summary\n")
     hook.chmod(0o755)
     work.chmod(0o777)
+    shutil.copy(hook, away)
+    cluster.run("voicemail", "waiting", "add", "1001", "hook", str(away))
+    [row] = wait_until("a hook that may not run", lambda: [
+        r for r in cluster.json("voicemail", "waiting", "list") if r["problem"]], 10)
+    assert "waiting_hooks" in row["problem"], row
+    cluster.run("voicemail", "waiting", "remove", str(row["id"]))
+    assert not told_file.exists()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -481,7 +489,8 @@ def with_cluster():
         work = pathlib.Path(place)
         spool = work / "spool" / "voicemail"
         spool.mkdir(parents=True)
-        with Cluster() as cluster:
+        (work / "hooks").mkdir()
+        with Cluster(settings={"waiting_hooks": work / "hooks"}) as cluster:
             main([boxes_are_named,
                   a_message_is_swept_once,
                   formats_of_asterisk_are_measured,

@@ -32,6 +32,18 @@ BOOST_AUTO_TEST_CASE(each_daemon_gets_a_file_that_is_yaml_and_its_own_role) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(mail_servers_run_hooks_when_the_layout_names_their_directory) {
+    auto with = layout(ops::Ports::High);
+    BOOST_TEST(ops::format_layout(with).find("waiting_hooks") == std::string::npos);
+    with.waiting_hooks = "/etc/roundtable/hooks";
+    for (const auto& config : ops::daemon_configs(with, ops::ClusterFiles("/srv/rt"), kDatabase)) {
+        const auto root = base::Config::parse(config.yaml, config.name).value().root();
+        BOOST_TEST(root.has("waiting_hooks") == (config.program == "roundtable-mtad"));
+    }
+    BOOST_TEST(ops::format_layout(with).find("waiting_hooks: \"/etc/roundtable/hooks\"") !=
+               std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(mail_servers_scan_when_the_layout_names_a_clamd) {
     auto with = layout(ops::Ports::High);
     with.clamd = {"unix:/run/clamd"};

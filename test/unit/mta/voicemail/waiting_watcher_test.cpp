@@ -189,36 +189,43 @@ BOOST_AUTO_TEST_CASE(a_limit_leaves_the_rest) {
 // So that a telephone that swallows everything takes few of those who tell.
 BOOST_AUTO_TEST_CASE(a_subscription_is_told_of_few_mailboxes_at_once) {
     Fixture f;
-    f.sql("INSERT INTO directory.voicemail_box (context, mailbox, account_id) "
-          "SELECT 'default', n::text, $1 FROM generate_series(1, 9) AS n",
-          {f.account});
-    f.sql("INSERT INTO directory.message_waiting (method, target, author) "
-          "VALUES ('hook', '/x', 'test')");
+    f.sql(
+        "INSERT INTO directory.voicemail_box (context, mailbox, account_id) "
+        "SELECT 'default', n::text, $1 FROM generate_series(1, 9) AS n",
+        {f.account});
+    f.sql(
+        "INSERT INTO directory.message_waiting (method, target, author) "
+        "VALUES ('hook', '/x', 'test')");
     BOOST_TEST(f.claim("a").size() == 4U);
     BOOST_TEST(f.claim("b").empty());
     // Three answer, the last does not.
     const std::string slow = f.value(
         "SELECT mailbox FROM directory.message_waiting_state WHERE claimed_by IS NOT NULL LIMIT 1");
-    f.sql("UPDATE directory.message_waiting_state SET claimed_until = NULL, claimed_by = NULL, "
-          "mark = pending_mark, sent = pending WHERE claimed_by IS NOT NULL AND mailbox <> $1",
-          {slow});
-    f.sql("UPDATE directory.message_waiting_state SET claimed_until = now() + interval '50 s' "
-          "WHERE mailbox = $1",
-          {slow});
+    f.sql(
+        "UPDATE directory.message_waiting_state SET claimed_until = NULL, claimed_by = NULL, "
+        "mark = pending_mark, sent = pending WHERE claimed_by IS NOT NULL AND mailbox <> $1",
+        {slow});
+    f.sql(
+        "UPDATE directory.message_waiting_state SET claimed_until = now() + interval '50 s' "
+        "WHERE mailbox = $1",
+        {slow});
     BOOST_TEST(f.claim("b").size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_subscription_that_fails_is_told_of_two_mailboxes_at_once) {
     Fixture f;
-    f.sql("INSERT INTO directory.voicemail_box (context, mailbox, account_id) "
-          "SELECT 'default', n::text, $1 FROM generate_series(1, 9) AS n",
-          {f.account});
-    f.sql("INSERT INTO directory.message_waiting (method, target, author) "
-          "VALUES ('hook', '/x', 'test')");
+    f.sql(
+        "INSERT INTO directory.voicemail_box (context, mailbox, account_id) "
+        "SELECT 'default', n::text, $1 FROM generate_series(1, 9) AS n",
+        {f.account});
+    f.sql(
+        "INSERT INTO directory.message_waiting (method, target, author) "
+        "VALUES ('hook', '/x', 'test')");
     BOOST_TEST(f.claim("a").size() == 4U);
-    f.sql("UPDATE directory.message_waiting_state SET attempts = 1, claimed_by = NULL, "
-          "claimed_until = NULL, not_before = now() + interval '1 hour' "
-          "WHERE claimed_by IS NOT NULL");
+    f.sql(
+        "UPDATE directory.message_waiting_state SET attempts = 1, claimed_by = NULL, "
+        "claimed_until = NULL, not_before = now() + interval '1 hour' "
+        "WHERE claimed_by IS NOT NULL");
     BOOST_TEST(f.claim("a").size() == 2U);
     // Who did not fail comes before it.
     f.subscribe("/y");
@@ -254,13 +261,12 @@ BOOST_AUTO_TEST_CASE(dead_telephones_hold_up_nobody) {
     auto* const plain = reinterpret_cast<sockaddr*>(&address);
     BOOST_REQUIRE(::bind(deaf.get(), plain, size) == 0);
     BOOST_REQUIRE(::getsockname(deaf.get(), plain, &size) == 0);
-    f.sql("INSERT INTO directory.message_waiting (context, mailbox, method, target, author) "
-          "SELECT 'default', '1234', 'sip', 'sip:' || n || '@127.0.0.1:' || $1::text, 'test' "
-          "FROM generate_series(1, $2::integer) AS n",
-          {std::to_string(ntohs(address.sin_port)), kDead});
+    f.subscribe((f.directory / "hook").string());
+    const std::string wanted = "1234@default 0 0 0\n1234@default 1 0 0\n";
     auto made_loop = base::Loop::create("watcher");
     const std::unique_ptr<base::Loop> loop = std::move(made_loop).take_value();
-    auto made = mta::WaitingWatcher::create(*loop, f.conninfo("roundtable_mtad"), "m1");
+    auto made = mta::WaitingWatcher::create(
+        *loop, f.conninfo("roundtable_mtad"), "m1", f.directory.string());
     std::unique_ptr<mta::WaitingWatcher> watcher = std::move(made).take_value();
     const auto rest = [] {
         (void)base::sleep_until(base::Deadline::after(std::chrono::milliseconds(20)));
@@ -268,18 +274,27 @@ BOOST_AUTO_TEST_CASE(dead_telephones_hold_up_nobody) {
     BOOST_REQUIRE(base::spawn(*loop, "test", [&] {
         const base::Deadline begun = base::Deadline::after(std::chrono::seconds(20));
         const auto busy = [&f] {
-            return std::stoi(f.value("SELECT count(*) FROM directory.message_waiting_state "
-                                     "WHERE claimed_by IS NOT NULL"));
+            return std::stoi(
+                f.value("SELECT count(*) FROM directory.message_waiting_state "
+                        "WHERE claimed_by IS NOT NULL"));
         };
+        while (f.told().empty() && !begun.passed()) {
+            rest();
+        }
+        f.sql(
+            "INSERT INTO directory.message_waiting (context, mailbox, method, target, author) "
+            "SELECT 'default', '1234', 'sip', 'sip:' || n || '@127.0.0.1:' || $1::text, 'test' "
+            "FROM generate_series(1, $2::integer) AS n",
+            {std::to_string(ntohs(address.sin_port)), kDead});
         while (busy() < 8 && !begun.passed()) {
             rest();
         }
-        f.subscribe((f.directory / "hook").string());
+        f.add_voicemail(1);
         const base::Deadline promised = base::Deadline::after(std::chrono::seconds(2));
-        while (f.told().empty() && !promised.passed()) {
+        while (f.told() != wanted && !promised.passed()) {
             rest();
         }
-        BOOST_TEST(f.told() == "1234@default 0 0 0\n");
+        BOOST_TEST(f.told() == wanted);
         BOOST_TEST(busy() >= 8);
         loop->stop();
     }));
@@ -292,7 +307,8 @@ BOOST_AUTO_TEST_CASE(tells_of_every_change) {
     f.subscribe((f.directory / "hook").string());
     auto made_loop = base::Loop::create("watcher");
     const std::unique_ptr<base::Loop> loop = std::move(made_loop).take_value();
-    auto made = mta::WaitingWatcher::create(*loop, f.conninfo("roundtable_mtad"), "m1");
+    auto made = mta::WaitingWatcher::create(
+        *loop, f.conninfo("roundtable_mtad"), "m1", f.directory.string());
     std::unique_ptr<mta::WaitingWatcher> watcher = std::move(made).take_value();
     const base::Deadline end = base::Deadline::after(std::chrono::seconds(20));
     const auto wait_for = [&](const std::string& text) {
