@@ -55,6 +55,22 @@ COMMENT ON COLUMN directory.message_waiting_state.mark IS 'the state of the acco
 COMMENT ON COLUMN directory.message_waiting_state.sent IS 'new, old, new urgent, old urgent, as last told with success; null: never';
 COMMENT ON COLUMN directory.message_waiting_state.attempts IS 'failures since the last success';
 
+-- Once a day for one box, however often its messages are met.
+CREATE FUNCTION directory.note_voicemail_unrouted(p_box text, p_server text, p_text text)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM directory.event e
+                    WHERE e.at > now() - interval '1 day' AND e.kind = 'voicemail_unrouted'
+                      AND e.detail ->> 'box' = p_box) THEN
+        PERFORM directory.raise_event('warning', 'voicemail_unrouted', p_server, left(p_text, 500),
+                                      jsonb_build_object('box', p_box));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION directory.note_voicemail_unrouted(text, text, text) IS 'Raises the event voicemail_unrouted: a voicemail box with messages has no account';
+REVOKE ALL ON FUNCTION directory.note_voicemail_unrouted(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION directory.note_voicemail_unrouted(text, text, text) TO roundtable_operator;
+
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
     ON directory.voicemail_box FOR EACH STATEMENT EXECUTE FUNCTION directory.announce();
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE

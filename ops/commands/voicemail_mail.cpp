@@ -11,6 +11,7 @@
 
 #include "base/config.h"
 #include "base/fiber.h"
+#include "mail/attributes.h"
 #include "mta/voicemail/mailcmd_message.h"
 #include "mta/voicemail/spool.h"
 #include "mta/voicemail/spool_match.h"
@@ -270,11 +271,13 @@ struct Sweeper {
     std::map<std::string, base::Deadline> settled;  // by key; until then it is not handed in again
     std::map<std::string, base::Deadline> resting;  // refused for good: asked again now and then
     std::set<std::string> complained;               // one line for each trouble of a message
+    std::set<std::string> unrouted;                 // boxes of this round that have no account
 
     void put_off(Tally& tally, const std::string& name, base::Error error);
     void complain_once(const std::string& what);
     void refuse(Tally& tally, const std::string& name, base::Error error);
     void take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes);
+    void raise_unrouted(CommandContext& context);
     base::Result<Tally> round(CommandContext& context, const Arguments& arguments);
 };
 
@@ -305,6 +308,16 @@ void Sweeper::refuse(Tally& tally, const std::string& name, base::Error error) {
 }
 
 void Sweeper::take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes) {
+    const auto address = address_of(boxes, item.mailbox, item.context);
+    if (!address) {
+        const std::string box = item.mailbox + "@" + item.context;
+        const base::Error error{
+            base::Errc::NotFound,
+            "no account for " + box + "; `roundtable voicemail box add` names one"};
+        unrouted.insert(box);
+        refuse(tally, item.name(), error);
+        return;
+    }
     // Usually all has been seen: the text alone says so, the recording is not read.
     const auto text = mta::read_spool_text(item);
     if (text) {
@@ -337,15 +350,6 @@ void Sweeper::take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes)
         }
         return;
     }
-    const auto address = address_of(boxes, item.mailbox, item.context);
-    if (!address) {
-        refuse(tally,
-               item.name(),
-               {base::Errc::NotFound,
-                "no account for " + item.mailbox + "@" + item.context +
-                    "; `roundtable voicemail box add` names one"});
-        return;
-    }
     mta::VoiceMessage& voice = message.value().voice;
     voice.recipient = *address;
     voice.server = server;
@@ -373,6 +377,21 @@ void Sweeper::take(Tally& tally, const mta::SpoolItem& item, const Boxes& boxes)
     ++(receipt.value().again ? tally.again : tally.stored);
 }
 
+// An event once a day and box: nobody reads what a sweep of cron prints.
+void Sweeper::raise_unrouted(CommandContext& context) {
+    for (const std::string& box : std::exchange(unrouted, {})) {
+        const auto connection = context.db();
+        if (!connection ||
+            !connection.value()->query("SELECT directory.note_voicemail_unrouted($1, $2, $3)",
+                                       {mail::clean_text(box),
+                                        server,
+                                        "no account for voicemail box " + mail::clean_text(box) +
+                                            " of " + server})) {
+            complain_once(box + ": no event could be raised");
+        }
+    }
+}
+
 base::Result<Tally> Sweeper::round(CommandContext& context, const Arguments& arguments) {
     const Boxes boxes = TRY(load_boxes(context));
     // Mail servers come and go. Without one each message is put off by name.
@@ -393,6 +412,7 @@ base::Result<Tally> Sweeper::round(CommandContext& context, const Arguments& arg
     if (scan.truncated) {
         put_off(tally, root, {base::Errc::Busy, "it has more messages than one round takes"});
     }
+    raise_unrouted(context);
     return tally;
 }
 

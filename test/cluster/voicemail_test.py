@@ -8,6 +8,7 @@ import email.policy
 import http.server
 import imaplib
 import json
+import os
 import pathlib
 import queue
 import shutil
@@ -283,6 +284,16 @@ def what_is_wrong_has_its_exit_code():
     lay("7777", 0, audio, "1795600999-00000001")
     unknown = sweep(check=False)
     assert unknown.returncode == 65 and "voicemail box add" in unknown.stderr, unknown
+    lay("7777", 1, audio, "1795600999-00000002")
+    sweep(check=False)
+    events = cluster.sql("SELECT subject, detail ->> 'box' FROM directory.event "
+                         "WHERE kind = 'voicemail_unrouted'", OWNER)
+    assert len(events) == 1 and events[0][1] == "7777@default", events
+    # Without an account no recording is read, which may be large and is so in every round.
+    recording = spool / "default" / "7777" / "INBOX" / "msg0000.wav"
+    recording.unlink()
+    os.mkfifo(recording)
+    assert "no account" in sweep(check=False).stderr
     shutil.rmtree(spool / "default" / "7777")
 
 
