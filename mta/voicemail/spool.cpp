@@ -5,8 +5,10 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -85,49 +87,14 @@ std::string base_name(int number) {
     return "msg" + digits;
 }
 
-void scan_folder(SpoolScan& scan, const SpoolItem& place) {
-    if (is_locked(place.folder_path)) {
-        scan.skipped.push_back(place.folder_path);
-        return;
-    }
-    std::error_code error;
-    const std::size_t first = scan.items.size();
-    fs::directory_iterator entries(place.folder_path, error);
-    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
-        const auto number = number_of(entries->path().filename().string());
-        if (!number) {
-            continue;
-        }
-        if (scan.items.size() >= kSpoolMessagesMax) {
-            scan.truncated = true;
-            return;
-        }
-
-        struct stat status {};
-
-        if (::lstat(entries->path().c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
-            SpoolItem item = place;
-            item.number = *number;
-            item.changed_us = modified_us(status);
-            scan.items.push_back(std::move(item));
-        }
-    }
-    if (error) {
-        scan.skipped.push_back(place.folder_path);
-    }
-    std::sort(scan.items.begin() + static_cast<std::ptrdiff_t>(first),
-              scan.items.end(),
-              [](const SpoolItem& a, const SpoolItem& b) { return a.number < b.number; });
-}
-
-void scan_mailbox(SpoolScan& scan,
+void list_mailbox(SpoolFolders& out,
                   const std::string& path,
                   const std::string& context,
                   const std::string& mailbox) {
     const auto folders = directories_of(path);
     if (!folders) {
         if (folders.error().code != base::Errc::NotFound) {
-            scan.skipped.push_back(path);
+            out.skipped.push_back(path);
         }
         return;
     }
@@ -139,7 +106,7 @@ void scan_mailbox(SpoolScan& scan,
             place.context = context;
             place.mailbox = mailbox;
             place.folder = folder;
-            scan_folder(scan, place);
+            out.folders.push_back(std::move(place));
         }
     }
 }
@@ -259,32 +226,76 @@ std::string SpoolItem::name() const {
     return context + "/" + mailbox + "/" + folder + "/" + base_name(number);
 }
 
-base::Result<SpoolScan> scan_spool(const std::string& root) {
-    SpoolScan scan;
+base::Result<SpoolFolders> spool_folders(const std::string& root) {
+    SpoolFolders out;
     for (const std::string& context : TRY(directories_of(root))) {
         const std::string context_path = root + "/" + context;
         const auto mailboxes = directories_of(context_path);
         if (!mailboxes) {
-            scan.skipped.push_back(context_path);
+            out.skipped.push_back(context_path);
             continue;
         }
         for (const std::string& mailbox : mailboxes.value()) {
-            scan_mailbox(scan, context_path + "/" + mailbox, context, mailbox);
+            list_mailbox(out, context_path + "/" + mailbox, context, mailbox);
         }
     }
+    return out;
+}
+
+SpoolScan scan_folder(const SpoolItem& folder) {
+    SpoolScan scan;
+    if (is_locked(folder.folder_path)) {
+        scan.skipped.push_back(folder.folder_path);
+        return scan;
+    }
+    std::error_code error;
+    fs::directory_iterator entries(folder.folder_path, error);
+    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+        const auto number = number_of(entries->path().filename().string());
+        if (!number) {
+            continue;
+        }
+        if (scan.items.size() >= kSpoolMessagesMax) {
+            scan.truncated = true;
+            break;
+        }
+
+        struct stat status {};
+
+        if (::lstat(entries->path().c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
+            SpoolItem item = folder;
+            item.number = *number;
+            item.changed_us = modified_us(status);
+            scan.items.push_back(std::move(item));
+        }
+    }
+    if (error) {
+        scan.skipped.push_back(folder.folder_path);
+    }
+    std::sort(scan.items.begin(), scan.items.end(), [](const SpoolItem& a, const SpoolItem& b) {
+        return a.number < b.number;
+    });
     return scan;
 }
 
 base::Result<SpoolScan> scan_spool(const std::string& root, std::string_view mailbox) {
-    SpoolScan scan;
+    SpoolScan out;
     if (mailbox.empty() || mailbox.front() == '.' || mailbox.find('/') != std::string_view::npos) {
-        return scan;
+        return out;
     }
     const std::string name(mailbox);
+    SpoolFolders places;
     for (const std::string& context : TRY(directories_of(root))) {
-        scan_mailbox(scan, root + "/" + context + "/" + name, context, name);
+        list_mailbox(places, root + "/" + context + "/" + name, context, name);
     }
-    return scan;
+    out.skipped = std::move(places.skipped);
+    for (const SpoolItem& folder : places.folders) {
+        SpoolScan scan = scan_folder(folder);
+        std::move(scan.items.begin(), scan.items.end(), std::back_inserter(out.items));
+        std::move(scan.skipped.begin(), scan.skipped.end(), std::back_inserter(out.skipped));
+        out.truncated = out.truncated || scan.truncated;
+    }
+    return out;
 }
 
 base::Result<SpoolText> read_spool_text(const SpoolItem& item) {

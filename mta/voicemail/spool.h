@@ -12,7 +12,8 @@
 // user threw away), and anything that is a symbolic link.
 //
 // Blocks: for commands, never on a loop thread. Thread rule: any thread.
-// Limits: kSpoolMessagesMax messages a scan, kSpoolTextMax, kAudioSizeMax.
+// Limits: kSpoolMessagesMax messages of a folder (Asterisk's own is 9,999), kSpoolTextMax,
+// kAudioSizeMax.
 
 #include <cstdint>
 #include <string>
@@ -41,11 +42,17 @@ struct SpoolItem {
     [[nodiscard]] std::string name() const;
 };
 
+/// The folders that may have messages; the items have no number. `skipped` could not be listed.
+struct SpoolFolders {
+    std::vector<SpoolItem> folders;
+    std::vector<std::string> skipped;
+};
+
 /// What a scan saw. `skipped` are folders that were locked or could not be listed.
 struct SpoolScan {
     std::vector<SpoolItem> items;  ///< the oldest number first within a folder
     std::vector<std::string> skipped;
-    bool truncated = false;  ///< there were more than kSpoolMessagesMax
+    bool truncated = false;  ///< a folder has more than kSpoolMessagesMax
 };
 
 /// A message of the spool, whole: text, audio and probe; recipient and server are the caller's to
@@ -55,10 +62,15 @@ struct SpoolMessage {
     std::string key;
 };
 
-/// All messages. Errc::NotFound, Errc::Refused, Errc::Io for the root; what is below it is skipped.
-[[nodiscard]] base::Result<SpoolScan> scan_spool(const std::string& root);
+/// All folders, for scan_folder() one by one: a spool may have more messages than memory should.
+/// Errc::NotFound, Errc::Refused, Errc::Io for the root; what is below it is skipped.
+[[nodiscard]] base::Result<SpoolFolders> spool_folders(const std::string& root);
 
-/// The same of one mailbox in every context: to find what an e-mail of Asterisk is about.
+/// The messages of one folder.
+[[nodiscard]] SpoolScan scan_folder(const SpoolItem& folder);
+
+/// The messages of one mailbox in every context: to find what an e-mail of Asterisk is about.
+/// Errors as spool_folders().
 [[nodiscard]] base::Result<SpoolScan> scan_spool(const std::string& root, std::string_view mailbox);
 
 /// The text alone. Busy: the folder is locked. NotFound: renumbered meanwhile. As parse_spool_text.

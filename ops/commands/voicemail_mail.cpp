@@ -208,8 +208,7 @@ base::Status give_away(CommandContext& context,
     const base::Status passed = pass_on(program, message, recipients);
     if (!passed) {
         return with_exit_code(
-            context,
-            {passed.error().code, "not sent to " + names + ": " + passed.error().detail});
+            context, {passed.error().code, "not sent to " + names + ": " + passed.error().detail});
     }
     say(context, "passed on to " + names);
     return base::Done{};
@@ -259,8 +258,8 @@ struct Tally {
     std::optional<base::Error> refused_because;
 };
 
-// One process's memory of what need not be handed in again. The key is the memory of all others, and
-// is kept for as long as somebody asks for it now and then: so does this one.
+// One process's memory of what need not be handed in again. The key is the memory of all others,
+// and is kept for as long as somebody asks for it now and then: so does this one.
 struct Sweeper {
     std::string root;
     std::vector<std::string> sockets;
@@ -382,11 +381,11 @@ void Sweeper::raise_unrouted(CommandContext& context) {
     for (const std::string& box : std::exchange(unrouted, {})) {
         const auto connection = context.db();
         if (!connection ||
-            !connection.value()->query("SELECT directory.note_voicemail_unrouted($1, $2, $3)",
-                                       {mail::clean_text(box),
-                                        server,
-                                        "no account for voicemail box " + mail::clean_text(box) +
-                                            " of " + server})) {
+            !connection.value()->query(
+                "SELECT directory.note_voicemail_unrouted($1, $2, $3)",
+                {mail::clean_text(box),
+                 server,
+                 "no account for voicemail box " + mail::clean_text(box) + " of " + server})) {
             complain_once(box + ": no event could be raised");
         }
     }
@@ -398,19 +397,28 @@ base::Result<Tally> Sweeper::round(CommandContext& context, const Arguments& arg
     const auto found = ingest_sockets(context, arguments);
     sockets = found ? found.value() : std::vector<std::string>();
     open = anyone_listens(sockets);
-    const mta::SpoolScan scan = TRY(mta::scan_spool(root));
+    // Folder by folder: what is full of messages must not keep others from being looked at.
+    const mta::SpoolFolders places = TRY(mta::spool_folders(root));
     Tally tally;
-    for (const std::string& folder : scan.skipped) {
-        put_off(tally, folder, {base::Errc::Busy, "it is locked, or cannot be listed"});
+    for (const std::string& place : places.skipped) {
+        put_off(tally, place, {base::Errc::Busy, "it cannot be listed"});
     }
     const std::int64_t old_enough = base::wall_us() - older_us;
-    for (const mta::SpoolItem& item : scan.items) {
-        if (item.changed_us <= old_enough) {
-            take(tally, item, boxes);
+    for (const mta::SpoolItem& place : places.folders) {
+        const mta::SpoolScan scan = mta::scan_folder(place);
+        for (const std::string& folder : scan.skipped) {
+            put_off(tally, folder, {base::Errc::Busy, "it is locked, or cannot be listed"});
         }
-    }
-    if (scan.truncated) {
-        put_off(tally, root, {base::Errc::Busy, "it has more messages than one round takes"});
+        for (const mta::SpoolItem& item : scan.items) {
+            if (item.changed_us <= old_enough) {
+                take(tally, item, boxes);
+            }
+        }
+        if (scan.truncated) {
+            put_off(tally,
+                    place.folder_path,
+                    {base::Errc::Busy, "it has more messages than are read of one folder"});
+        }
     }
     raise_unrouted(context);
     return tally;
@@ -491,7 +499,8 @@ std::vector<Command> voicemail_mail_commands() {
           {"--by-box", OptionKind::Flag, "deliver to the account of the voicemail box"},
           {"--else",
            OptionKind::Value,
-           "program that gets the e-mail on standard input for those in To who are not ours, as its "
+           "program that gets the e-mail on standard input for those in To who are not ours, as "
+           "its "
            "last arguments: \"/usr/sbin/sendmail -i\""},
           socket},
          take_mailcmd},

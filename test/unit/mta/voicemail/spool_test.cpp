@@ -47,7 +47,17 @@ struct Spool {
         write(folder + name + std::string(".wav"), test::wav(1000, 8000, msg_id.back()));
     }
 
-    [[nodiscard]] mta::SpoolScan scan() const { return mta::scan_spool(root.string()).value(); }
+    [[nodiscard]] mta::SpoolScan scan() const {
+        const mta::SpoolFolders places = mta::spool_folders(root.string()).value();
+        mta::SpoolScan all;
+        all.skipped = places.skipped;
+        for (const mta::SpoolItem& place : places.folders) {
+            const mta::SpoolScan one = mta::scan_folder(place);
+            all.items.insert(all.items.end(), one.items.begin(), one.items.end());
+            all.skipped.insert(all.skipped.end(), one.skipped.begin(), one.skipped.end());
+        }
+        return all;
+    }
 
     fs::path root;
 };
@@ -173,7 +183,26 @@ BOOST_AUTO_TEST_CASE(the_folder_urgent_makes_urgent) {
 }
 
 BOOST_AUTO_TEST_CASE(a_spool_that_is_not_there_is_an_error) {
-    BOOST_TEST((mta::scan_spool("/nonexistent/voicemail").error().code == base::Errc::NotFound));
+    BOOST_TEST((mta::spool_folders("/nonexistent/voicemail").error().code == base::Errc::NotFound));
+}
+
+// One full folder takes nothing from those behind it.
+BOOST_AUTO_TEST_CASE(the_limit_is_that_of_a_folder) {
+    const Spool spool;
+    const fs::path full = spool.root / "default/1000/INBOX";
+    fs::create_directories(full);
+    for (std::size_t n = 0; n <= mta::kSpoolMessagesMax; ++n) {
+        std::ofstream(full / ("msg" + std::to_string(100'000 + n) + ".txt"));
+    }
+    spool.add("default/2000/INBOX", 0, "a");
+    const mta::SpoolFolders places = mta::spool_folders(spool.root.string()).value();
+    BOOST_REQUIRE(places.folders.size() == 2U);
+    const mta::SpoolScan first = mta::scan_folder(places.folders[0]);
+    BOOST_TEST(first.truncated);
+    BOOST_TEST(first.items.size() == mta::kSpoolMessagesMax);
+    const mta::SpoolScan second = mta::scan_folder(places.folders[1]);
+    BOOST_TEST(!second.truncated);
+    BOOST_TEST(second.items.size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
