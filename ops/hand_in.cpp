@@ -9,7 +9,6 @@
 
 #include "base/file.h"
 #include "base/unix_socket.h"
-#include "base/uuid.h"
 #include "ops/cluster_files.h"
 #include "ops/json.h"
 #include "ops/output.h"
@@ -133,10 +132,7 @@ base::Result<mta::IngestReceipt> ingest_at_any(const std::vector<std::string>& s
 
 base::Result<mta::IngestReceipt> hand_in(CommandContext& context,
                                          const std::vector<std::string>& sockets,
-                                         mta::IngestRequest request) {
-    if (request.key.empty()) {
-        request.key = "once-" + base::Uuid::time_ordered().to_text();
-    }
+                                         const mta::IngestRequest& request) {
     const base::Result<mta::IngestReceipt> receipt = ingest_at_any(sockets, request);
     if (receipt) {
         tell(context, receipt.value());

@@ -44,12 +44,11 @@ inline constexpr int kExitTryAgain = 75;
 [[nodiscard]] base::Result<mta::IngestReceipt> ingest_at_any(
     const std::vector<std::string>& sockets, const mta::IngestRequest& request);
 
-/// As ingest_at_any(), for a command that hands in one message. Without a
-/// key it gets one of its own, so that one of unknown outcome is not delivered twice. Prints what
-/// became of it; sets context.failure_code.
+/// As ingest_at_any(), for a command that hands in one message. Prints what became of it; sets
+/// context.failure_code.
 base::Result<mta::IngestReceipt> hand_in(CommandContext& context,
                                          const std::vector<std::string>& sockets,
-                                         mta::IngestRequest request);
+                                         const mta::IngestRequest& request);
 
 /// Sets context.failure_code to kExitUsage if `result` is an error: for what was wrong before
 /// anything was handed in.

@@ -1,5 +1,9 @@
+#include <iostream>
+
+#include "base/uuid.h"
 #include "ops/commands/commands.h"
 #include "ops/hand_in.h"
+#include "ops/json.h"
 
 namespace ops {
 
@@ -19,8 +23,23 @@ base::Status ingest_message(CommandContext& context, const Arguments& arguments,
         context.failure_code = kExitTryAgain;
         return sockets.error();
     }
-    (void)TRY(hand_in(context, sockets.value(), std::move(request)));
-    return base::Done{};
+    // Without a key it gets one of its own: what was sent may be stored, whatever the answer, and a
+    // try with another key would deliver it a second time.
+    if (request.key.empty()) {
+        request.key = "once-" + base::Uuid::time_ordered().to_text();
+    }
+    const auto receipt = hand_in(context, sockets.value(), request);
+    if (receipt) {
+        return base::Done{};
+    }
+    const base::Error& error = receipt.error();
+    if (context.failure_code != kExitTryAgain) {
+        return error;
+    }
+    if (context.output == Output::Json) {
+        std::cout << Json{{"try_again_with_key", request.key}}.dump() << "\n";
+    }
+    return base::Error{error.code, error.detail + "; try again with --key '" + request.key + "'"};
 }
 
 Command ingest_command(const char* verb, const char* help, mail::Kind kind) {

@@ -229,6 +229,12 @@ def exit_codes_say_try_again_or_never():
             code, _, error = ingest(cluster, *arguments, stdin=text)
             assert code == want and says in error, (arguments, code, error)
 
+        # Whoever gave no key learns which one the message has, and delivers it once.
+        code, told, error = ingest(cluster, "fax", "--to", alice, "--socket", gone,
+                                   stdin=message("x"))
+        key = told["try_again_with_key"]
+        assert code == TEMPFAIL and key.startswith("once-") and f"--key '{key}'" in error, error
+
         path = sockets(cluster)[0]
         header = json.dumps({"kind": "fax", "recipients": [alice], "size": 4}).encode() + b"\n"
         for octets, says in ((header + b"a\nb\n", "bare"), (header + b"a\rb\n", "bare"),
