@@ -86,10 +86,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
 $$;
 
 -- Counts what may have changed and claims what is to be told. Equal counts are noted, not told.
--- Subscribers that failed stand behind those that did not.
+-- Subscribers that failed stand behind those that did not, new ones behind those that once answered.
 CREATE FUNCTION catalog.claim_waiting(p_owner text, p_mailboxes bigint[], p_lease_s integer, p_limit integer)
 RETURNS TABLE (subscription bigint, method text, target text, context text, mailbox text, login text,
-               counts integer[])
+               counts integer[], told integer[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 #variable_conflict use_column
 DECLARE
@@ -120,7 +120,7 @@ BEGIN
                 OR a.id IN (SELECT x.account_id FROM catalog.mailbox x WHERE x.id = ANY (p_mailboxes)))
            AND (s.claimed_until IS NULL OR s.claimed_until < now())
            AND s.not_before <= now() AND s.mark <> m.mark
-         ORDER BY s.attempts > 0, s.not_before, s.subscription_id, s.context, s.mailbox
+         ORDER BY s.attempts > 0, s.sent IS NULL, s.not_before, s.subscription_id, s.context, s.mailbox
            FOR UPDATE OF s SKIP LOCKED
     LOOP
         -- Counted after the mark was read: a change in between is counted again, never missed.
@@ -144,13 +144,14 @@ BEGIN
         mailbox := c.mailbox;
         login := c.login;
         counts := found_counts;
+        told := c.sent;
         RETURN NEXT;
         claimed := claimed + 1;
         EXIT WHEN claimed >= p_limit;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION catalog.claim_waiting IS 'Takes up to p_limit subscribers whose mailboxes have other counts than they were told; p_mailboxes: only accounts with one of these catalog mailboxes; null: all';
+COMMENT ON FUNCTION catalog.claim_waiting IS 'Takes up to p_limit subscribers whose mailboxes have other counts than they were told (told; null: nothing yet); p_mailboxes: only accounts with one of these catalog mailboxes; null: all';
 
 -- The outcome. False: the claim had lapsed, somebody else may have told it.
 CREATE FUNCTION catalog.finish_waiting(p_owner text, p_subscription bigint, p_context text, p_mailbox text,

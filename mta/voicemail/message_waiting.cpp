@@ -131,10 +131,29 @@ std::string waiting_summary(const WaitingCounts& counts, std::string_view accoun
         counts.old_urgent);
 }
 
+std::string_view waiting_cause(const WaitingEvent& event) {
+    if (!event.told) {
+        return "state";
+    }
+    const std::int64_t fresh = event.counts.fresh - event.told->fresh;
+    const std::int64_t old = event.counts.old - event.told->old;
+    if (fresh > 0 && old == 0) {
+        return "new";
+    }
+    if (fresh < 0 && old == -fresh) {
+        return "seen";
+    }
+    if (fresh <= 0 && old <= 0 && fresh + old < 0) {
+        return "deleted";
+    }
+    return "state";
+}
+
 std::string waiting_json(const WaitingEvent& event) {
     return fmt::format(
-        "{{\"event\":\"message-waiting\",\"context\":{},\"mailbox\":{},"
+        "{{\"event\":\"message-waiting\",\"cause\":{},\"context\":{},\"mailbox\":{},"
         "\"account\":{},\"new\":{},\"old\":{},\"new_urgent\":{},\"old_urgent\":{}}}",
+        json_string(waiting_cause(event)),
         json_string(event.context),
         json_string(event.mailbox),
         json_string(event.login),

@@ -7,6 +7,7 @@
 // characters each, target 1,000).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,10 +40,18 @@ struct WaitingEvent {
     std::string mailbox;
     std::string login;
     WaitingCounts counts;
+    std::optional<WaitingCounts> told = std::nullopt;  ///< before, to this subscriber
 };
 
-/// Whether `target` is fit for `method`: an absolute path without ".."; an http or https URL; sip:USER@ADDRESS
-/// with a numeric address and perhaps a port. Errc::Invalid says what it should be.
+/// What has changed since the subscriber was last told, where one thing alone explains the counts:
+/// "new" (more came), "seen" (as many were heard as there are less new ones), "deleted" (or moved
+/// to Trash; less of one sort or both, more of none). Else "state": the first time, several things
+/// at once, a heard one marked as new. What came and went between two tellings shows in none.
+[[nodiscard]] std::string_view waiting_cause(const WaitingEvent& event);
+
+/// Whether `target` is fit for `method`: an absolute path without ".."; an http or https URL;
+/// sip:USER@ADDRESS with a numeric address and perhaps a port. Errc::Invalid says what it should
+/// be.
 [[nodiscard]] base::Status check_waiting_target(WaitingMethod method, std::string_view target);
 
 /// "{mailbox}" and "{context}" replaced.
@@ -59,8 +68,8 @@ struct WaitingEvent {
 /// is a URI.
 [[nodiscard]] std::string waiting_summary(const WaitingCounts& counts, std::string_view account);
 
-/// {"event":"message-waiting","context":...,"mailbox":...,"account":...,"new":...,"old":...,
-/// "new_urgent":...,"old_urgent":...}
+/// {"event":"message-waiting","cause":...,"context":...,"mailbox":...,"account":...,"new":...,
+/// "old":...,"new_urgent":...,"old_urgent":...}
 [[nodiscard]] std::string waiting_json(const WaitingEvent& event);
 
 /// Arguments of a hook: MAILBOX@CONTEXT NEW OLD URGENT, where URGENT is how many of NEW are.

@@ -29,7 +29,8 @@ constexpr base::Duration kGather = std::chrono::milliseconds(100);
 
 constexpr base::Statement kClaim{
     "mta_claim_waiting",
-    "SELECT c.subscription, c.method, c.target, c.context, c.mailbox, c.login, c.counts "
+    "SELECT c.subscription, c.method, c.target, c.context, c.mailbox, c.login, c.counts, "
+    "c.told "
     "FROM catalog.claim_waiting($1, $2, $3, $4) AS c"};
 constexpr base::Statement kFinish{"mta_finish_waiting",
                                   "SELECT catalog.finish_waiting($1, $2, $3, $4, $5)"};
@@ -54,6 +55,13 @@ base::Result<WaitingEvent> event_of(const base::Row& row) {
         return base::Error{base::Errc::Corrupt, "four counts wanted"};
     }
     event.counts = {counts[0], counts[1], counts[2], counts[3]};
+    if (!row.is_null(7)) {
+        const std::vector<std::int64_t> told = row.int64_array(7);
+        if (told.size() != 4) {
+            return base::Error{base::Errc::Corrupt, "four counts wanted"};
+        }
+        event.told = WaitingCounts{told[0], told[1], told[2], told[3]};
+    }
     return event;
 }
 
@@ -96,12 +104,12 @@ struct WaitingWatcher::State : std::enable_shared_from_this<WaitingWatcher::Stat
     base::DbPool database;
     const std::string owner;
     const std::string hooks;
-    base::FiberEvent wake;           // loop thread
-    std::set<std::int64_t> changed;  // loop thread
-    bool all = true;                 // loop thread: look at every mailbox
+    base::FiberEvent wake;                            // loop thread
+    std::set<std::int64_t> changed;                   // loop thread
+    bool all = true;                                  // loop thread: look at every mailbox
     std::map<std::uint64_t, base::Deadline> telling;  // loop thread: when each counts as slow
     std::uint64_t told = 0;                           // loop thread: numbers them
-    bool away = false;               // loop thread: the last look failed
+    bool away = false;                                // loop thread: the last look failed
     std::atomic<bool> stopping{false};
     std::unique_ptr<base::WorkerPool> tellers;
     std::unique_ptr<base::ChangeListener> changes;

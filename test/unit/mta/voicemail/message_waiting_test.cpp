@@ -25,8 +25,57 @@ BOOST_AUTO_TEST_CASE(writes_json) {
     const mta::WaitingEvent event{
         1, WaitingMethod::Webhook, "x", "def\"a\\u", "12", "a\x01@b", {1, 2, 3, 4}};
     BOOST_TEST(mta::waiting_json(event) ==
-               "{\"event\":\"message-waiting\",\"context\":\"def\\\"a\\\\u\",\"mailbox\":\"12\","
+               "{\"event\":\"message-waiting\",\"cause\":\"state\",\"context\":\"def\\\"a\\\\u\","
+               "\"mailbox\":\"12\","
                "\"account\":\"a\\u0001@b\",\"new\":1,\"old\":2,\"new_urgent\":3,\"old_urgent\":4}");
+}
+
+BOOST_AUTO_TEST_CASE(names_a_cause_where_one_explains_the_counts) {
+    using mta::WaitingCounts;
+
+    const struct {
+        std::optional<WaitingCounts> told;
+        WaitingCounts now;
+        const char* cause;
+    } cases[] = {
+        {std::nullopt, {1, 0, 0, 0}, "state"},
+        {WaitingCounts{0, 2, 0, 0}, {1, 2, 1, 0}, "new"},
+        {WaitingCounts{0, 2, 0, 0}, {3, 2, 0, 0}, "new"},
+        {WaitingCounts{2, 1, 0, 0}, {1, 2, 0, 0}, "seen"},
+        {WaitingCounts{2, 1, 0, 0}, {0, 3, 0, 0}, "seen"},
+        {WaitingCounts{2, 1, 0, 0}, {1, 1, 0, 0}, "deleted"},
+        {WaitingCounts{2, 1, 0, 0}, {2, 0, 0, 0}, "deleted"},
+        {WaitingCounts{2, 1, 0, 0}, {0, 0, 0, 0}, "deleted"},
+        {WaitingCounts{2, 1, 0, 0}, {3, 0, 0, 0}, "state"},  // marked as new, or both
+        {WaitingCounts{2, 1, 0, 0}, {3, 2, 0, 0}, "state"},
+        {WaitingCounts{2, 1, 0, 0}, {0, 2, 0, 0}, "state"},
+        {WaitingCounts{2, 1, 0, 0}, {2, 2, 0, 0}, "state"},  // a heard one was put there
+        {WaitingCounts{2, 1, 1, 0}, {2, 1, 0, 0}, "state"},  // no longer urgent
+    };
+
+    for (const auto& each : cases) {
+        const mta::WaitingEvent event{
+            1, WaitingMethod::Webhook, "x", "d", "12", "a@b", each.now, each.told};
+        BOOST_TEST(mta::waiting_cause(event) == each.cause,
+                   each.now.fresh << "/" << each.now.old << " " << each.cause);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_hook_must_be_below_the_directory_of_hooks) {
+    BOOST_TEST(static_cast<bool>(mta::check_hook("/etc/hooks/a", "/etc/hooks")));
+    BOOST_TEST(static_cast<bool>(mta::check_hook("/etc/hooks/a/b", "/etc/hooks/")));
+    for (const char* path : {"/etc/hooks",
+                             "/etc/hooks/",
+                             "/etc/hooksa",
+                             "/etc/hooks/../a",
+                             "/etc/hooks/a/..",
+                             "etc/hooks/a",
+                             ""}) {
+        BOOST_TEST(!mta::check_hook(path, "/etc/hooks"), path);
+    }
+    BOOST_TEST(!mta::check_hook("/etc/hooks/a", ""));
+    BOOST_TEST(!check_waiting_target(WaitingMethod::Hook, "/etc/../bin/sh"));
+    BOOST_TEST(static_cast<bool>(check_waiting_target(WaitingMethod::Hook, "/etc/hooks/..a")));
 }
 
 BOOST_AUTO_TEST_CASE(tells_a_hook_what_it_needs) {
