@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include "mta/notify/notice_queue.h"
+#include "test/unit/mta/notify/notice_fixture.h"
+
+using mta::NoticeResult;
+using test_support::NoticeFixture;
+using test_support::soon;
+using test_support::why;
+
+// When what waits is told: retries, limits, quiet hours, digests, shares.
+BOOST_FIXTURE_TEST_SUITE(notice_claim, NoticeFixture)
+
+BOOST_AUTO_TEST_CASE(failures_are_tried_again_later_and_later_then_given_up) {
+    rule();
+    send(ann);
+    send(ann);
+    std::vector<mta::NoticeJob> jobs = claim(1);
+    BOOST_REQUIRE(jobs.size() == 1U);
+    const base::Uuid token = jobs.front().token;
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Retry) == "retry");
+    // The receiver is left alone, with everything that is for it.
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(
+        count("not_before > now() + interval '2 s' AND not_before < now() + interval '7 s'") ==
+        "1");
+    hurry();
+    jobs = claim(1);
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST((jobs.front().token == token));
+    BOOST_TEST(jobs.front().attempts == 2);
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Retry, 900) == "retry");
+    BOOST_TEST(count("not_before > now() + interval '890 s'") == "1");
+    hurry();
+    sql("UPDATE directory.notification_job SET tried_at = now() - interval '1 day' "
+        "WHERE attempts > 0");
+    for (const mta::NoticeJob& job : claim()) {
+        BOOST_TEST(finish(job, NoticeResult::Retry) == (job.token == token ? "failed" : "retry"));
+    }
+    BOOST_TEST(value("SELECT count(*) FROM directory.event WHERE kind = 'notification_failed' "
+                     "AND subject = 'ann@example.test'") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_that_lapsed_says_nothing) {
+    rule();
+    send(ann);
+    const std::vector<mta::NoticeJob> first = claim();
+    BOOST_REQUIRE(first.size() == 1U);
+    BOOST_TEST(claim().empty());
+    sql("UPDATE directory.notification_job SET claimed_until = now()");
+    const std::vector<mta::NoticeJob> second = claim();
+    BOOST_REQUIRE(second.size() == 1U);
+    BOOST_TEST((second.front().token == first.front().token));
+    BOOST_TEST(finish(first.front()) == "lapsed");
+    BOOST_TEST(finish(second.front()) == "sent");
+    BOOST_TEST(finish(second.front()) == "lapsed");
+}
+
+BOOST_AUTO_TEST_CASE(an_account_has_two_attempts_at_once) {
+    rule();
+    for (int i = 0; i < 5; ++i) {
+        send(ann);
+    }
+    BOOST_TEST(claim().size() == 2U);
+    BOOST_TEST(claim().empty());
+}
+
+BOOST_AUTO_TEST_CASE(beyond_the_limit_they_become_one) {
+    rule("per_hour", "3");
+    for (int i = 0; i < 10; ++i) {
+        send(ann);
+    }
+    BOOST_TEST(drain() == "MessageNew|MessageNew|MessageNew");
+    BOOST_TEST(count("state = 'waiting' AND digest AND not_before > now() + interval '50 min'") ==
+               "7");
+    sql("UPDATE directory.notification_job SET finished_at = now() - interval '61 min' "
+        "WHERE state = 'sent'");
+    hurry();
+    const auto jobs = claim();
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST(jobs.front().events.size() == 7U);
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Retry) == "retry");
+    hurry();
+    const auto again = claim();
+    BOOST_REQUIRE(again.size() == 1U);
+    BOOST_TEST(again.front().events.size() == 7U);
+    BOOST_TEST(count("state = 'merged'") == "6");
+}
+
+BOOST_AUTO_TEST_CASE(a_large_digest_lists_a_hundred) {
+    rule("quiet_from, quiet_to, quiet_zone",
+         "(now() AT TIME ZONE 'UTC')::time - interval '1 h', "
+         "(now() AT TIME ZONE 'UTC')::time + interval '1 h', "
+         "'UTC'");
+    for (int i = 0; i < 103; ++i) {
+        send(ann);
+    }
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("digest") == "103");
+    sql("UPDATE directory.notification SET quiet_from = NULL, quiet_to = NULL, quiet_zone = NULL");
+    hurry();
+    const auto jobs = claim();
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST(jobs.front().events.size() == 100U);
+    BOOST_TEST(jobs.front().more == 3);
+}
+
+BOOST_AUTO_TEST_CASE(quiet_hours_drop_if_the_rule_says_so_but_not_a_test) {
+    const std::int64_t id =
+        rule("quiet_from, quiet_to, quiet_zone, quiet_does",
+             "(now() AT TIME ZONE 'UTC')::time - interval '1 h', "
+             "(now() AT TIME ZONE 'UTC')::time + interval '1 h', 'UTC', 'drop'");
+    send(ann);
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("state = 'dropped' AND outcome = 'quiet hours'") == "1");
+    sql("SELECT directory.test_notification($1)", {id});
+    const auto jobs = claim();
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST(jobs.front().events.empty());
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Retry) == "failed");  // a test is tried once
+}
+
+BOOST_AUTO_TEST_CASE(quiet_hours_are_times_of_the_day_there) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"2026-03-28 20:59Z", ""},
+        {"2026-03-28 21:00Z", "2026-03-29 05:00:00+00"},  // the clocks go forward in this night
+        {"2026-03-29 04:59Z", "2026-03-29 05:00:00+00"},
+        {"2026-03-29 05:00Z", ""},
+        {"2026-10-24 23:00Z", "2026-10-25 06:00:00+00"},  // and back in this
+        {"2026-10-25 05:59Z", "2026-10-25 06:00:00+00"},
+        {"2026-10-25 06:00Z", ""}};
+    sql("SET TIME ZONE 'UTC'");
+    for (const auto& [at, end] : cases) {
+        BOOST_TEST(
+            value("SELECT directory.quiet_end('22:00', '07:00', 'Europe/Berlin', $1)", {at}) == end,
+            at);
+    }
+    BOOST_TEST(value("SELECT directory.quiet_end('12:00', '14:00', 'UTC', '2026-01-01 13:00Z')") ==
+               "2026-01-01 14:00:00+00");
+    BOOST_CHECK_THROW(rule("quiet_from, quiet_to, quiet_zone", "'1:00', '2:00', 'Mars/Base'"),
+                      std::runtime_error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
