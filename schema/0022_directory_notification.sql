@@ -215,8 +215,9 @@ $$;
 
 -- Queues what the rules of the accounts ask for. An event that was queued for a rule is not queued
 -- again; what is older than a day or than the rule is nobody's news (a catalog that is rebuilt, mail
--- that waited for PostgreSQL). Clocks may differ by 5 s. Mail without a sender, ours among it, is not told by mail: two
--- servers would tell each other of their telling.
+-- that waited for PostgreSQL). Clocks may differ by 5 s. E-mail without a sender, ours among it, is
+-- not told by mail: two servers would tell each other of their telling. Faxes and voicemails have
+-- no sender, and nobody answers one by another.
 CREATE FUNCTION directory.queue_notifications(p_events directory.store_event[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 BEGIN
@@ -232,7 +233,7 @@ BEGIN
        AND (n.folder IS NULL OR directory.wild_match(n.folder, (e).mailbox))
        AND (n.size_min IS NULL OR (e).size >= n.size_min)
        AND (n.size_max IS NULL OR (e).size <= n.size_max)
-       AND NOT ((e).event = 'MessageNew' AND (e).sender = '' AND n.channel IN ('email', 'sms'))
+       AND NOT ((e).event = 'MessageNew' AND (e).kind = 1 AND (e).sender = '' AND n.channel IN ('email', 'sms'))
      ORDER BY n.id, (e).key
     ON CONFLICT (notification_id, key) DO NOTHING;
     IF FOUND THEN

@@ -26,6 +26,7 @@ constexpr std::string_view kNumber = "{number}";
 constexpr int kGone = 410;
 constexpr int kNotFound = 404;
 constexpr int kTooManyRequests = 429;
+constexpr int kEmail = 1;  // StoreEvent::kind
 constexpr int kRequestTimeout = 408;
 
 NoticeOutcome from_error(const base::Error& error) {
@@ -143,7 +144,7 @@ base::Status NoticeSender::drop_automatic(NoticeJob& job) const {
     const base::Deadline deadline = base::Deadline::after(2 * kReadDeadline);
     std::vector<StoreEvent> kept;
     for (StoreEvent& event : job.events) {
-        if (event.name == "MessageNew" && !event.message.is_nil()) {
+        if (event.name == "MessageNew" && event.kind == kEmail && !event.message.is_nil()) {
             const auto message = readers_.message(event.message, deadline);
             if (!message && base::is_temporary(message.error().code)) {
                 return message.error();

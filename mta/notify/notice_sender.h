@@ -14,9 +14,9 @@
 //
 // An answer that was lost means that the receiver gets it again, under the same id: at least once.
 //
-// E-mail is never told (by email, sms) of a message that a program sent (Auto-Submitted other than
-// "no", RFC 3834 5), so that two servers cannot tell each other of their telling for ever; messages
-// with a null reverse-path are not even queued.
+// Nothing is told (by email, sms) of an e-mail that a program sent (Auto-Submitted other than "no",
+// RFC 3834 5), so that two servers cannot tell each other of their telling for ever: dropped.
+// E-mails with a null reverse-path are not even queued. Faxes and voicemails answer nobody.
 //
 // Thread rule: any thread that may block, several at once. Errors: none; they are outcomes.
 

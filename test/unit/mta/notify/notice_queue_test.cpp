@@ -74,6 +74,14 @@ BOOST_AUTO_TEST_CASE(mail_without_a_sender_is_not_told_by_mail) {
         {ann});
     send(ann, "");
     BOOST_TEST(count("true") == "1");
+    // Of a fax or a voicemail nobody else would tell, and no server answers one with another.
+    for (const mail::Kind kind : {mail::Kind::Fax, mail::Kind::Voicemail}) {
+        storage::Delivery delivery = mail_to(ann, "");
+        delivery.kind = kind;
+        deliver(batch({delivery}));
+    }
+    BOOST_TEST(count("(happened).kind = 2") == "3");
+    BOOST_TEST(count("(happened).kind = 3") == "3");
 }
 
 BOOST_AUTO_TEST_CASE(events_of_mailboxes_by_their_names) {
