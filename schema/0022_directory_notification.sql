@@ -311,9 +311,9 @@ BEGIN
              WHERE j.id = q.id;
             CONTINUE;
         END IF;
-        IF NOT (q.happened IS NULL) AND q.attempts = 0 THEN
+        IF NOT (q.happened IS NULL) THEN
             v_until := directory.quiet_end(n.quiet_from, n.quiet_to, n.quiet_zone, now());
-            IF v_until IS NOT NULL AND n.quiet_does = 'drop' THEN
+            IF v_until IS NOT NULL AND n.quiet_does = 'drop' AND q.attempts = 0 THEN
                 UPDATE directory.notification_job j
                    SET state = 'dropped', finished_at = now(), outcome = 'quiet hours' WHERE j.id = q.id;
                 CONTINUE;
@@ -332,13 +332,14 @@ BEGIN
                 v_until := CASE WHEN v_sent >= v_limit THEN coalesce(v_until, now() + interval '1 minute') END;
             END IF;
             IF v_until IS NOT NULL THEN
-                UPDATE directory.notification_job j SET not_before = v_until, digest = true
-                 WHERE j.notification_id = n.id AND j.state = 'waiting' AND j.attempts = 0
+                UPDATE directory.notification_job j SET not_before = v_until, digest = j.digest OR j.attempts = 0
+                 WHERE j.notification_id = n.id AND j.state = 'waiting'
                    AND j.not_before < v_until AND NOT (j.happened IS NULL)
                    AND (j.claimed_until IS NULL OR j.claimed_until <= now());
                 CONTINUE;
             END IF;
-            IF q.digest THEN
+            -- What was tried is told as it was, also alone: the receiver may know its token.
+            IF q.digest AND q.attempts = 0 THEN
                 UPDATE directory.notification_job j
                    SET state = 'merged', merged_into = q.id, finished_at = now()
                  WHERE j.notification_id = n.id AND j.state = 'waiting' AND j.id <> q.id AND j.attempts = 0

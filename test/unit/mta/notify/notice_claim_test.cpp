@@ -91,6 +91,29 @@ BOOST_AUTO_TEST_CASE(beyond_the_limit_they_become_one) {
     BOOST_TEST(count("state = 'merged'") == "6");
 }
 
+// What failed, or whose claim lapsed, is told by the same rules; alone, its id is known.
+BOOST_AUTO_TEST_CASE(retries_keep_to_the_limit_and_the_quiet_hours) {
+    rule("per_hour", "2");
+    for (int i = 0; i < 5; ++i) {
+        send(ann);
+    }
+    sql("UPDATE directory.notification_job SET attempts = 1, tried_at = now()");
+    BOOST_TEST(drain() == "MessageNew|MessageNew");
+    BOOST_TEST(count("state = 'waiting' AND not_before > now() + interval '50 min'") == "3");
+    sql("UPDATE directory.notification_job SET finished_at = now() - interval '61 min' "
+        "WHERE state = 'sent'");
+    sql("UPDATE directory.notification SET quiet_zone = 'UTC', quiet_does = 'drop', "
+        "quiet_from = (now() AT TIME ZONE 'UTC')::time - interval '1 h', "
+        "quiet_to = (now() AT TIME ZONE 'UTC')::time + interval '1 h'");
+    hurry();
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("state = 'waiting' AND not_before > now() + interval '50 min'") == "3");
+    sql("UPDATE directory.notification SET quiet_from = NULL, quiet_to = NULL, quiet_zone = NULL");
+    hurry();
+    BOOST_TEST(drain() == "MessageNew|MessageNew");
+    BOOST_TEST(count("state = 'merged'") == "0");
+}
+
 BOOST_AUTO_TEST_CASE(a_large_digest_lists_a_hundred) {
     rule("quiet_from, quiet_to, quiet_zone",
          "(now() AT TIME ZONE 'UTC')::time - interval '1 h', "
