@@ -260,6 +260,22 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
 $$;
 COMMENT ON FUNCTION directory.test_notification(bigint) IS 'Queues a test of a rule; returns the job';
 
+CREATE FUNCTION directory.fail_notification(p_job bigint, p_outcome text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    q directory.notification_job;
+BEGIN
+    UPDATE directory.notification_job j
+       SET state = 'failed', claimed_until = NULL, finished_at = now(), outcome = left(p_outcome, 500)
+     WHERE j.id = p_job RETURNING j.* INTO q;
+    PERFORM directory.raise_event('warning', 'notification_failed', coalesce(q.claimed_by, ''),
+        coalesce((SELECT a.login FROM directory.account a WHERE a.id = q.account_id), ''),
+        jsonb_build_object('notification', q.notification_id, 'job', q.id, 'attempts', q.attempts,
+                           'outcome', q.outcome));
+END
+$$;
+COMMENT ON FUNCTION directory.fail_notification(bigint, text) IS 'A notification that is never told, and an event that says so';
+
 -- Claims what is due, at most p_most jobs, two at a time for an account, for p_seconds. What must
 -- not be sent now is put off or dropped here. One row for each event: a digest has several (100 at
 -- the most), `more` says how many it has beside these.
@@ -280,6 +296,7 @@ DECLARE
     v_sent bigint;
     v_until timestamptz;
     v_claimed bigint[] := '{}';
+    v_give_up interval := coalesce((SELECT g.give_up FROM directory.notification_gateway g), '1 d');
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('roundtable notifications')) THEN
         RETURN;
@@ -309,6 +326,11 @@ BEGIN
             UPDATE directory.notification_job j
                SET state = 'dropped', finished_at = now(), outcome = coalesce('the rule is ' || n.state, 'the rule is gone')
              WHERE j.id = q.id;
+            CONTINUE;
+        END IF;
+        IF coalesce(q.tried_at, q.created_at + interval '1 day') + v_give_up < now() THEN
+            PERFORM directory.fail_notification(q.id, CASE q.attempts WHEN 0 THEN 'given up before it could be tried'
+                ELSE concat_ws(': ', 'given up', coalesce(nullif(q.outcome, ''), 'no attempt ended')) END);
             CONTINUE;
         END IF;
         IF NOT (q.happened IS NULL) THEN
@@ -471,6 +493,7 @@ $$;
 REVOKE ALL ON FUNCTION directory.check_notification(), directory.quiet_end(time, time, text, timestamptz),
     directory.wild_match(text, text), directory.uid_set(bigint[]), directory.wishes_notification(bigint[]),
     directory.queue_notifications(directory.store_event[]), directory.forget_notification(bigint, text),
+    directory.fail_notification(bigint, text),
     directory.test_notification(bigint),
     directory.claim_notifications(text, integer, integer),
     directory.finish_notification(bigint, uuid, text, text, integer), directory.notification_settings(),

@@ -45,6 +45,27 @@ BOOST_AUTO_TEST_CASE(failures_are_tried_again_later_and_later_then_given_up) {
                      "AND subject = 'ann@example.test'") == "1");
 }
 
+// Whoever cannot say how an attempt ended, or dies of it, does not try for ever.
+BOOST_AUTO_TEST_CASE(attempts_that_never_end_are_given_up) {
+    rule();
+    send(ann);
+    BOOST_REQUIRE(claim().size() == 1U);
+    sql("UPDATE directory.notification_job SET claimed_until = now(), "
+        "tried_at = now() - interval '23 h'");
+    BOOST_REQUIRE(claim().size() == 1U);
+    sql("UPDATE directory.notification_job SET claimed_until = now(), "
+        "tried_at = now() - interval '25 h'");
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("state = 'failed' AND outcome LIKE 'given up%'") == "1");
+    BOOST_TEST(value("SELECT count(*) FROM directory.event WHERE kind = 'notification_failed' "
+                     "AND subject = 'ann@example.test'") == "1");
+    send(ann);
+    sql("UPDATE directory.notification_job SET created_at = now() - interval '49 h' "
+        "WHERE state = 'waiting'");
+    BOOST_TEST(claim().empty());
+    BOOST_TEST(count("state = 'failed'") == "2");
+}
+
 BOOST_AUTO_TEST_CASE(a_claim_that_lapsed_says_nothing) {
     rule();
     send(ann);
