@@ -203,9 +203,11 @@ CREATE INDEX notification_job_finished ON directory.notification_job (finished_a
 
 CREATE TABLE directory.notification_hold (
     notification_id bigint PRIMARY KEY,
-    until           timestamptz NOT NULL
+    until           timestamptz NOT NULL,
+    failures        integer NOT NULL DEFAULT 1
 );
-COMMENT ON TABLE directory.notification_hold IS 'Rules whose receiver failed: nothing else is sent to it before';
+COMMENT ON TABLE directory.notification_hold IS 'Rules whose receiver failed: nothing else is sent to it before; gone when it has taken something';
+COMMENT ON COLUMN directory.notification_hold.failures IS 'one after the other; attempts at the same time are one';
 
 CREATE FUNCTION directory.wishes_notification(p_accounts bigint[]) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -396,59 +398,68 @@ END
 $$;
 COMMENT ON FUNCTION directory.claim_notifications(text, integer, integer) IS 'Claims what is due, one row for each event; quiet hours, limits and digests are made here';
 
--- How an attempt ended: sent, retry, failed (never again), ended (and the rule with it). A claim
--- that has lapsed and was taken by another agent says nothing: false.
+-- The back-off after so many failures, a quarter more or less.
+CREATE FUNCTION directory.retry_wait(p_failures integer) RETURNS interval
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT least(coalesce(max(g.retry_most), '1 h'),
+                 coalesce(max(g.retry_first), '5 s') * power(2, least(p_failures - 1, 20))) * (0.75 + random() * 0.5)
+      FROM directory.notification_gateway g
+$$;
+
+-- The receiver of a rule failed: how long it is left alone. Longer each time; an attempt that had
+-- begun when the last one failed does not count again, but what its receiver asks for does.
+CREATE FUNCTION directory.hold_notifications(p_rule bigint, p_retry interval) RETURNS timestamptz
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    INSERT INTO directory.notification_hold AS h (notification_id, until)
+    SELECT p_rule, now() + greatest(p_retry, directory.retry_wait(1))
+    ON CONFLICT (notification_id) DO UPDATE
+       SET failures = h.failures + CASE WHEN h.until <= now() THEN 1 ELSE 0 END,
+           until = greatest(h.until, now() + p_retry,
+                            CASE WHEN h.until <= now() THEN now() + directory.retry_wait(h.failures + 1) END)
+    RETURNING h.until
+$$;
+
+-- How an attempt ended: sent, retry, failed (never again), ended (and the rule with it), dropped
+-- (there was nothing to tell). A claim that has lapsed and was taken by another agent says nothing.
 CREATE FUNCTION directory.finish_notification(p_job bigint, p_claim uuid, p_result text, p_outcome text, p_retry_s integer)
 RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     q directory.notification_job;
-    g directory.notification_gateway;
-    v_result text := p_result;
-    v_wait interval;
+    v_retry interval := make_interval(secs => least(greatest(p_retry_s, 0), 86400));
+    v_until timestamptz;
 BEGIN
     SELECT * INTO q FROM directory.notification_job j WHERE j.id = p_job AND j.claim = p_claim FOR UPDATE;
     IF NOT FOUND OR q.state <> 'waiting' THEN
         RETURN 'lapsed';
     END IF;
-    SELECT * INTO g FROM directory.notification_gateway x;
-    IF v_result = 'retry' THEN
-        v_wait := least(coalesce(g.retry_most, '1 h'),
-                        coalesce(g.retry_first, '5 s') * power(2, least(q.attempts - 1, 20)))
-                  * (0.75 + random() * 0.5);
-        v_wait := greatest(v_wait, make_interval(secs => least(coalesce(p_retry_s, 0), 86400)));
-        IF now() + v_wait > q.tried_at + coalesce(g.give_up, '1 d') OR q.happened IS NULL THEN
-            v_result := 'failed';
+    IF p_result = 'retry' AND NOT (q.happened IS NULL) THEN
+        v_until := greatest(directory.hold_notifications(q.notification_id, v_retry),
+                            now() + directory.retry_wait(q.attempts));
+        IF v_until <= q.tried_at + coalesce((SELECT g.give_up FROM directory.notification_gateway g), '1 d') THEN
+            UPDATE directory.notification_job j
+               SET claimed_by = NULL, claim = NULL, claimed_until = NULL, not_before = v_until,
+                   outcome = left(p_outcome, 500)
+             WHERE j.id = p_job;
+            RETURN 'retry';
         END IF;
     END IF;
-    IF v_result = 'retry' THEN
+    IF p_result IN ('sent', 'dropped') THEN
         UPDATE directory.notification_job j
-           SET claimed_by = NULL, claim = NULL, claimed_until = NULL, not_before = now() + v_wait,
-               outcome = left(p_outcome, 500)
+           SET state = p_result, claimed_until = NULL, finished_at = now(), outcome = left(p_outcome, 500)
          WHERE j.id = p_job;
-        INSERT INTO directory.notification_hold AS h (notification_id, until)
-        VALUES (q.notification_id, now() + v_wait)
-        ON CONFLICT (notification_id) DO UPDATE SET until = excluded.until;
-        RETURN 'retry';
+        DELETE FROM directory.notification_hold h
+         WHERE h.notification_id = q.notification_id AND p_result = 'sent';
+        RETURN p_result;
     END IF;
-    UPDATE directory.notification_job j
-       SET state = CASE v_result WHEN 'sent' THEN 'sent' ELSE 'failed' END, claimed_until = NULL,
-           finished_at = now(), outcome = left(p_outcome, 500)
-     WHERE j.id = p_job;
-    DELETE FROM directory.notification_hold h WHERE h.notification_id = q.notification_id;
-    IF v_result = 'ended' THEN
+    IF p_result = 'ended' THEN
         UPDATE directory.notification x SET state = 'ended', reason = left(p_outcome, 500)
          WHERE x.id = q.notification_id;
     END IF;
-    IF v_result <> 'sent' THEN
-        PERFORM directory.raise_event('warning', 'notification_failed', coalesce(q.claimed_by, ''),
-            coalesce((SELECT a.login FROM directory.account a WHERE a.id = q.account_id), ''),
-            jsonb_build_object('notification', q.notification_id, 'job', q.id, 'attempts', q.attempts,
-                               'outcome', left(p_outcome, 500)));
-    END IF;
-    RETURN v_result;
+    PERFORM directory.fail_notification(p_job, p_outcome);
+    RETURN CASE p_result WHEN 'ended' THEN 'ended' ELSE 'failed' END;
 END
 $$;
-COMMENT ON FUNCTION directory.finish_notification(bigint, uuid, text, text, integer) IS 'How an attempt ended: sent, retry, failed, ended; returns what became of it, lapsed: another agent has it';
+COMMENT ON FUNCTION directory.finish_notification(bigint, uuid, text, text, integer) IS 'How an attempt ended: sent, retry, failed, ended, dropped; returns what became of it, lapsed: another agent has it';
 
 CREATE FUNCTION directory.notification_settings() RETURNS SETOF directory.notification_gateway
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -470,7 +481,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
          WHERE j.finished_at < now() - interval '7 days' ORDER BY j.finished_at LIMIT p_most
            FOR UPDATE SKIP LOCKED
     ), gone AS (
-        DELETE FROM directory.notification_job j USING old WHERE j.id = old.id RETURNING 1)
+        DELETE FROM directory.notification_job j USING old WHERE j.id = old.id RETURNING 1
+    ), holds AS (
+        DELETE FROM directory.notification_hold h
+         WHERE NOT EXISTS (SELECT FROM directory.notification n WHERE n.id = h.notification_id))
     SELECT count(*) FROM gone
 $$;
 COMMENT ON FUNCTION directory.purge_notifications(integer) IS 'Forgets what was told more than a week ago';
@@ -494,6 +508,7 @@ REVOKE ALL ON FUNCTION directory.check_notification(), directory.quiet_end(time,
     directory.wild_match(text, text), directory.uid_set(bigint[]), directory.wishes_notification(bigint[]),
     directory.queue_notifications(directory.store_event[]), directory.forget_notification(bigint, text),
     directory.fail_notification(bigint, text),
+    directory.hold_notifications(bigint, interval), directory.retry_wait(integer),
     directory.test_notification(bigint),
     directory.claim_notifications(text, integer, integer),
     directory.finish_notification(bigint, uuid, text, text, integer), directory.notification_settings(),

@@ -45,6 +45,45 @@ BOOST_AUTO_TEST_CASE(failures_are_tried_again_later_and_later_then_given_up) {
                      "AND subject = 'ann@example.test'") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(a_receiver_that_fails_is_left_alone_longer_each_time) {
+    const std::int64_t id = rule();
+    for (int i = 0; i < 7; ++i) {
+        send(ann);
+    }
+    const auto held_for = [&](const std::string& least) {
+        return value(
+            "SELECT count(*) FROM directory.notification_hold WHERE until > now() + interval '" +
+            least + "'");
+    };
+    const auto release = [&] {
+        sql("UPDATE directory.notification_hold SET until = now()");
+        sql("UPDATE directory.notification_job SET not_before = now() WHERE attempts = 0");
+    };
+    for (const char* least : {"3 s", "7 s", "14 s", "29 s"}) {  // each time another job
+        const auto jobs = claim(1);
+        BOOST_REQUIRE(jobs.size() == 1U);
+        BOOST_TEST(jobs.front().attempts == 1);
+        BOOST_TEST(finish(jobs.front(), NoticeResult::Retry) == "retry");
+        BOOST_TEST(held_for(least) == "1", least);
+        release();
+    }
+    const auto both = claim();
+    BOOST_REQUIRE(both.size() == 2U);
+    BOOST_TEST(finish(both[0], NoticeResult::Retry, 900) == "retry");
+    BOOST_TEST(finish(both[1], NoticeResult::Retry) == "retry");
+    BOOST_TEST(held_for("890 s") == "1");
+    sql("SELECT directory.test_notification($1)", {id});
+    const auto test = claim();
+    BOOST_REQUIRE(test.size() == 1U);
+    BOOST_TEST(finish(test.front(), NoticeResult::Retry) == "failed");
+    BOOST_TEST(held_for("890 s") == "1");
+    release();
+    const auto last = claim(1);
+    BOOST_REQUIRE(last.size() == 1U);
+    BOOST_TEST(finish(last.front()) == "sent");
+    BOOST_TEST(held_for("-1 h") == "0");
+}
+
 // Whoever cannot say how an attempt ended, or dies of it, does not try for ever.
 BOOST_AUTO_TEST_CASE(attempts_that_never_end_are_given_up) {
     rule();
