@@ -88,6 +88,7 @@ void prepare(CURL* curl, Transfer& transfer, const std::string& url, const char*
     set(curl, CURLOPT_PROXY, "");
     set(curl, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
     set(curl, CURLOPT_NOSIGNAL, 1L);
+    set(curl, CURLOPT_QUICK_EXIT, 1L);  // else it waits for the thread that looks a name up
     set(curl, CURLOPT_FRESH_CONNECT, 1L);
     set(curl, CURLOPT_FORBID_REUSE, 1L);
     set(curl, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -173,7 +174,7 @@ base::Result<HttpReply> http_post(const HttpRequest& request, const Reach& reach
     reply.status = static_cast<int>(status_of(curl.get()));
     curl_off_t wait = 0;
     if (curl_easy_getinfo(curl.get(), CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0) {
-        reply.retry_after_s = wait;
+        reply.retry_after_s = std::min<std::int64_t>(wait, kRetryAfterMax);
     }
     return reply;
 }

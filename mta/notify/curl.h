@@ -34,15 +34,19 @@
 namespace mta {
 
 inline constexpr std::size_t kReplyMax = std::size_t{64} * 1024;
+inline constexpr std::size_t kSaidMax = 200;
+/// What a receiver asks for beyond a day is a day.
+inline constexpr std::int64_t kRetryAfterMax = 86'400;
 
 /// How far and how long a request may go. `stop` is looked at about once a second.
 struct Reach {
     explicit Reach(TargetRule permitted) : rule(std::move(permitted)) {}
 
     TargetRule rule;
-    base::Duration deadline = std::chrono::seconds(15);  ///< for all of it, the name look-up too
-    std::string ca_file;                                 ///< empty: the system's certificates
-    const std::atomic<bool>* stop = nullptr;             ///< may be null
+    /// For all of it, also the name look-up, whose thread is left behind if need be.
+    base::Duration deadline = std::chrono::seconds(15);
+    std::string ca_file;                      ///< empty: the system's certificates
+    const std::atomic<bool>* stop = nullptr;  ///< may be null
 };
 
 /// A POST.
@@ -55,7 +59,7 @@ struct HttpRequest {
 /// What the receiver said; its body is dropped.
 struct HttpReply {
     int status = 0;
-    std::int64_t retry_after_s = 0;  ///< of Retry-After (RFC 9110 10.2.3), 0: none
+    std::int64_t retry_after_s = 0;  ///< of Retry-After (RFC 9110 10.2.3); 0: none
 };
 
 /// Any status is an answer, not an error.

@@ -1,8 +1,12 @@
 #include "mta/notify/curl.h"
 
+#include <condition_variable>
+#include <mutex>
 #include <string>
 
 #include <boost/test/unit_test.hpp>
+#include <dlfcn.h>
+#include <netdb.h>
 
 #include "test/unit/mta/notify/canned_server.h"
 
@@ -20,6 +24,24 @@ mta::Reach local() {
 
 base::Result<mta::HttpReply> post(const std::string& url, const mta::Reach& reach) {
     return mta::http_post({url, {"X-Test: 1"}, "{\"a\":1}"}, reach);
+}
+
+// A name server that does not answer for "*.slow.test" before it is told to.
+struct SlowNames {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool answers = false;
+
+    void answer() {
+        const std::scoped_lock lock(mutex);
+        answers = true;
+        changed.notify_all();
+    }
+};
+
+SlowNames& slow_names() {
+    static SlowNames names;
+    return names;
 }
 
 std::vector<CannedServer::Turn> answer(const std::string& text) {
@@ -49,6 +71,26 @@ mta::MailSubmission mail_to(const CannedServer& server, const std::string& recip
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(curl)
+
+// 300 ms are promised; the name server takes 10 s.
+BOOST_AUTO_TEST_CASE(a_name_server_that_hangs_is_left_in_time) {
+    mta::Reach reach = local();
+    reach.deadline = std::chrono::milliseconds(300);
+    const base::Instant before = base::monotonic_now();
+    const auto reply = post("http://hook.slow.test/", reach);
+    BOOST_TEST((reply.error().code == Errc::Timeout));
+    BOOST_TEST((base::monotonic_now() - before < std::chrono::seconds(5)));
+    slow_names().answer();
+}
+
+BOOST_AUTO_TEST_CASE(nobody_asks_to_be_left_alone_for_more_than_a_day) {
+    for (const char* wait : {"86401", "99999999999", "9223372036854775807"}) {
+        CannedServer server(answer("HTTP/1.1 429 x\r\nRetry-After: " + std::string(wait) +
+                                   "\r\nContent-Length: 0\r\n\r\n"));
+        BOOST_TEST(post("http://" + server.host() + "/", local()).value().retry_after_s == 86'400,
+                   wait);
+    }
+}
 
 BOOST_AUTO_TEST_CASE(posts_and_takes_any_status_for_an_answer) {
     CannedServer server(
