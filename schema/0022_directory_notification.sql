@@ -187,14 +187,17 @@ CREATE TABLE directory.notification_job (
     claimed_until   timestamptz,
     finished_at     timestamptz,
     outcome         text NOT NULL DEFAULT '' CHECK (length(outcome) <= 500),
+    more            bigint NOT NULL DEFAULT 0,
     UNIQUE (notification_id, key)
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE directory.notification_job IS 'What is to be told, and for a week what was: an event is queued once for a rule';
 COMMENT ON COLUMN directory.notification_job.token IS 'the id that a receiver sees; the same at each attempt';
 COMMENT ON COLUMN directory.notification_job.happened IS 'null: a test. Of a row type IS NOT NULL asks for every field: write NOT (... IS NULL)';
 COMMENT ON COLUMN directory.notification_job.digest IS 'was held back by quiet hours or the limit: it is told with others';
+COMMENT ON COLUMN directory.notification_job.more IS 'events beside this one that are told by their number only: too many waited';
 COMMENT ON COLUMN directory.notification_job.merged_into IS 'the job with which it is told';
 CREATE INDEX notification_job_due ON directory.notification_job (not_before) WHERE state = 'waiting';
+CREATE INDEX notification_job_waiting ON directory.notification_job (notification_id, id) WHERE state = 'waiting';
 CREATE INDEX notification_job_claimed ON directory.notification_job (claimed_until)
     WHERE state = 'waiting' AND claimed_until IS NOT NULL;
 CREATE INDEX notification_job_by_account ON directory.notification_job (account_id, finished_at);
@@ -215,32 +218,78 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
                     WHERE n.account_id = ANY (p_accounts) AND n.state = 'active')
 $$;
 
+-- Events that a rule asks for and has no room for: one event for operators says so.
+CREATE FUNCTION directory.count_notifications(p_rule bigint, p_events bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
+DECLARE
+    v_job directory.notification_job;
+BEGIN
+    SELECT * INTO v_job FROM directory.notification_job j
+     WHERE j.notification_id = p_rule AND j.state = 'waiting' AND j.attempts = 0 AND NOT (j.happened IS NULL)
+     ORDER BY j.id DESC LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;  -- all are being told, or are known to the receiver as they are
+    END IF;
+    UPDATE directory.notification_job j SET more = j.more + p_events WHERE j.id = v_job.id;
+    IF v_job.more = 0 THEN
+        PERFORM directory.raise_event('warning', 'notification_overflow', '',
+            coalesce((SELECT a.login FROM directory.account a WHERE a.id = v_job.account_id), ''),
+            jsonb_build_object('notification', p_rule, 'job', v_job.id));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION directory.count_notifications(bigint, bigint) IS 'Counts events on the last job of a rule that has too many';
+
 -- Queues what the rules of the accounts ask for. An event that was queued for a rule is not queued
 -- again; what is older than a day or than the rule is nobody's news (a catalog that is rebuilt, mail
 -- that waited for PostgreSQL). Clocks may differ by 5 s. E-mail without a sender, ours among it, is
 -- not told by mail: two servers would tell each other of their telling. Faxes and voicemails have
 -- no sender, and nobody answers one by another.
+--
+-- A rule has 1,000 jobs that wait; beyond these events are counted on the last of them. One that
+-- somebody else has locked is passed over: a delivery waits for no other here.
 CREATE FUNCTION directory.queue_notifications(p_events directory.store_event[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
+DECLARE
+    v_full bigint[] := ARRAY(
+        SELECT n.id FROM directory.notification n
+         WHERE n.account_id = ANY (ARRAY(SELECT (e).account_id FROM unnest(p_events) AS e)) AND n.state = 'active'
+           AND EXISTS (SELECT FROM directory.notification_job j
+                        WHERE j.notification_id = n.id AND j.state = 'waiting' ORDER BY j.id OFFSET 999 LIMIT 1));
+    v_queued bigint;
+    v_rest jsonb;
+    v_rule record;
 BEGIN
-    INSERT INTO directory.notification_job (notification_id, account_id, key, happened)
-    SELECT n.id, n.account_id, (e).key, e
-      FROM unnest(p_events) AS e
-      JOIN directory.notification n ON n.account_id = (e).account_id
-     WHERE n.state = 'active' AND (e).event = ANY (n.events)
-       AND (e).at > now() - interval '1 day' AND (e).at > n.active_from - interval '5 s'
-       AND ((e).kind IS NULL OR n.kinds IS NULL OR (e).kind = ANY (n.kinds))
-       AND (n.sender IS NULL OR (e).event IN ('MessageNew', 'MessageAppend')
-                                AND directory.wild_match(n.sender, lower((e).sender)))
-       AND (n.folder IS NULL OR directory.wild_match(n.folder, (e).mailbox))
-       AND (n.size_min IS NULL OR (e).size >= n.size_min)
-       AND (n.size_max IS NULL OR (e).size <= n.size_max)
-       AND NOT ((e).event = 'MessageNew' AND (e).kind = 1 AND (e).sender = '' AND n.channel IN ('email', 'sms'))
-     ORDER BY n.id, (e).key
-    ON CONFLICT (notification_id, key) DO NOTHING;
-    IF FOUND THEN
+    WITH wanted AS (
+        SELECT n.id, n.account_id, (e).key, e AS happened
+          FROM unnest(p_events) AS e
+          JOIN directory.notification n ON n.account_id = (e).account_id
+         WHERE n.state = 'active' AND (e).event = ANY (n.events)
+           AND (e).at > now() - interval '1 day' AND (e).at > n.active_from - interval '5 s'
+           AND ((e).kind IS NULL OR n.kinds IS NULL OR (e).kind = ANY (n.kinds))
+           AND (n.sender IS NULL OR (e).event IN ('MessageNew', 'MessageAppend')
+                                    AND directory.wild_match(n.sender, lower((e).sender)))
+           AND (n.folder IS NULL OR directory.wild_match(n.folder, (e).mailbox))
+           AND (n.size_min IS NULL OR (e).size >= n.size_min)
+           AND (n.size_max IS NULL OR (e).size <= n.size_max)
+           AND NOT ((e).event = 'MessageNew' AND (e).kind = 1 AND (e).sender = '' AND n.channel IN ('email', 'sms'))
+    ), queued AS (
+        INSERT INTO directory.notification_job (notification_id, account_id, key, happened)
+        SELECT w.id, w.account_id, w.key, w.happened FROM wanted w
+         WHERE w.id <> ALL (v_full) ORDER BY w.id, w.key
+        ON CONFLICT (notification_id, key) DO NOTHING
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM queued),
+           (SELECT jsonb_object_agg(r.id, r.events)
+              FROM (SELECT w.id, count(*) AS events FROM wanted w WHERE w.id = ANY (v_full) GROUP BY w.id) AS r)
+      INTO v_queued, v_rest;
+    IF v_queued > 0 THEN
         PERFORM pg_notify('roundtable_notification', '');
     END IF;
+    FOR v_rule IN SELECT r.key::bigint AS id, r.value::bigint AS events FROM jsonb_each_text(v_rest) AS r LOOP
+        PERFORM directory.count_notifications(v_rule.id, v_rule.events);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION directory.queue_notifications(directory.store_event[]) IS 'Queues what the rules of the accounts ask for; once for an event and a rule';
@@ -378,7 +427,7 @@ BEGIN
     END LOOP;
     RETURN QUERY
     SELECT j.id, j.claim, j.token, x.id, a.login, x.channel, x.target, x.content, s.hmac_key, s.push_key, s.push_auth,
-           j.attempts, greatest(t.events - 100, 0), (t.happened).event,
+           j.attempts, (greatest(t.events - 100, 0) + t.more)::bigint, (t.happened).event,
            (extract(epoch FROM (t.happened).at) * 1000000)::bigint, (t.happened).kind, (t.happened).sender,
            (t.happened).mailbox, (t.happened).old_mailbox, (t.happened).uid_validity, (t.happened).uids,
            (t.happened).modseq, (t.happened).size, (t.happened).message_id, (t.happened).flags,
@@ -389,7 +438,8 @@ BEGIN
       JOIN directory.account a ON a.id = x.account_id
       LEFT JOIN directory.notification_secret s ON s.notification_id = x.id
      CROSS JOIN LATERAL (
-            SELECT m.happened, m.id, row_number() OVER (ORDER BY m.id) AS place, count(*) OVER () AS events
+            SELECT m.happened, m.id, row_number() OVER (ORDER BY m.id) AS place, count(*) OVER () AS events,
+                   sum(m.more) OVER () AS more
               FROM directory.notification_job m
              WHERE m.id = j.id OR m.merged_into = j.id) AS t
      WHERE t.place <= 100
@@ -509,6 +559,7 @@ REVOKE ALL ON FUNCTION directory.check_notification(), directory.quiet_end(time,
     directory.queue_notifications(directory.store_event[]), directory.forget_notification(bigint, text),
     directory.fail_notification(bigint, text),
     directory.hold_notifications(bigint, interval), directory.retry_wait(integer),
+    directory.count_notifications(bigint, bigint),
     directory.test_notification(bigint),
     directory.claim_notifications(text, integer, integer),
     directory.finish_notification(bigint, uuid, text, text, integer), directory.notification_settings(),

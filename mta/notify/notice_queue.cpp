@@ -11,8 +11,6 @@ namespace mta {
 
 namespace {
 
-constexpr std::int64_t kPurgeMost = 1'000;
-
 constexpr base::Statement kClaim{
     "mta_notice_claim",
     "SELECT job, claim, token, rule, login, channel, target, content, hmac_key, push_key, "
@@ -174,7 +172,7 @@ base::Result<NoticeQueueState> NoticeQueue::state(base::Deadline deadline) {
 }
 
 base::Result<std::int64_t> NoticeQueue::purge(base::Deadline deadline) {
-    const base::Rows rows = TRY(pool_.query(kPurge, {kPurgeMost}, deadline));
+    const base::Rows rows = TRY(pool_.query(kPurge, {kNoticePurgeMost}, deadline));
     return rows[0].int64(0);
 }
 

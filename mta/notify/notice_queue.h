@@ -25,6 +25,9 @@ namespace mta {
 /// Longer than any attempt takes.
 inline constexpr base::Duration kNoticeLease = std::chrono::seconds(60);
 
+/// So many are forgotten by one purge.
+inline constexpr std::int64_t kNoticePurgeMost = 1'000;
+
 /// How an attempt ended.
 enum class NoticeResult : std::uint8_t {
     Sent,
@@ -78,7 +81,7 @@ class NoticeQueue {
                                                    base::Deadline deadline);
     [[nodiscard]] base::Result<NoticeSettings> settings(base::Deadline deadline);
     [[nodiscard]] base::Result<NoticeQueueState> state(base::Deadline deadline);
-    /// Forgets what is old; returns how much.
+    /// Forgets what is old, kNoticePurgeMost of it; returns how much.
     [[nodiscard]] base::Result<std::int64_t> purge(base::Deadline deadline);
     /// A message of that size was refused for want of room.
     base::Status quota_exceeded(std::vector<std::string> recipients,

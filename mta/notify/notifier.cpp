@@ -23,6 +23,7 @@ constexpr base::Duration kClaimDeadline = seconds(10);
 constexpr base::Duration kFinishDeadline = seconds(20);
 constexpr std::size_t kDbConnections = 3;
 constexpr std::size_t kDbQueueMax = 64;
+constexpr int kPurgesAtOnce = 20;
 
 base::DbPoolOptions pool_options() {
     base::DbPoolOptions options;
@@ -68,6 +69,7 @@ struct Notifier::State {
     bool claim();
     void attempt(const NoticeJob& job, const NoticeSettings& settings);
     void look_at_queue();
+    void purge();
     void on_attempt_done();
 
     base::Loop& loop;
@@ -79,7 +81,7 @@ struct Notifier::State {
     std::size_t running = 0;  // loop thread only
     base::FiberEvent event;   // loop thread only
     base::Deadline next_look = base::Deadline::after({});
-    base::Deadline next_purge = base::Deadline::after(kPurgeEvery);
+    base::Deadline next_purge = base::Deadline::after({});
     base::WorkerPool workers;
 };
 
@@ -156,11 +158,25 @@ void Notifier::State::look_at_queue() {
         oldest_gauge().set(static_cast<double>(state.value().oldest_s));
     }
     if (next_purge.passed()) {
-        next_purge = base::Deadline::after(kPurgeEvery);
+        purge();
+    }
+}
+
+// As long as there is more than one purge takes the next one comes at once, or at the next look, so
+// that what is due is claimed between.
+void Notifier::State::purge() {
+    std::int64_t forgotten = 0;
+    std::int64_t last = kNoticePurgeMost;
+    for (int i = 0; i < kPurgesAtOnce && last == kNoticePurgeMost && !stopping.load(); ++i) {
         const auto purged = queue.purge(base::Deadline::after(kClaimDeadline));
-        if (purged && purged.value() > 0) {
-            base::log::info("mta", "notifications forgotten", {{"count", purged.value()}});
-        }
+        last = purged ? purged.value() : 0;
+        forgotten += last;
+    }
+    if (last < kNoticePurgeMost) {
+        next_purge = base::Deadline::after(kPurgeEvery);
+    }
+    if (forgotten > 0) {
+        base::log::info("mta", "notifications forgotten", {{"count", forgotten}});
     }
 }
 

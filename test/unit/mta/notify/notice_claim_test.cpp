@@ -174,6 +174,31 @@ BOOST_AUTO_TEST_CASE(retries_keep_to_the_limit_and_the_quiet_hours) {
     BOOST_TEST(count("state = 'merged'") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(a_thousand_wait_for_a_rule_and_the_rest_is_counted) {
+    const std::int64_t full = rule();
+    send(ann);
+    sql("INSERT INTO directory.notification_job (notification_id, account_id, key, happened) "
+        "SELECT j.notification_id, j.account_id, 'more ' || i, j.happened "
+        "FROM directory.notification_job j, generate_series(1, 999) AS i");
+    rule();
+    for (int i = 0; i < 3; ++i) {
+        send(ann);
+    }
+    BOOST_TEST(count("notification_id = " + std::to_string(full)) == "1000");
+    BOOST_TEST(count("notification_id <> " + std::to_string(full)) == "3");
+    BOOST_TEST(value("SELECT count(*) FROM directory.event WHERE kind = 'notification_overflow' "
+                     "AND subject = 'ann@example.test'") == "1");
+    sql("UPDATE directory.notification_job SET digest = true");
+    std::int64_t told = 0;
+    for (auto jobs = claim(); !jobs.empty(); jobs = claim()) {
+        for (const mta::NoticeJob& job : jobs) {
+            told += static_cast<std::int64_t>(job.events.size()) + job.more;
+            BOOST_TEST(finish(job) == "sent");
+        }
+    }
+    BOOST_TEST(told == 1'003 + 3);
+}
+
 BOOST_AUTO_TEST_CASE(a_large_digest_lists_a_hundred) {
     rule("quiet_from, quiet_to, quiet_zone",
          "(now() AT TIME ZONE 'UTC')::time - interval '1 h', "
