@@ -25,6 +25,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
 $$;
 
 -- MessageNew, MessageAppend. The time is the one in the message's id: an append may claim any date.
+-- Mail that was in quarantine is new when it is released.
 CREATE FUNCTION catalog.notify_delivered() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 BEGIN
@@ -38,8 +39,11 @@ BEGIN
     BEGIN
         PERFORM directory.queue_notifications(ARRAY(
             SELECT ROW(t.event, t.event || ':' || f.message_id, f.account_id,
-                       timestamptz 'epoch' + ('x' || left(replace(f.message_id::text, '-', ''), 12))::bit(48)::bigint
-                                             * interval '1 millisecond',
+                       CASE WHEN EXISTS (SELECT FROM catalog.quarantined q
+                                          WHERE q.message_id = f.message_id AND q.recipient = f.recipient)
+                            THEN now()
+                            ELSE timestamptz 'epoch' + ('x' || left(replace(f.message_id::text, '-', ''), 12))::bit(48)::bigint
+                                                       * interval '1 millisecond' END,
                        m.kind::smallint, m.sender, b.name, NULL, b.uid_validity, f.uid::text, x.modseq,
                        m.message_size, f.message_id, catalog.flag_names(x.flags, x.keywords), NULL, NULL
                    )::directory.store_event

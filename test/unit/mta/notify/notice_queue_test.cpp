@@ -120,6 +120,19 @@ BOOST_AUTO_TEST_CASE(events_of_mailboxes_by_their_names) {
     BOOST_TEST(drain() == "QuotaExceed");
 }
 
+// A release is news, however old the message is.
+BOOST_AUTO_TEST_CASE(a_release_from_quarantine_is_told_after_a_day) {
+    rule();
+    storage::Delivery old = message(next++, {to(ann, "ann@example.test")});
+    old.recipients.front().mailbox = "/quarantine";
+    old.id = mail::MessageId::make(
+        static_cast<std::uint64_t>(base::wall_us() / 1000 - std::int64_t{25} * 3'600'000), {1, 1});
+    deliver(batch({old}));
+    BOOST_TEST(count("true") == "0");
+    sql("SELECT catalog.release_quarantined($1, NULL, 'eve')", {base::Uuid(old.id.bytes())});
+    BOOST_TEST(drain() == "MessageNew");
+}
+
 BOOST_AUTO_TEST_CASE(a_rule_that_ended_or_went_drops_what_waits) {
     const std::int64_t id = rule();
     send(ann);
