@@ -102,7 +102,8 @@ StoreEvent read_event(const base::Row& row) {
 }  // namespace
 
 std::string_view notice_result_name(NoticeResult result) noexcept {
-    constexpr std::array<std::string_view, 4> kNames = {"sent", "retry", "failed", "ended"};
+    constexpr std::array<std::string_view, 5> kNames = {
+        "sent", "retry", "failed", "ended", "dropped"};
     return kNames[static_cast<std::size_t>(result)];
 }
 

@@ -31,9 +31,10 @@ inline constexpr std::int64_t kNoticePurgeMost = 1'000;
 /// How an attempt ended.
 enum class NoticeResult : std::uint8_t {
     Sent,
-    Retry,   ///< later, by the back-off
-    Failed,  ///< never
-    Ended,   ///< never, and nothing else of this rule
+    Retry,    ///< later, by the back-off
+    Failed,   ///< never
+    Ended,    ///< never, and nothing else of this rule
+    Dropped,  ///< there was nothing to tell: no attempt, and none of the account's limit
 };
 
 /// And why.
@@ -75,7 +76,8 @@ class NoticeQueue {
 
     [[nodiscard]] base::Result<std::vector<NoticeJob>> claim(std::size_t most,
                                                              base::Deadline deadline);
-    /// What became of it: "sent", "retry", "failed", "ended", or "lapsed" (another agent has it).
+    /// What became of it: "sent", "retry", "failed", "ended", "dropped", or "lapsed" (another agent
+    /// has it).
     [[nodiscard]] base::Result<std::string> finish(const NoticeJob& job,
                                                    const NoticeOutcome& outcome,
                                                    base::Deadline deadline);

@@ -167,7 +167,7 @@ NoticeOutcome NoticeSender::send(NoticeJob job, const NoticeSettings& settings) 
             return {NoticeResult::Retry, "the message could not be read yet", 0};
         }
         if (job.events.empty()) {
-            return {NoticeResult::Sent, "nothing to tell: a program sent it, or it is gone", 0};
+            return {NoticeResult::Dropped, "nothing to tell: a program sent it, or it is gone", 0};
         }
     }
     read_contents(job);

@@ -174,6 +174,17 @@ BOOST_AUTO_TEST_CASE(retries_keep_to_the_limit_and_the_quiet_hours) {
     BOOST_TEST(count("state = 'merged'") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(what_was_not_told_is_dropped_and_counts_for_no_limit) {
+    rule("per_hour", "1");
+    send(ann);
+    send(ann);
+    const auto jobs = claim(1);
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST(finish(jobs.front(), NoticeResult::Dropped) == "dropped");
+    BOOST_TEST(count("state = 'dropped'") == "1");
+    BOOST_TEST(drain() == "MessageNew");
+}
+
 BOOST_AUTO_TEST_CASE(a_thousand_wait_for_a_rule_and_the_rest_is_counted) {
     const std::int64_t full = rule();
     send(ann);

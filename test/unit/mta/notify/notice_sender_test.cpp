@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(what_a_program_sent_is_not_told_by_mail) {
     job.target = "ann@phone.test";
     message = "Auto-Submitted: auto-replied (vacation)\r\n\r\n";
     const mta::NoticeOutcome outcome = send();  // without a smarthost: nothing is sent
-    BOOST_TEST((outcome.result == NoticeResult::Sent), outcome.text);
+    BOOST_TEST((outcome.result == NoticeResult::Dropped), outcome.text);
     BOOST_TEST(outcome.text.starts_with("nothing to tell"));
     message = "Auto-Submitted: No\r\n\r\n";
     BOOST_TEST((send().result == NoticeResult::Retry));
@@ -160,7 +160,14 @@ BOOST_AUTO_TEST_CASE(what_a_program_sent_is_not_told_by_mail) {
     unreadable = {base::Errc::Unavailable};
     BOOST_TEST((send().result == NoticeResult::Retry));
     unreadable = {base::Errc::NotFound};
-    BOOST_TEST((send().result == NoticeResult::Sent));
+    BOOST_TEST((send().result == NoticeResult::Dropped));
+    // A fax or a voicemail answers nobody: what hands it in may well say that it is a program.
+    unreadable.clear();
+    message = "Auto-Submitted: auto-generated\r\n\r\n";
+    for (const int kind : {2, 3}) {
+        job.events.front().kind = kind;
+        BOOST_TEST((send().result == NoticeResult::Retry));  // there is no smarthost
+    }
 }
 
 BOOST_AUTO_TEST_CASE(sms_by_a_gateway_of_either_kind) {
