@@ -331,6 +331,9 @@ COMMENT ON FUNCTION directory.fail_notification(bigint, text) IS 'A notification
 -- not be sent now is put off or dropped here. One row for each event: a digest has several (100 at
 -- the most), `more` says how many it has beside these.
 --
+-- An account has two attempts at once, and the rules whose last attempt failed have two of an agent
+-- together: receivers that hang leave workers for those that do not.
+--
 -- One claim at a time, so that the limit of an account is exact: whoever comes meanwhile gets none.
 CREATE FUNCTION directory.claim_notifications(p_server text, p_most integer, p_seconds integer)
 RETURNS TABLE (job bigint, claim uuid, token uuid, rule bigint, login text, channel text, target text, content text,
@@ -354,17 +357,25 @@ BEGIN
     END IF;
     FOR q IN
         WITH busy AS (
-            SELECT b.account_id, count(*) AS jobs FROM directory.notification_job b
-             WHERE b.state = 'waiting' AND b.claimed_until > now() GROUP BY b.account_id
-        ), due AS (
-            SELECT d.id, coalesce(b.jobs, 0) + row_number() OVER (PARTITION BY d.account_id
-                                                                  ORDER BY d.not_before, d.id) AS place
+            SELECT b.account_id, b.claimed_by, h.notification_id IS NOT NULL AS failed
+              FROM directory.notification_job b
+              LEFT JOIN directory.notification_hold h ON h.notification_id = b.notification_id
+             WHERE b.state = 'waiting' AND b.claimed_until > now()
+        ), open AS (
+            SELECT d.id, d.account_id, d.not_before, h.notification_id IS NOT NULL AS failed
               FROM directory.notification_job d
-              LEFT JOIN busy b ON b.account_id = d.account_id
               LEFT JOIN directory.notification_hold h ON h.notification_id = d.notification_id
              WHERE d.state = 'waiting' AND d.not_before <= now()
                AND (d.claimed_until IS NULL OR d.claimed_until <= now())
                AND (h.until IS NULL OR h.until <= now() OR d.happened IS NULL)
+        ), allotted AS (
+            SELECT o.*, row_number() OVER (PARTITION BY o.failed ORDER BY o.not_before, o.id) AS share FROM open o
+        ), due AS (
+            SELECT x.id, (SELECT count(*) FROM busy b WHERE b.account_id = x.account_id)
+                         + row_number() OVER (PARTITION BY x.account_id ORDER BY x.not_before, x.id) AS place
+              FROM allotted x
+             WHERE NOT x.failed
+                OR x.share + (SELECT count(*) FROM busy b WHERE b.failed AND b.claimed_by = p_server) <= 2
         )
         SELECT j.* FROM due JOIN directory.notification_job j ON j.id = due.id
          WHERE due.place <= 2 ORDER BY j.not_before, j.id LIMIT p_most
@@ -469,6 +480,16 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     RETURNING h.until
 $$;
 
+-- A claim that led to no attempt.
+CREATE FUNCTION directory.return_notification(p_job bigint, p_claim uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    UPDATE directory.notification_job j
+       SET claimed_by = NULL, claim = NULL, claimed_until = NULL, attempts = j.attempts - 1,
+           tried_at = CASE WHEN j.attempts > 1 THEN j.tried_at END
+     WHERE j.id = p_job AND j.claim = p_claim AND j.state = 'waiting'
+$$;
+COMMENT ON FUNCTION directory.return_notification(bigint, uuid) IS 'Takes a claim back as if it had not been';
+
 -- How an attempt ended: sent, retry, failed (never again), ended (and the rule with it), dropped
 -- (there was nothing to tell). A claim that has lapsed and was taken by another agent says nothing.
 CREATE FUNCTION directory.finish_notification(p_job bigint, p_claim uuid, p_result text, p_outcome text, p_retry_s integer)
@@ -560,11 +581,13 @@ REVOKE ALL ON FUNCTION directory.check_notification(), directory.quiet_end(time,
     directory.fail_notification(bigint, text),
     directory.hold_notifications(bigint, interval), directory.retry_wait(integer),
     directory.count_notifications(bigint, bigint),
+    directory.return_notification(bigint, uuid),
     directory.test_notification(bigint),
     directory.claim_notifications(text, integer, integer),
     directory.finish_notification(bigint, uuid, text, text, integer), directory.notification_settings(),
     directory.notification_queue(), directory.purge_notifications(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION directory.claim_notifications(text, integer, integer),
+    directory.return_notification(bigint, uuid),
     directory.finish_notification(bigint, uuid, text, text, integer), directory.notification_settings(),
     directory.notification_queue(), directory.purge_notifications(integer) TO roundtable_mtad;
 

@@ -19,6 +19,8 @@ constexpr base::Statement kClaim{
     "FROM directory.claim_notifications($1, $2, $3)"};
 constexpr base::Statement kFinish{"mta_notice_finish",
                                   "SELECT directory.finish_notification($1, $2::uuid, $3, $4, $5)"};
+constexpr base::Statement kGiveBack{"mta_notice_give_back",
+                                    "SELECT directory.return_notification($1, $2::uuid)"};
 constexpr base::Statement kSettings{
     "mta_notice_settings",
     "SELECT smarthost, smarthost_tls, smarthost_user, smarthost_password_file, mail_from, "
@@ -139,6 +141,11 @@ base::Result<std::string> NoticeQueue::finish(const NoticeJob& job,
                                              outcome.retry_after_s},
                                             deadline));
     return rows[0].string(0);
+}
+
+base::Status NoticeQueue::give_back(const NoticeJob& job, base::Deadline deadline) {
+    (void)TRY(pool_.query(kGiveBack, {job.id, job.claim}, deadline));
+    return base::Done{};
 }
 
 base::Result<NoticeSettings> NoticeQueue::settings(base::Deadline deadline) {

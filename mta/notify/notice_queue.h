@@ -2,7 +2,7 @@
 
 // NoticeQueue: the mail agent's side of the queue of notifications in the directory: claims what is
 // due, says how it ended. All rules (quiet hours, limits, digests, back-off) are in the functions
-// of schema/0021: any number of agents run, and none knows of another.
+// of schema/0022: any number of agents run, and none knows of another.
 //
 // Thread rule: any thread that may block, or a fiber. It borrows the pool.
 // Errors: as base/db.h. A claim whose answer was lost lapses after kLease; a finish that was lost
@@ -81,6 +81,8 @@ class NoticeQueue {
     [[nodiscard]] base::Result<std::string> finish(const NoticeJob& job,
                                                    const NoticeOutcome& outcome,
                                                    base::Deadline deadline);
+    /// It was not tried: as if it had not been claimed.
+    base::Status give_back(const NoticeJob& job, base::Deadline deadline);
     [[nodiscard]] base::Result<NoticeSettings> settings(base::Deadline deadline);
     [[nodiscard]] base::Result<NoticeQueueState> state(base::Deadline deadline);
     /// Forgets what is old, kNoticePurgeMost of it; returns how much.

@@ -1,5 +1,6 @@
 #include "mta/notify/notifier.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <utility>
@@ -68,6 +69,7 @@ struct Notifier::State {
     void run();
     bool claim();
     void attempt(const NoticeJob& job, const NoticeSettings& settings);
+    void give_back(const NoticeJob& job);
     void look_at_queue();
     void purge();
     void on_attempt_done();
@@ -112,17 +114,30 @@ bool Notifier::State::claim() {
     const base::Result<NoticeSettings> settings =
         queue.settings(base::Deadline::after(kClaimDeadline));
     if (!settings) {
-        return false;  // the claims lapse
+        std::for_each(jobs.value().begin(), jobs.value().end(), [this](const NoticeJob& job) {
+            give_back(job);
+        });
+        return false;
     }
     const auto shared = std::make_shared<const NoticeSettings>(settings.value());
-    for (NoticeJob& job : jobs.value()) {
+    for (const NoticeJob& job : jobs.value()) {
         const base::Status submitted =
-            workers.submit([this, shared, job = std::move(job)] { attempt(job, *shared); });
+            workers.submit([this, shared, job] { attempt(job, *shared); });
         if (submitted) {
             ++running;
+        } else {
+            give_back(job);
         }
     }
     return true;
+}
+
+// It was claimed and is not tried here. If that cannot be said the claim lapses.
+void Notifier::State::give_back(const NoticeJob& job) {
+    const base::Status given = queue.give_back(job, base::Deadline::after(kClaimDeadline));
+    if (!given) {
+        base::log::info("mta", "claim not given back", {{"job", job.id}, {"error", given.error()}});
+    }
 }
 
 // On a worker.

@@ -210,6 +210,42 @@ BOOST_AUTO_TEST_CASE(a_thousand_wait_for_a_rule_and_the_rest_is_counted) {
     BOOST_TEST(told == 1'003 + 3);
 }
 
+// Receivers that hang must not have every worker of an agent.
+BOOST_AUTO_TEST_CASE(rules_that_failed_last_have_a_small_share) {
+    for (const char* name : {"eve", "mallory", "trudy", "carol"}) {
+        const std::int64_t account = add_account(name);
+        sql("INSERT INTO directory.notification (account_id, channel, target) "
+            "VALUES ($1, 'webhook', 'https://x.test/h')",
+            {account});
+        deliver(batch({mail_to(account), mail_to(account)}));
+    }
+    sql("INSERT INTO directory.notification_hold (notification_id, until, failures) "
+        "SELECT id, now(), 3 FROM directory.notification");
+    rule();
+    send(ann);
+    send(ann);
+    const auto jobs = claim(8);
+    BOOST_TEST(jobs.size() == 4U);
+    BOOST_TEST(std::count_if(jobs.begin(), jobs.end(), [](const mta::NoticeJob& job) {
+                   return job.login == "ann@example.test";
+               }) == 2);
+    BOOST_TEST(claim(8).empty());
+    mta::NoticeQueue other(*pool, "mail2");
+    BOOST_TEST(other.claim(8, soon()).value().size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_is_given_back_as_if_it_had_not_been) {
+    rule();
+    send(ann);
+    const auto jobs = claim();
+    BOOST_REQUIRE(jobs.size() == 1U);
+    BOOST_TEST(why(queue->give_back(jobs.front(), soon())) == "");
+    const auto again = claim();
+    BOOST_REQUIRE(again.size() == 1U);
+    BOOST_TEST(again.front().attempts == 1);
+    BOOST_TEST(finish(jobs.front()) == "lapsed");
+}
+
 BOOST_AUTO_TEST_CASE(a_large_digest_lists_a_hundred) {
     rule("quiet_from, quiet_to, quiet_zone",
          "(now() AT TIME ZONE 'UTC')::time - interval '1 h', "
