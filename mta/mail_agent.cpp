@@ -97,7 +97,6 @@ struct MailAgent::State {
     base::Status start_listeners();
     [[nodiscard]] IngestParts ingest_parts();
     base::Status start_notifier();
-    base::Result<storage::Receipt> store(storage::Submission submission, base::Deadline deadline);
     void follow_directory();
     base::Status every(const char* name, base::Duration period, std::function<void()> chore);
 
@@ -157,7 +156,7 @@ base::Status MailAgent::State::open() {
                      budget,
                      load,
                      [this](storage::Submission submission, base::Deadline deadline) {
-                         return store(std::move(submission), deadline);
+                         return tracking->store(std::move(submission), deadline);
                      },
                      [this](std::uint64_t announced_bytes) { return room(announced_bytes); },
                      scan_gate.get()});
@@ -239,21 +238,6 @@ base::Status MailAgent::State::start_notifier() {
     };
     notifier = TRY(Notifier::create(loop, std::move(options)));
     return base::Done{};
-}
-
-// On a session's fiber. An account whose quota is why may wish to know; nobody waits for that.
-base::Result<storage::Receipt> MailAgent::State::store(storage::Submission submission,
-                                                       base::Deadline deadline) {
-    const std::uint64_t size = submission.message.size();
-    std::vector<std::string> addresses;
-    for (const mail::Recipient& recipient : submission.envelope.recipients) {
-        addresses.push_back(recipient.address);
-    }
-    base::Result<storage::Receipt> receipt = tracking->store(std::move(submission), deadline);
-    if (!receipt && receipt.error().code == base::Errc::Refused) {
-        notifier->quota_exceeded(std::move(addresses), size);
-    }
-    return receipt;
 }
 
 base::Status MailAgent::State::start_listeners() {

@@ -58,8 +58,8 @@ CREATE TABLE directory.notification (
                                  WHEN 'webhook' THEN split_part(target, '?', 1) ELSE target END) STORED,
     events      text[] NOT NULL DEFAULT '{MessageNew}'
         CHECK (cardinality(events) > 0 AND events <@ ARRAY['MessageAppend', 'MessageNew', 'MessageExpunge',
-               'MessageRead', 'MessageTrash', 'FlagsSet', 'FlagsClear', 'QuotaExceed', 'MailboxCreate',
-               'MailboxDelete', 'MailboxRename', 'MailboxSubscribe', 'MailboxUnSubscribe']),
+               'MessageRead', 'MessageTrash', 'FlagsSet', 'FlagsClear', 'QuotaExceed', 'QuotaWithin',
+               'QuotaChange', 'MailboxCreate', 'MailboxDelete', 'MailboxRename', 'MailboxSubscribe', 'MailboxUnSubscribe']),
     kinds       smallint[] CHECK (cardinality(kinds) > 0 AND kinds <@ ARRAY[1, 2, 3]::smallint[]),
     sender      text CHECK (sender = lower(sender) AND octet_length(sender) BETWEEN 1 AND 320),
     folder      text CHECK (folder <> '' AND octet_length(folder) <= 1000),
@@ -459,6 +459,16 @@ END
 $$;
 COMMENT ON FUNCTION directory.claim_notifications(text, integer, integer) IS 'Claims what is due, one row for each event; quiet hours, limits and digests are made here';
 
+-- A claim that led to no attempt.
+CREATE FUNCTION directory.return_notification(p_job bigint, p_claim uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    UPDATE directory.notification_job j
+       SET claimed_by = NULL, claim = NULL, claimed_until = NULL, attempts = j.attempts - 1,
+           tried_at = CASE WHEN j.attempts > 1 THEN j.tried_at END
+     WHERE j.id = p_job AND j.claim = p_claim AND j.state = 'waiting'
+$$;
+COMMENT ON FUNCTION directory.return_notification(bigint, uuid) IS 'Takes a claim back as if it had not been';
+
 -- The back-off after so many failures, a quarter more or less.
 CREATE FUNCTION directory.retry_wait(p_failures integer) RETURNS interval
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -479,16 +489,6 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
                             CASE WHEN h.until <= now() THEN now() + directory.retry_wait(h.failures + 1) END)
     RETURNING h.until
 $$;
-
--- A claim that led to no attempt.
-CREATE FUNCTION directory.return_notification(p_job bigint, p_claim uuid) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
-    UPDATE directory.notification_job j
-       SET claimed_by = NULL, claim = NULL, claimed_until = NULL, attempts = j.attempts - 1,
-           tried_at = CASE WHEN j.attempts > 1 THEN j.tried_at END
-     WHERE j.id = p_job AND j.claim = p_claim AND j.state = 'waiting'
-$$;
-COMMENT ON FUNCTION directory.return_notification(bigint, uuid) IS 'Takes a claim back as if it had not been';
 
 -- How an attempt ended: sent, retry, failed (never again), ended (and the rule with it), dropped
 -- (there was nothing to tell). A claim that has lapsed and was taken by another agent says nothing.
@@ -560,6 +560,23 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
 $$;
 COMMENT ON FUNCTION directory.purge_notifications(integer) IS 'Forgets what was told more than a week ago';
 
+-- QuotaChange. Without a catalog, while it is made anew, nobody is told.
+CREATE FUNCTION directory.notify_quota_change() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
+BEGIN
+    IF to_regprocedure('catalog.note_quota_changed(bigint)') IS NOT NULL THEN
+        PERFORM catalog.note_quota_changed(NEW.id);
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    PERFORM directory.raise_event('warning', 'notification_lost', '', 'quota change',
+                                  jsonb_build_object('problem', SQLERRM));
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER account_quota_notify AFTER UPDATE OF quota_bytes ON directory.account FOR EACH ROW
+    WHEN (NEW.quota_bytes IS DISTINCT FROM OLD.quota_bytes) EXECUTE FUNCTION directory.notify_quota_change();
+
 ------------------------------------------------------------------------------ announcing the changes
 
 DO $$
@@ -575,13 +592,11 @@ $$;
 
 ------------------------------------------------------------------------------------------- rights
 
-REVOKE ALL ON FUNCTION directory.check_notification(), directory.quiet_end(time, time, text, timestamptz),
+REVOKE ALL ON FUNCTION directory.check_notification(), directory.notify_quota_change(), directory.quiet_end(time, time, text, timestamptz),
     directory.wild_match(text, text), directory.uid_set(bigint[]), directory.wishes_notification(bigint[]),
-    directory.queue_notifications(directory.store_event[]), directory.forget_notification(bigint, text),
-    directory.fail_notification(bigint, text),
-    directory.hold_notifications(bigint, interval), directory.retry_wait(integer),
-    directory.count_notifications(bigint, bigint),
-    directory.return_notification(bigint, uuid),
+    directory.queue_notifications(directory.store_event[]), directory.count_notifications(bigint, bigint),
+    directory.return_notification(bigint, uuid), directory.fail_notification(bigint, text),
+    directory.hold_notifications(bigint, interval), directory.retry_wait(integer), directory.forget_notification(bigint, text),
     directory.test_notification(bigint),
     directory.claim_notifications(text, integer, integer),
     directory.finish_notification(bigint, uuid, text, text, integer), directory.notification_settings(),

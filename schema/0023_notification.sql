@@ -197,23 +197,118 @@ $$;
 CREATE TRIGGER subscription_notify AFTER INSERT OR DELETE ON catalog.subscription
     FOR EACH ROW EXECUTE FUNCTION catalog.notify_subscription();
 
--- QuotaExceed: a mail agent refused a message because of a quota. Once an hour for an account.
-CREATE FUNCTION catalog.note_quota_exceeded(p_recipients text[], p_size bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+-- QuotaExceed: something had no room: mail, APPEND, COPY. Once an hour for an account. What it was
+-- is kept, so that QuotaWithin tells when it would have room again. Only for accounts with a rule.
+CREATE TABLE catalog.over_quota (
+    account_id bigint PRIMARY KEY,
+    needed     bigint NOT NULL
+);
+COMMENT ON TABLE catalog.over_quota IS 'Accounts that were told, or wished to be, that something had no room; until it would have';
+COMMENT ON COLUMN catalog.over_quota.needed IS 'octets of the last that had none';
+
+CREATE FUNCTION catalog.notify_quota(p_event text, p_account bigint, p_key text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
+    SELECT directory.queue_notifications(ARRAY[ROW(
+               p_event, p_event || ':' || p_key, a.id, now(), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+               a.quota_bytes / 1024,
+               (SELECT coalesce(sum(b.bytes), 0)::bigint / 1024 FROM catalog.mailbox b WHERE b.account_id = a.id)
+           )::directory.store_event])
+      FROM directory.account a WHERE a.id = p_account
+$$;
+
+CREATE FUNCTION catalog.note_quota_exceeded(p_accounts bigint[], p_sizes bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
+DECLARE
+    v record;
 BEGIN
-    PERFORM directory.queue_notifications(ARRAY(
-        SELECT ROW('QuotaExceed', 'QuotaExceed:' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24'), a.id, now(),
-                   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                   a.quota_bytes / 1024, u.bytes / 1024)::directory.store_event
-          FROM directory.account a
-         CROSS JOIN LATERAL (SELECT coalesce(sum(b.bytes), 0)::bigint AS bytes
-                               FROM catalog.mailbox b WHERE b.account_id = a.id) AS u
-         WHERE a.id = ANY (ARRAY(SELECT directory.account_of(r) FROM unnest(p_recipients) AS r))
-           AND u.bytes + p_size > a.quota_bytes
-           AND directory.wishes_notification(ARRAY[a.id])));
+    FOR v IN SELECT w.account, max(w.size) AS size FROM unnest(p_accounts, p_sizes) AS w(account, size)
+              WHERE directory.wishes_notification(ARRAY[w.account]) GROUP BY w.account ORDER BY w.account
+    LOOP
+        PERFORM catalog.notify_quota('QuotaExceed', v.account, to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24'));
+        INSERT INTO catalog.over_quota (account_id, needed) VALUES (v.account, v.size)
+        ON CONFLICT (account_id) DO UPDATE SET needed = excluded.needed;
+    END LOOP;
+EXCEPTION WHEN OTHERS THEN
+    PERFORM catalog.lose_notifications('quota', SQLERRM);
 END
 $$;
-COMMENT ON FUNCTION catalog.note_quota_exceeded(text[], bigint) IS 'Tells accounts of these recipients that a message of that size had no room';
+COMMENT ON FUNCTION catalog.note_quota_exceeded(bigint[], bigint[]) IS 'Messages of that size had no room in these accounts';
+
+-- For a COPY that failed: its transaction is gone with its error.
+CREATE FUNCTION catalog.note_copy_exceeded(p_from bigint, p_first bigint[], p_last bigint[], p_to bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT catalog.note_quota_exceeded(ARRAY[b.account_id], ARRAY[
+               (SELECT coalesce(sum(x.size), 0)::bigint FROM unnest(p_first, p_last) AS r(first, last)
+                  JOIN catalog.mailbox_message x ON x.mailbox_id = p_from AND x.uid BETWEEN r.first AND r.last)])
+      FROM catalog.mailbox b WHERE b.id = p_to AND b.account_id IS NOT NULL
+$$;
+COMMENT ON FUNCTION catalog.note_copy_exceeded(bigint, bigint[], bigint[], bigint) IS 'A copy, as copy_messages() takes it, had no room';
+
+-- Whether what had no room would have it now. A row that a delivery is just writing is passed over.
+CREATE FUNCTION catalog.note_quota_within(p_account bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
+BEGIN
+    PERFORM FROM catalog.over_quota o JOIN directory.account a ON a.id = o.account_id
+      WHERE o.account_id = p_account
+        AND (a.quota_bytes IS NULL
+             OR o.needed + (SELECT coalesce(sum(b.bytes), 0) FROM catalog.mailbox b
+                             WHERE b.account_id = p_account) <= a.quota_bytes)
+        FOR UPDATE OF o SKIP LOCKED;
+    IF FOUND THEN
+        DELETE FROM catalog.over_quota o WHERE o.account_id = p_account;
+        PERFORM catalog.notify_quota('QuotaWithin', p_account, gen_random_uuid()::text);
+    END IF;
+END
+$$;
+
+CREATE FUNCTION catalog.notify_room() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM catalog.over_quota o WHERE o.account_id = OLD.account_id) THEN
+        RETURN NULL;
+    END IF;
+    BEGIN
+        PERFORM catalog.note_quota_within(OLD.account_id);
+    EXCEPTION WHEN OTHERS THEN
+        PERFORM catalog.lose_notifications('quota', SQLERRM);
+    END;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER mailbox_shrunk AFTER UPDATE OF bytes ON catalog.mailbox FOR EACH ROW
+    WHEN (NEW.bytes < OLD.bytes AND OLD.account_id IS NOT NULL) EXECUTE FUNCTION catalog.notify_room();
+CREATE TRIGGER mailbox_gone AFTER DELETE ON catalog.mailbox FOR EACH ROW
+    WHEN (OLD.bytes > 0 AND OLD.account_id IS NOT NULL) EXECUTE FUNCTION catalog.notify_room();
+
+-- QuotaChange. The trigger is the directory's and calls this, if the catalog is there.
+CREATE FUNCTION catalog.note_quota_changed(p_account bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
+BEGIN
+    IF directory.wishes_notification(ARRAY[p_account]) THEN
+        PERFORM catalog.notify_quota('QuotaChange', p_account, gen_random_uuid()::text);
+    END IF;
+    PERFORM catalog.note_quota_within(p_account);
+END
+$$;
+
+-- deliver() says what it refuses for want of room. One place, which must be there once.
+DO $migration$
+DECLARE
+    v_before text := '    -- Only over what is contiguous: after a lost commit';
+    v_source text := pg_get_functiondef('catalog.deliver'::regproc);
+BEGIN
+    IF length(v_source) - length(replace(v_source, v_before, '')) <> length(v_before) THEN
+        RAISE EXCEPTION 'catalog.deliver does not have this once: %', v_before;
+    END IF;
+    EXECUTE replace(v_source, v_before,
+'    IF ''over_quota'' = ANY (v_reason) THEN
+        PERFORM catalog.note_quota_exceeded(array_agg(w.account), array_agg(p_message_sizes[w.m]))
+           FROM unnest(v_account, v_reason, p_recipient_of) AS w(account, reason, m) WHERE w.reason = ''over_quota'';
+    END IF;
+
+' || v_before);
+END
+$migration$;
 
 CREATE VIEW report.notification AS
     SELECT n.id, a.login, n.channel, n.events, n.state, n.reason, n.created_at,
@@ -226,6 +321,8 @@ COMMENT ON VIEW report.notification IS 'Who is notified by what channel, and wha
 REVOKE ALL ON FUNCTION catalog.is_rebuilding(), catalog.lose_notifications(text, text),
     catalog.flag_names(integer, text[]), catalog.notify_delivered(), catalog.notify_flags(),
     catalog.notify_expunged(), catalog.notify_mailbox(), catalog.notify_subscription(),
-    catalog.note_quota_exceeded(text[], bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION catalog.note_quota_exceeded(text[], bigint) TO roundtable_mtad;
+    catalog.notify_quota(text, bigint, text), catalog.note_quota_exceeded(bigint[], bigint[]),
+    catalog.note_copy_exceeded(bigint, bigint[], bigint[], bigint), catalog.note_quota_within(bigint),
+    catalog.notify_room(), catalog.note_quota_changed(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION catalog.note_copy_exceeded(bigint, bigint[], bigint[], bigint) TO roundtable_accessd;
 GRANT SELECT ON report.notification TO roundtable_report, roundtable_operator;

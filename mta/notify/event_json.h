@@ -7,7 +7,7 @@
 //   oldMailboxID  of MailboxRename             uidset      UIDs, as IMAP writes them
 //   uri         IMAP URL of the message (MessageNew, MessageAppend)
 //   messageSize octets                         modseq      of the messages afterwards
-//   flagNames   array                          diskQuota, diskUsed  KiB (QuotaExceed)
+//   flagNames   array                          diskQuota, diskUsed  KiB (Quota...)
 //   envelope    IMAP ENVELOPE, if the rule asks for content
 //
 // What an event does not have is left out. Numbers are JSON numbers: all are below 2^53 but modseq,

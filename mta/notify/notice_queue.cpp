@@ -30,8 +30,6 @@ constexpr base::Statement kSettings{
 constexpr base::Statement kState{"mta_notice_state",
                                  "SELECT waiting, oldest_s FROM directory.notification_queue()"};
 constexpr base::Statement kPurge{"mta_notice_purge", "SELECT directory.purge_notifications($1)"};
-constexpr base::Statement kQuota{"mta_notice_quota",
-                                 "SELECT catalog.note_quota_exceeded($1::text[], $2)"};
 
 std::string octets(const base::Row& row, int column) {
     return row.is_null(column) ? std::string() : std::string(base::as_text(row.bytes(column)));
@@ -182,13 +180,6 @@ base::Result<NoticeQueueState> NoticeQueue::state(base::Deadline deadline) {
 base::Result<std::int64_t> NoticeQueue::purge(base::Deadline deadline) {
     const base::Rows rows = TRY(pool_.query(kPurge, {kNoticePurgeMost}, deadline));
     return rows[0].int64(0);
-}
-
-base::Status NoticeQueue::quota_exceeded(std::vector<std::string> recipients,
-                                         std::uint64_t size,
-                                         base::Deadline deadline) {
-    (void)TRY(pool_.query(kQuota, {std::move(recipients), size}, deadline));
-    return base::Done{};
 }
 
 }  // namespace mta

@@ -87,10 +87,6 @@ class NoticeQueue {
     [[nodiscard]] base::Result<NoticeQueueState> state(base::Deadline deadline);
     /// Forgets what is old, kNoticePurgeMost of it; returns how much.
     [[nodiscard]] base::Result<std::int64_t> purge(base::Deadline deadline);
-    /// A message of that size was refused for want of room.
-    base::Status quota_exceeded(std::vector<std::string> recipients,
-                                std::uint64_t size,
-                                base::Deadline deadline);
 
   private:
     base::DbPool& pool_;

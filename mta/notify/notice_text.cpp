@@ -48,7 +48,7 @@ std::string_view kind_noun(int kind) {
 }
 
 std::string describe(const StoreEvent& event) {
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kVerbs = {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kVerbs = {
         {{"MessageAppend", "Message stored"},
          {"MessageExpunge", "Messages removed"},
          {"MessageRead", "Messages read"},
@@ -56,6 +56,8 @@ std::string describe(const StoreEvent& event) {
          {"FlagsSet", "Flags set"},
          {"FlagsClear", "Flags cleared"},
          {"QuotaExceed", "Mail was refused: the mailbox is full"},
+         {"QuotaWithin", "The mailbox has room again"},
+         {"QuotaChange", "The quota was changed"},
          {"MailboxCreate", "Mailbox created"},
          {"MailboxDelete", "Mailbox deleted"},
          {"MailboxRename", "Mailbox renamed"},

@@ -213,21 +213,6 @@ void Notifier::wake() {
     state_->event.notify();
 }
 
-void Notifier::quota_exceeded(std::vector<std::string> recipients, std::uint64_t size_bytes) {
-    State* state = state_.get();
-    const base::Status queued =
-        state->workers.submit([state, recipients = std::move(recipients), size_bytes]() mutable {
-            const base::Status noted = state->queue.quota_exceeded(
-                std::move(recipients), size_bytes, base::Deadline::after(kClaimDeadline));
-            if (!noted) {
-                base::log::info("mta", "quota event not queued", {{"error", noted.error()}});
-            }
-        });
-    if (!queued) {
-        base::log::info("mta", "quota event not queued", {{"error", queued.error()}});
-    }
-}
-
 void Notifier::stop() {
     state_->stopping.store(true);
     state_->event.notify();

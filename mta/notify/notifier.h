@@ -9,13 +9,11 @@
 // kNoticeLease; what it had sent and not said so is sent again, under the same id.
 //
 // Owner: the mail agent. It borrows the loop and what the readers borrow, which outlive it.
-// Thread rule: create(), wake() and the destructor on the loop's thread; stop() from a fiber of it;
-// quota_exceeded() from any thread. Limits: kNoticeWorkers attempts at once, each 15 s at the most.
+// Thread rule: create(), wake() and the destructor on the loop's thread; stop() from a fiber of it.
+// Limits: kNoticeWorkers attempts at once, each 15 s at the most.
 
-#include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/loop.h"
@@ -45,10 +43,6 @@ class Notifier {
 
     /// Something was queued: looks at once.
     void wake();
-
-    /// A message was refused because an account is full. Does not wait: if the database is away,
-    /// nobody is told.
-    void quota_exceeded(std::vector<std::string> recipients, std::uint64_t size_bytes);
 
     /// Claims nothing more, ends attempts early. What they were about is tried again later.
     void stop();

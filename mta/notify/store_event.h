@@ -6,15 +6,34 @@
 //
 // Thread rule: values.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/uuid.h"
 #include "mail/message_id.h"
 
 namespace mta {
+
+/// What a rule may ask for: as directory.notification has them.
+inline constexpr std::array<std::string_view, 15> kStoreEvents = {"MessageNew",
+                                                                  "MessageAppend",
+                                                                  "MessageExpunge",
+                                                                  "MessageRead",
+                                                                  "MessageTrash",
+                                                                  "FlagsSet",
+                                                                  "FlagsClear",
+                                                                  "QuotaExceed",
+                                                                  "QuotaWithin",
+                                                                  "QuotaChange",
+                                                                  "MailboxCreate",
+                                                                  "MailboxDelete",
+                                                                  "MailboxRename",
+                                                                  "MailboxSubscribe",
+                                                                  "MailboxUnSubscribe"};
 
 struct StoreEvent {
     std::string name;               ///< "MessageNew", RFC 5423 4

@@ -83,6 +83,10 @@ constexpr Statement kCopy{"storage_copy_messages",
                           "SELECT uid, new_uid, uid_validity, from_modseq, to_modseq "
                           "FROM catalog.copy_messages($1, $2::bigint[], $3::bigint[], $4, $5)"};
 
+constexpr Statement kNoteCopyExceeded{
+    "storage_note_copy_exceeded",
+    "SELECT catalog.note_copy_exceeded($1, $2::bigint[], $3::bigint[], $4)"};
+
 // ---- The POP3 lock.
 
 constexpr Statement kLock{"storage_lock_maildrop", "SELECT catalog.take_maildrop($1, $2, $3)"};
@@ -163,6 +167,10 @@ Status run_only(base::DbPool& pool,
     return base::Done{};
 }
 
+bool is_over_quota(const Error& error) {
+    return error.code == Errc::TooLarge && error.detail.find("RT002") != std::string::npos;
+}
+
 std::string_view action_name(FlagChange change) {
     switch (change) {
         case FlagChange::Add:
@@ -200,17 +208,27 @@ struct CopyRequest {
 Result<CopiedMessages> copy_messages(base::DbPool& pool,
                                      const CopyRequest& request,
                                      Deadline deadline) {
-    Ranges ranges = ranges_of(request.uids);
-    const base::Rows rows = TRY(run(pool,
-                                    kCopy,
-                                    {number(request.from),
-                                     std::move(ranges.first),
-                                     std::move(ranges.last),
-                                     number(request.to),
-                                     request.mode == CopyMode::Move},
-                                    deadline));
+    const Ranges ranges = ranges_of(request.uids);
+    const base::Result<base::Rows> rows = run(pool,
+                                              kCopy,
+                                              {number(request.from),
+                                               ranges.first,
+                                               ranges.last,
+                                               number(request.to),
+                                               request.mode == CopyMode::Move},
+                                              deadline);
+    if (!rows) {
+        if (is_over_quota(rows.error())) {
+            // The account may wish to know; the answer is the same if it cannot be told.
+            (void)run(pool,
+                      kNoteCopyExceeded,
+                      {number(request.from), ranges.first, ranges.last, number(request.to)},
+                      deadline);
+        }
+        return rows.error();
+    }
     CopiedMessages copied;
-    for (const base::Row row : rows) {
+    for (const base::Row row : rows.value()) {
         copied.from.push_back(static_cast<std::uint32_t>(row.int64(0)));
         copied.to.push_back(static_cast<std::uint32_t>(row.int64(1)));
         copied.uid_validity = static_cast<std::uint32_t>(row.int64(2));

@@ -113,11 +113,38 @@ BOOST_AUTO_TEST_CASE(events_of_mailboxes_by_their_names) {
     BOOST_TEST(drain() ==
                "MailboxCreate|MailboxRename|MailboxDelete|MailboxSubscribe|MailboxUnSubscribe");
     sql("UPDATE directory.account SET quota_bytes = 10000 WHERE id = $1", {ann});
-    for (int i = 0; i < 2; ++i) {
-        BOOST_TEST(why(queue->quota_exceeded({"ann@example.test", "no@x"}, 9'000, soon())) == "");
+    BOOST_TEST(drain().empty());
+}
+
+// A full mailbox, by whatever way: mail and APPEND (the same delivery), COPY; and room again.
+BOOST_AUTO_TEST_CASE(quotas_are_told_when_they_are_met_left_and_changed) {
+    rule("events", "'{QuotaExceed,QuotaWithin,QuotaChange}'");
+    for (int i = 0; i < 3; ++i) {
+        send(ann);
     }
-    BOOST_TEST(why(queue->quota_exceeded({"ann@example.test"}, 1, soon())) == "");
+    const std::string box = inbox(ann, "id");
+    sql("UPDATE directory.account SET quota_bytes = 2500 WHERE id = $1", {ann});
+    BOOST_TEST(drain() == "QuotaChange");
+    for (int i = 0; i < 2; ++i) {
+        const auto report = deliver(batch({mail_to(ann)}));
+        BOOST_TEST(report.deliveries[0][0].reason == "over_quota");
+    }
+    BOOST_TEST(value("SELECT (happened).disk_quota || ' ' || (happened).disk_used "
+                     "FROM directory.notification_job WHERE state = 'waiting'") == "2 2");
+    BOOST_TEST(drain() == "QuotaExceed");  // once an hour
+    sql("SELECT catalog.copy_messages($1, '{1}', '{1}', $1, true)", {box});
+    BOOST_TEST(drain().empty());
+    sql("SELECT catalog.expunge($1, '{2}', '{2}', false)", {box});
+    BOOST_TEST(drain() == "QuotaWithin");
+    sql("SELECT catalog.expunge($1, '{3}', '{3}', false)", {box});
+    BOOST_TEST(drain().empty());
+
+    sql("DELETE FROM directory.notification_job");
+    sql("SELECT catalog.note_copy_exceeded($1, '{1}', '{9}', $1)", {box});
     BOOST_TEST(drain() == "QuotaExceed");
+    sql("UPDATE directory.account SET quota_bytes = NULL WHERE id = $1", {ann});
+    BOOST_TEST(drain() == "QuotaChange|QuotaWithin");
+    BOOST_TEST(value("SELECT count(*) FROM catalog.over_quota") == "0");
 }
 
 // A release is news, however old the message is.
