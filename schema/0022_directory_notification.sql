@@ -54,8 +54,8 @@ CREATE TABLE directory.notification (
                                          WHEN 'sms' THEN target ~ '^[+][0-9]{5,15}$'
                                          ELSE target ~ '^https?://[^/@]+(/.*)?$' END),
     shown       text NOT NULL GENERATED ALWAYS AS (
-                    CASE channel WHEN 'webpush' THEN substring(target FROM '^https?://[^/]+')
-                                 WHEN 'webhook' THEN split_part(target, '?', 1) ELSE target END) STORED,
+                    CASE WHEN channel IN ('webhook', 'webpush') THEN substring(target FROM '^https?://[^/?#\\]+')
+                         ELSE target END) STORED,
     events      text[] NOT NULL DEFAULT '{MessageNew}'
         CHECK (cardinality(events) > 0 AND events <@ ARRAY['MessageAppend', 'MessageNew', 'MessageExpunge',
                'MessageRead', 'MessageTrash', 'FlagsSet', 'FlagsClear', 'QuotaExceed', 'QuotaWithin',
@@ -79,7 +79,7 @@ CREATE TABLE directory.notification (
     CHECK ((quiet_from IS NULL) = (quiet_to IS NULL) AND (quiet_from IS NULL) = (quiet_zone IS NULL))
 );
 COMMENT ON TABLE directory.notification IS 'What an account wishes to be told of, and how; all of the conditions must hold, null: any';
-COMMENT ON COLUMN directory.notification.target IS 'e-mail address, number as +4930..., or URL; of a push subscription the URL is a secret';
+COMMENT ON COLUMN directory.notification.target IS 'e-mail address, number as +4930..., or URL; the URL of a push subscription is a secret, that of a webhook may be';
 COMMENT ON COLUMN directory.notification.shown IS 'the target without what may be secret in it';
 COMMENT ON COLUMN directory.notification.events IS 'names of RFC 5423 4';
 COMMENT ON COLUMN directory.notification.kinds IS '1 e-mail, 2 fax, 3 voicemail; of MessageNew and MessageAppend';

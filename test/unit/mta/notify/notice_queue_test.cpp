@@ -147,6 +147,18 @@ BOOST_AUTO_TEST_CASE(quotas_are_told_when_they_are_met_left_and_changed) {
     BOOST_TEST(value("SELECT count(*) FROM catalog.over_quota") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(the_path_of_a_webhook_is_shown_to_nobody) {
+    for (const char* target : {"https://x.test/services/T0/secret",
+                               "https://x.test?token=secret",
+                               "https://x.test#secret"}) {
+        sql("INSERT INTO directory.notification (account_id, channel, target) "
+            "VALUES ($1, 'webhook', $2)",
+            {ann, target});
+    }
+    BOOST_TEST(value("SELECT string_agg(DISTINCT shown, ' ') FROM directory.notification") ==
+               "https://x.test");
+}
+
 // A release is news, however old the message is.
 BOOST_AUTO_TEST_CASE(a_release_from_quarantine_is_told_after_a_day) {
     rule();
