@@ -85,6 +85,13 @@ std::string tidy_message(std::string_view message) {
     return line;
 }
 
+// A row that a constraint forbids is told by the server, value by value: it may hold secrets, and
+// is no news to who wrote it. The constraint's name stays.
+std::string_view without_row(std::string_view state, std::string_view message) {
+    const bool has_row = state == "23514" || state == "23502" || state == "23000";
+    return has_row ? message.substr(0, message.find('\n')) : message;
+}
+
 // Before a session there is no SQLSTATE, only libpq's text. Unsure is temporary.
 Error connect_error(std::string_view message) {
     const auto says = [message](std::string_view part) {
@@ -297,7 +304,7 @@ struct DbConnection {
             if (verdict.after == After::Close) {
                 close();
             }
-            return Error{verdict.code, tidy_message(caught.what())};
+            return Error{verdict.code, tidy_message(without_row(state, caught.what()))};
         } catch (const pqxx::statement_completion_unknown& caught) {
             return lost(IfLost::Unknown, caught.what());
         } catch (const pqxx::transaction_rollback& caught) {

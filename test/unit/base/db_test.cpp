@@ -249,6 +249,21 @@ BOOST_AUTO_TEST_CASE(each_refusal_of_the_server_has_its_kind) {
     (void)db.must("RESET ROLE; DROP OWNED BY nobody_special; DROP ROLE nobody_special");
 }
 
+// What a constraint forbids may be a secret: the server quotes the row, we do not.
+BOOST_AUTO_TEST_CASE(a_row_that_is_refused_is_not_told) {
+    const Database db;
+    (void)db.must(
+        "CREATE TABLE s (secret text NOT NULL CONSTRAINT long CHECK (secret <> 'abc'), "
+        "other int NOT NULL)");
+    for (const char* values : {"('abc', 1)", "('abcd', NULL)"}) {
+        const auto rows = db.connection->query("INSERT INTO s VALUES " + std::string(values));
+        BOOST_REQUIRE(!rows);
+        BOOST_TEST((rows.error().code == Errc::Invalid));
+        BOOST_TEST(rows.error().detail.find("abc") == std::string::npos, rows.error().detail);
+        BOOST_TEST(rows.error().detail.find("\"s\"") != std::string::npos, rows.error().detail);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_server_that_is_no_primary_is_left) {
     const Database db;
     (void)db.must("SET default_transaction_read_only = on");
