@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <iostream>
 #include <iterator>
 #include <utility>
@@ -12,8 +13,10 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "mta/notify/p256.h"
+#include "mta/notify/store_event.h"
 #include "ops/commands/commands.h"
 #include "ops/json.h"
+#include "storage/mailbox/mailboxes.h"
 
 namespace ops {
 
@@ -52,6 +55,36 @@ base::Result<std::vector<std::int64_t>> kinds_of(const Arguments& arguments) {
         kinds.push_back(std::distance(kNames.begin(), found) + 1);
     }
     return kinds;
+}
+
+// By whatever case: the names of RFC 5423 are easily mistyped.
+base::Result<std::vector<std::string>> events_of(const Arguments& arguments) {
+    const auto same = [](std::string_view a, std::string_view b) {
+        return a.size() == b.size() &&
+               std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+                   return std::tolower(static_cast<unsigned char>(x)) ==
+                          std::tolower(static_cast<unsigned char>(y));
+               });
+    };
+    std::vector<std::string> events;
+    for (const std::string& name : arguments.list("--event")) {
+        const auto* const found = std::find_if(
+            mta::kStoreEvents.begin(), mta::kStoreEvents.end(), [&](std::string_view known) {
+                return same(known, name);
+            });
+        if (found == mta::kStoreEvents.end()) {
+            std::string all;
+            for (const std::string_view known : mta::kStoreEvents) {
+                all.append(all.empty() ? "" : ", ").append(known);
+            }
+            return invalid("--event is one of " + all + ", not '" + name + "'");
+        }
+        events.emplace_back(*found);
+    }
+    if (events.empty()) {
+        events = {"MessageNew"};
+    }
+    return events;
 }
 
 // "22:00-07:00"
@@ -177,15 +210,14 @@ base::Result<NoticeRule> read_notice_rule(const Arguments& arguments) {
                            ? "where a push goes is in the subscription: leave --to out"
                            : "--to is needed: where is it to be told?");
     }
-    rule.events = arguments.list("--event");
-    if (rule.events.empty()) {
-        rule.events = {"MessageNew"};
-    }
+    rule.events = TRY(events_of(arguments));
     rule.kinds = TRY(kinds_of(arguments));
     if (const auto sender = arguments.optional("--sender")) {
         rule.sender = normal_name(*sender);
     }
-    rule.folder = arguments.optional("--folder");
+    if (const auto folder = arguments.optional("--folder")) {
+        rule.folder = storage::canonical_name(*folder);
+    }
     rule.size_min = TRY(size_option(arguments, "--min-size"));
     rule.size_max = TRY(size_option(arguments, "--max-size"));
     if (rule.size_min && rule.size_max && *rule.size_min > *rule.size_max) {

@@ -60,6 +60,19 @@ BOOST_AUTO_TEST_CASE(reads_all_conditions) {
     BOOST_TEST(*r.per_hour == 5);
 }
 
+BOOST_AUTO_TEST_CASE(events_by_any_case_and_inbox_by_its_name) {
+    const auto rule = ops::read_notice_rule(arguments({{"--by", {"email"}},
+                                                       {"--to", {"ann@phone.test"}},
+                                                       {"--event", {"messagenew", "QUOTAEXCEED"}},
+                                                       {"--folder", {"inbox"}}}));
+    BOOST_REQUIRE_MESSAGE(rule, (rule ? "" : rule.error().detail));
+    BOOST_TEST(rule.value().events == (std::vector<std::string>{"MessageNew", "QuotaExceed"}));
+    BOOST_TEST(*rule.value().folder == "INBOX");
+    const std::string said = wrong({{"--event", {"MessageExpire"}}});
+    BOOST_TEST(said.find("MessageNew, MessageAppend, ") != std::string::npos, said);
+    BOOST_TEST(said.ends_with("not 'MessageExpire'"), said);
+}
+
 BOOST_AUTO_TEST_CASE(says_what_is_wrong) {
     const std::vector<std::pair<Values, std::string>> cases = {
         {{{"--by", {"pigeon"}}}, "--by is"},
