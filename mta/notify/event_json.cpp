@@ -169,11 +169,19 @@ std::string notice_json(const NoticeJob& job, std::string_view host, std::size_t
     std::string list;
     std::size_t told = 0;
     for (const StoreEvent& event : job.events) {
-        const std::string text = (told == 0 ? "" : ",") + event_json(event, job.login, host);
-        if (head.size() + list.size() + text.size() + kTailMax > size_max) {
+        const auto fits = [&](const std::string& text) {
+            return head.size() + list.size() + 1 + text.size() + kTailMax <= size_max;
+        };
+        std::string text = event_json(event, job.login, host);
+        if (!fits(text) && !event.envelope.empty()) {
+            StoreEvent bare = event;
+            bare.envelope.clear();
+            text = event_json(bare, job.login, host);
+        }
+        if (!fits(text)) {
             break;
         }
-        list += text;
+        list.append(told == 0 ? "" : ",").append(text);
         ++told;
     }
     const auto left = static_cast<std::int64_t>(job.events.size() - told) + job.more;

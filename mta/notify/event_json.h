@@ -38,7 +38,8 @@ namespace mta {
 
 /// What a webhook and a browser get:
 ///   {"id":"...","rule":7,"test":false,"events":[...],"more":0}
-/// If it would be longer than `size_max`, later events are left out and counted in "more".
+/// If it would be longer than `size_max`, an event goes without its envelope, then later events are
+/// left out and counted in "more".
 [[nodiscard]] std::string notice_json(const NoticeJob& job,
                                       std::string_view host,
                                       std::size_t size_max);

@@ -88,4 +88,19 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_counted) {
                R"("events":[],"more":0})");
 }
 
+// A push message has room for 4 KiB: a long envelope must not leave it without a word.
+BOOST_AUTO_TEST_CASE(an_envelope_that_does_not_fit_is_left_out_not_the_event) {
+    mta::NoticeJob job;
+    job.events.assign(2, message_new());
+    job.events[0].envelope = std::string(5'000, 'e');
+    job.events[1].envelope = "(short)";
+    const std::string text = mta::notice_json(job, "", 3'900);
+    BOOST_TEST(text.ends_with("],\"more\":0}"));
+    BOOST_TEST(text.find("eeee") == std::string::npos);
+    BOOST_TEST(text.find("\"envelope\":\"(short)\"") != std::string::npos);
+    const std::string small = mta::notice_json(job, "", 450);
+    BOOST_TEST(small.size() <= 450U);
+    BOOST_TEST(small.ends_with("],\"more\":1}"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
