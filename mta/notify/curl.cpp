@@ -21,6 +21,9 @@ using List = base::Handle<curl_slist, curl_slist_free_all>;
 
 constexpr int kSmtpPermanent = 500;
 
+// How far a submission has come.
+enum class MailStage : std::uint8_t { Greeting, Recipient, Data };
+
 // What the callbacks of one transfer share.
 struct Transfer {
     const Reach* reach = nullptr;
@@ -30,6 +33,8 @@ struct Transfer {
     std::size_t received = 0;
     const std::string* upload = nullptr;
     std::size_t uploaded = 0;
+    MailStage stage = MailStage::Greeting;
+    std::string said;  // the last line by which the smarthost refused, kSaidMax octets of it
 };
 
 curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) noexcept {
@@ -56,6 +61,37 @@ std::size_t give(char* out, std::size_t size, std::size_t count, void* context) 
     std::memcpy(out, transfer.upload->data() + transfer.uploaded, part);
     transfer.uploaded += part;
     return part;
+}
+
+std::string printable(std::string_view text) {
+    std::string out(text.substr(0, kSaidMax));
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+    return out;
+}
+
+// libcurl tells of commands and replies only here. The commands hold credentials: nothing is kept.
+int follow_dialogue(
+    CURL*, curl_infotype type, char* data, std::size_t size, void* context) noexcept {
+    auto& transfer = *static_cast<Transfer*>(context);
+    std::string_view line(data, size);
+    if (type == CURLINFO_HEADER_OUT && line.starts_with("RCPT ")) {
+        transfer.stage = MailStage::Recipient;
+    } else if (type == CURLINFO_HEADER_OUT && line.starts_with("DATA")) {
+        transfer.stage = MailStage::Data;
+    } else if (type == CURLINFO_HEADER_IN && (line.starts_with('4') || line.starts_with('5'))) {
+        transfer.said = printable(line.substr(0, line.find_first_of("\r\n")));
+    }
+    return 0;
+}
+
+// Whether a reply of 5xx is about us, not about this recipient or message (RFC 4954 6, RFC 3463
+// 3.8). Then the settings are wrong, and what waits is told when they are mended.
+bool is_about_us(long status, const Transfer& transfer) {
+    const bool wants_login = status == 530 || status == 535 || status == 538;
+    const bool relays_not = transfer.stage == MailStage::Recipient && transfer.said.size() > 4 &&
+                            std::string_view(transfer.said).substr(4).starts_with("5.7.");
+    return transfer.stage == MailStage::Greeting || wants_login || relays_not;
 }
 
 int look_up_from_work(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
@@ -201,6 +237,9 @@ base::Status submit_mail(const MailSubmission& mail, const Reach& reach) {
         set(curl.get(), CURLOPT_USERNAME, mail.user.c_str());
         set(curl.get(), CURLOPT_PASSWORD, mail.password.c_str());
     }
+    set(curl.get(), CURLOPT_VERBOSE, 1L);
+    set(curl.get(), CURLOPT_DEBUGFUNCTION, follow_dialogue);
+    set(curl.get(), CURLOPT_DEBUGDATA, static_cast<void*>(&transfer));
     set(curl.get(), CURLOPT_MAIL_FROM, "");
     set(curl.get(), CURLOPT_MAIL_RCPT, recipients.get());
     set(curl.get(), CURLOPT_UPLOAD, 1L);
@@ -214,9 +253,10 @@ base::Status submit_mail(const MailSubmission& mail, const Reach& reach) {
     base::Error error = to_error(code, transfer);
     const long status = status_of(curl.get());
     if (error.code == base::Errc::Unavailable && status != 0) {
-        error.detail = "the smarthost answered " + std::to_string(status);
-        if (status >= kSmtpPermanent && code != CURLE_LOGIN_DENIED &&
-            code != CURLE_USE_SSL_FAILED) {
+        const std::string number = std::to_string(status);
+        error.detail = "the smarthost answered " +
+                       (transfer.said.starts_with(number) ? transfer.said : number);
+        if (status >= kSmtpPermanent && !is_about_us(status, transfer)) {
             error.code = base::Errc::Refused;
         }
     }

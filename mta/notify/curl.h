@@ -9,14 +9,16 @@
 //
 // Errors, both calls:
 //   Invalid      the URL is none of http, https (smtp, smtps)
-//   Refused      the TargetRule forbids the address, or plain text; a smarthost: it refused for
-//   good Timeout      no answer within Reach::deadline Unavailable  no such name, no connection, no
-//   TLS, or it ended too early; a smarthost: it said
-//                4xx, or did not take the credentials
+//   Refused      the TargetRule forbids the address, or plain text; a smarthost: it refused the
+//                recipient or the message for good
+//   Timeout      no answer within Reach::deadline
+//   Unavailable  no such name, no connection, no TLS, or it ended too early; a smarthost: it said
+//                4xx, or does not want us: any 5xx before it was told the recipient, 530, 535, 538,
+//                and 5.7.x (no relaying) to the recipient. The operator mends that meanwhile
 //   TooLarge     the receiver's answer does not end (kReplyMax)
 //   Cancelled    Reach::stop was set
 // After Timeout, Unavailable, TooLarge and Cancelled the receiver may have got it all the same.
-// Details never hold a URL, a header or a body.
+// Details never hold a URL, a header or a body; of a smarthost's reply they hold kSaidMax octets.
 //
 // Thread rule: any thread that may block. Limits: kReplyMax; the body is the caller's.
 

@@ -9,7 +9,8 @@
 //   webpush   RFC 8030, 8291, 8292; notice_json() within a push message. 2xx: sent. 404, 410: ended
 //             (RFC 8030 7.3). 429, 5xx: again later, not before Retry-After. 413 and other 4xx:
 //             failed.
-//   email     through the smarthost. 5xx: failed.
+//   email     through the smarthost. 5xx about the recipient or the message: failed; 5xx about us
+//             (mta/notify/curl.h) and all else: again later.
 //   sms       by mail to the gateway, or POST of {"id","to","text"} to it.
 //
 // An answer that was lost means that the receiver gets it again, under the same id: at least once.

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include <boost/test/unit_test.hpp>
 #include <dlfcn.h>
@@ -69,6 +70,22 @@ mta::MailSubmission mail_to(const CannedServer& server, const std::string& recip
 }
 
 }  // namespace
+
+// Stands before the C library's, for libcurl too.
+extern "C" int getaddrinfo(const char* node,
+                           const char* service,
+                           const addrinfo* hints,
+                           addrinfo** found) {
+    if (node != nullptr && std::string_view(node).ends_with(".slow.test")) {
+        std::unique_lock lock(slow_names().mutex);
+        slow_names().changed.wait_for(
+            lock, std::chrono::seconds(10), [] { return slow_names().answers; });
+        return EAI_AGAIN;
+    }
+    static const auto real =
+        reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+    return real(node, service, hints, found);
+}
 
 BOOST_AUTO_TEST_SUITE(curl)
 
@@ -177,6 +194,34 @@ BOOST_AUTO_TEST_CASE(a_smarthost_refuses_for_now_or_for_good) {
     CannedServer later(smarthost("450 later\r\n"));
     BOOST_TEST((mta::submit_mail(mail_to(later, "ann@phone.test"), local()).error().code ==
                 Errc::Unavailable));
+}
+
+// What is said before the recipient, or of us, says nothing of the recipient: the operator mends
+// the settings meanwhile.
+BOOST_AUTO_TEST_CASE(a_smarthost_that_is_wrongly_set_is_tried_again) {
+    const auto said = [](std::vector<CannedServer::Turn> turns) {
+        CannedServer server(std::move(turns));
+        return mta::submit_mail(mail_to(server, "ann@phone.test"), local()).error();
+    };
+    const auto with = [](std::size_t turn, const std::string& text) {
+        std::vector<CannedServer::Turn> turns = smarthost("250 ok\r\n");
+        turns[turn].answer = text;
+        return turns;
+    };
+    for (const auto& turns : {with(0, "554 no service\r\n"),
+                              with(1, "554 go away\r\n"),
+                              with(2, "550 no null senders\r\n"),
+                              with(2, "530 5.7.0 authenticate first\r\n"),
+                              with(3, "530 5.7.0 authenticate first\r\n"),
+                              with(3, "554 5.7.1 <ann@phone.test>: Relay access denied\r\n")}) {
+        const base::Error error = said(turns);
+        BOOST_TEST((error.code == Errc::Unavailable), error.detail);
+    }
+    const base::Error never = said(with(3, "550 5.1.1 no \x01 such user\r\n"));
+    BOOST_TEST((never.code == Errc::Refused));
+    BOOST_TEST(never.detail == "the smarthost answered 550 5.1.1 no ? such user");
+    BOOST_TEST((said(with(5, "554 5.6.0 no such content\r\n")).code == Errc::Refused));
+    BOOST_TEST(said(with(3, "450 " + std::string(900, 'x') + "\r\n")).detail.size() < 250U);
 }
 
 BOOST_AUTO_TEST_CASE(without_starttls_nothing_is_sent_that_needs_it) {
