@@ -88,7 +88,7 @@ COMMENT ON COLUMN directory.notification.folder IS 'mailbox; "Work/*": all below
 COMMENT ON COLUMN directory.notification.quiet_does IS 'digest: one notification of all when the quiet hours end; drop: none';
 COMMENT ON COLUMN directory.notification.content IS 'summary: sender and subject of messages are told; none: only that there is one';
 COMMENT ON COLUMN directory.notification.per_hour IS 'the smallest of an account''s rules is its limit; null: the gateway''s';
-COMMENT ON COLUMN directory.notification.state IS 'ended: the push service said that the subscription is no more';
+COMMENT ON COLUMN directory.notification.state IS 'paused: by an operator; ended: the receiver said that it is gone (410)';
 COMMENT ON COLUMN directory.notification.active_from IS 'what happened before is not told';
 CREATE INDEX notification_by_account ON directory.notification (account_id);
 
@@ -617,4 +617,5 @@ GRANT SELECT (id, smarthost, smarthost_tls, smarthost_user, smarthost_password_f
     INSERT, UPDATE ON directory.notification_gateway TO roundtable_operator;
 GRANT SELECT ON directory.notification_job, directory.notification_hold TO roundtable_operator;
 GRANT EXECUTE ON FUNCTION directory.test_notification(bigint), directory.quiet_end(time, time, text, timestamptz),
-    directory.notification_queue() TO roundtable_operator;
+    directory.notification_queue(), directory.wild_match(text, text) TO roundtable_operator;
+GRANT DELETE ON directory.notification_hold TO roundtable_operator;

@@ -86,6 +86,15 @@ NoticeOutcome judge_hook(const HttpReply& reply) {
     return outcome;
 }
 
+// An operator or the account may know better.
+NoticeOutcome with_way_back(NoticeOutcome outcome, const NoticeJob& job) {
+    if (outcome.result == NoticeResult::Ended) {
+        outcome.text +=
+            "; `roundtable notify resume " + std::to_string(job.rule) + "` starts it again";
+    }
+    return outcome;
+}
+
 }  // namespace
 
 bool is_auto_submitted(std::string_view message) {
@@ -199,7 +208,7 @@ NoticeOutcome NoticeSender::send_webhook(const NoticeJob& job,
         "Roundtable-Timestamp: " + timestamp,
         "Roundtable-Signature: " + webhook_signature(job.hmac_key, timestamp, request.body)};
     const auto reply = http_post(request, reach(TargetRule(settings.allowed), settings));
-    return reply ? judge_hook(reply.value()) : from_error(reply.error());
+    return reply ? with_way_back(judge_hook(reply.value()), job) : from_error(reply.error());
 }
 
 NoticeOutcome NoticeSender::send_push(const NoticeJob& job, const NoticeSettings& settings) const {
@@ -222,7 +231,7 @@ NoticeOutcome NoticeSender::send_push(const NoticeJob& job, const NoticeSettings
         return from_error(request.error());
     }
     const auto reply = http_post(request.value(), reach(TargetRule(settings.allowed), settings));
-    return reply ? judge_push(reply.value()) : from_error(reply.error());
+    return reply ? with_way_back(judge_push(reply.value()), job) : from_error(reply.error());
 }
 
 NoticeOutcome NoticeSender::send_mail(const NoticeJob&,

@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/hash.h"
+#include "mail/attributes.h"
 #include "mta/notify/p256.h"
 #include "ops/commands/commands.h"
 #include "ops/commands/notify_rule.h"
@@ -117,6 +118,17 @@ base::Status insert_secrets(base::Tx& tx, std::int64_t id, const NoticeSecrets& 
     return base::Done{};
 }
 
+// A rule for a mailbox that is not there is allowed, and told: it may be misspelt.
+base::Result<bool> folder_is_there(base::Connection& connection,
+                                   std::int64_t account,
+                                   const std::string& folder) {
+    const base::Rows rows = TRY(connection.query(
+        "SELECT directory.wild_match($2, 'INBOX') OR EXISTS (SELECT FROM catalog.mailbox b "
+        "WHERE b.account_id = $1 AND directory.wild_match($2, b.name))",
+        {account, folder}));
+    return rows[0].boolean(0);
+}
+
 base::Status set_notification(CommandContext& context, const Arguments& arguments) {
     NoticeRule rule = TRY(read_notice_rule(arguments));
     const NoticeSecrets secrets = TRY(read_notice_secrets(arguments, rule));
@@ -129,6 +141,15 @@ base::Status set_notification(CommandContext& context, const Arguments& argument
         TRY(insert_secrets(tx, id, secrets));
     }
     TRY(tx.commit());
+    const base::Result<bool> there =
+        rule.folder ? folder_is_there(*connection, account, *rule.folder) : base::Result(true);
+    if (there && !there.value()) {
+        std::fprintf(
+            stderr,
+            "roundtable: %s has no mailbox '%s' yet: nothing is told before there is one\n",
+            login.c_str(),
+            mail::clean_text(*rule.folder).c_str());
+    }
     if (context.output == Output::Json) {
         Json all = {{"id", id}};
         if (secrets.made_here) {
@@ -155,6 +176,30 @@ base::Status remove_notification(CommandContext& context, const Arguments& argum
     return base::Done{};
 }
 
+base::Status set_state(CommandContext& context, const Arguments& arguments, bool active) {
+    const std::int64_t id = TRY(arguments.integer("id", 1, INT64_MAX, 0));
+    const std::string state = active ? "active" : "paused";
+    (void)TRY(change_one(
+        context,
+        "WITH hold AS (DELETE FROM directory.notification_hold h "
+        "              WHERE h.notification_id = $1 AND $2 = 'active') "
+        "UPDATE directory.notification n SET state = $2, reason = '', "
+        "active_from = CASE WHEN n.state = 'active' THEN n.active_from ELSE now() END "
+        "WHERE n.id = $1",
+        {id, state},
+        "there is no notification " + std::to_string(id) + "; `roundtable notify list` names all"));
+    say(context, "notification " + std::to_string(id) + " is " + state);
+    return base::Done{};
+}
+
+base::Status pause_notification(CommandContext& context, const Arguments& arguments) {
+    return set_state(context, arguments, false);
+}
+
+base::Status resume_notification(CommandContext& context, const Arguments& arguments) {
+    return set_state(context, arguments, true);
+}
+
 base::Result<std::int64_t> queue_test(base::Connection& connection, const Arguments& arguments) {
     const std::string login = normal_name(arguments.text("account"));
     const std::int64_t account = TRY(account_id(connection, login));
@@ -173,7 +218,11 @@ base::Result<std::int64_t> queue_test(base::Connection& connection, const Argume
                                 login + "`"};
     }
     if (rules[0].text(1) != "active") {
-        return base::Error{base::Errc::Refused, "the notification is " + rules[0].string(1)};
+        return base::Error{base::Errc::Refused,
+                           "the notification is " + rules[0].string(1) +
+                               "; `roundtable notify "
+                               "resume " +
+                               std::to_string(rules[0].int64(0)) + "` starts it again"};
     }
     const base::Rows queued =
         TRY(connection.query("SELECT directory.test_notification($1)", {rules[0].int64(0)}));
@@ -302,6 +351,16 @@ std::vector<Command> notify_commands() {
          "notify no longer",
          {{"id", OptionKind::Positional, "number of `notify list`"}},
          remove_notification},
+        {"notify",
+         "pause",
+         "tell nothing until `notify resume`; what waits is dropped",
+         {{"id", OptionKind::Positional, "number of `notify list`"}},
+         pause_notification},
+        {"notify",
+         "resume",
+         "tell again what happens from now on, also after the receiver said that it is gone",
+         {{"id", OptionKind::Positional, "number of `notify list`"}},
+         resume_notification},
         {"notify",
          "test",
          "send a test notification the real way and wait for how it ends",

@@ -550,6 +550,13 @@ BOOST_AUTO_TEST_CASE(notifications_are_set_listed_and_removed) {
         {"notify configure smarthost= mail_from=", 0, "changed"},
     });
     BOOST_TEST(f.run("notify list").out.find("key=1") == std::string::npos);
+    BOOST_TEST(f.run("notify list").out.find("x.test/h") == std::string::npos);
+    const auto misspelt =
+        f.run("notify set ann@example.test --by email --to ann@phone.test --folder inbox/Wrok");
+    BOOST_TEST(misspelt.error.find("no mailbox 'INBOX/Wrok'") != std::string::npos, misspelt.error);
+    const auto inbox =
+        f.run("notify set ann@example.test --by email --to ann@phone.test --folder inbox");
+    BOOST_TEST(inbox.error == "");
     BOOST_TEST(f.database
                    .value("SELECT octet_length(vapid_private) || vapid_public FROM "
                           "directory.notification_gateway")
@@ -557,6 +564,11 @@ BOOST_AUTO_TEST_CASE(notifications_are_set_listed_and_removed) {
     const std::string id = f.database.value("SELECT min(id) FROM directory.notification");
     f.play({{"notify test ann@example.test " + id + " --patience 1", 5, "no mail agent"},
             {"notify log", 0, "test"},
+            {"notify pause " + id, 0, "is paused"},
+            {"notify list", 0, "paused"},
+            {"notify test ann@example.test " + id, 1, "notify resume " + id},
+            {"notify resume " + id, 0, "is active"},
+            {"notify resume 999999", 3, "no notification"},
             {"notify remove " + id, 0, "removed"}});
 }
 
