@@ -96,7 +96,8 @@ Status replay_rows(base::Tx& tx, const JournalFiles& files) {
 // same columns go together.
 Result<std::int64_t> fill_table(base::Tx& tx, const std::string& table) {
     const base::Rows shapes = TRY(tx.query(
-        "SELECT s.shape::text, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) "
+        "SELECT s.shape::text, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), "
+        "string_agg('r.' || quote_ident(a.attname), ', ' ORDER BY a.attnum) "
         "FROM (SELECT DISTINCT (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(j.content) "
         "k) "
         "AS shape FROM journaled_row j WHERE j.table_name = $1 AND j.content IS NOT NULL) AS s "
@@ -108,13 +109,14 @@ Result<std::int64_t> fill_table(base::Tx& tx, const std::string& table) {
     for (const base::Row shape : shapes) {
         const base::Rows filled = TRY(tx.query(
             fmt::format("WITH filled AS (INSERT INTO directory.{0} ({1}) OVERRIDING SYSTEM VALUE "
-                        "SELECT {1} FROM journaled_row j CROSS JOIN LATERAL "
-                        "jsonb_populate_record(NULL::directory.{0}, j.content) "
+                        "SELECT {2} FROM journaled_row j CROSS JOIN LATERAL "
+                        "jsonb_populate_record(NULL::directory.{0}, j.content) AS r "
                         "WHERE j.table_name = '{0}' AND j.content IS NOT NULL AND (SELECT "
                         "array_agg(k ORDER BY k) FROM jsonb_object_keys(j.content) k)::text = $1 "
                         "RETURNING 1) SELECT count(*) FROM filled",
                         table,
-                        shape.string(1)),
+                        shape.string(1),
+                        shape.string(2)),
             {shape.string(0)}));
         rows += filled[0].int64(0);
     }

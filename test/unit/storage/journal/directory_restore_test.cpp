@@ -54,6 +54,17 @@ BOOST_AUTO_TEST_CASE(every_row_comes_back_as_it_was_last_journaled) {
     sql("INSERT INTO directory.sender_block (kind, pattern, reason, author) "
         "VALUES ('domain', 'bad.test', 'a \"quoted\" reason', 'me')");
     sql("UPDATE directory.cluster SET min_copies = 3");
+    sql("UPDATE directory.notification_gateway SET imap_host = 'imap.example.test'");
+    sql("INSERT INTO directory.notification (account_id, channel, target, content) "
+        "VALUES ($1, 'webhook', 'https://x.test/secret', 'summary')",
+        {ann});
+    sql("INSERT INTO directory.notification_secret (notification_id, hmac_key) "
+        "SELECT id, '\\x000102030405060708090a0b0c0d0e0f' FROM directory.notification");
+    sql("INSERT INTO directory.voicemail_box (context, mailbox, account_id) "
+        "VALUES ('default', '1001', $1)",
+        {ann});
+    sql("INSERT INTO directory.message_waiting (context, mailbox, method, target, author) "
+        "VALUES ('default', '1001', 'webhook', 'https://x.test/', 'me')");
     write_journal();
     const std::string before = directory();
     sql("DELETE FROM directory.sender_block");  // after the last journal: not known to it
