@@ -22,6 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from cluster import Cluster, main, wait_until  # noqa: E402
+from receivers import Browser  # noqa: E402
 from smtp_load import Load  # noqa: E402
 
 MESSAGES = int(os.environ.get("REBUILD_TEST_MESSAGES", "3000"))
@@ -274,6 +275,24 @@ def directory_of(cluster):
         f"SELECT to_jsonb(d) FROM directory.{table} d", user="roundtable")) for table in tables}
 
 
+def set_notifications(cluster):
+    """One rule of each channel, with its secrets, and a box of a telephone system."""
+    alice, bob = cluster.address("alice"), cluster.address("bob")
+    cluster.run("notify", "configure", "smarthost=smtp://192.0.2.1:25", "mail_from=n@example.test",
+                "vapid_subject=mailto:n@example.test", "allowed_networks=10.0.0.0/8")
+    for words in (("email", "--to", "a@phone.invalid", "--folder", "INBOX", "--quiet",
+                   "22:00-07:00", "--zone", "Europe/Berlin"),
+                  ("sms", "--to", "+4930123456", "--kind", "fax", "--event", "MessageAppend"),
+                  ("webhook", "--to", "https://hook.invalid/x", "--secret-stdin")):
+        cluster.run("notify", "set", alice, "--by", *words, stdin="the secret of a webhook\n")
+    cluster.run("notify", "set", bob, "--by", "webpush", "--event", "FlagsSet",
+                "--subscription-stdin", stdin=Browser("https://push.invalid/x").subscription())
+    cluster.run("voicemail", "box", "add", "1001@default", alice)
+    cluster.sql("INSERT INTO directory.message_waiting (context, mailbox, method, target, author) "
+                "VALUES ('default', '1001', 'webhook', 'https://mwi.invalid/', 'a test')",
+                user="roundtable")
+
+
 def a_lost_database_comes_back_with_its_directory():
     with Cluster(users=USERS) as cluster:
         endpoints = cluster.endpoints
@@ -283,6 +302,7 @@ def a_lost_database_comes_back_with_its_directory():
         wait_until("every message in the catalog", lambda: int(cluster.sql(
             "SELECT count(DISTINCT message_id) FROM report.delivery")[0][0]) >= 40, 60)
         cluster.run("block", "add", "--address", "spammer@bad.test", "--reason", "a test")
+        set_notifications(cluster)
         imap = sign_in(cluster, server, "alice")
         done(imap.create("Kept"))
         done(imap.select("INBOX"))
@@ -290,6 +310,9 @@ def a_lost_database_comes_back_with_its_directory():
         done(imap.uid("MOVE", "2", "Kept"))
         imap.logout()
         before, directory = view_of(cluster, server), directory_of(cluster)
+        assert [len(directory[table]) for table in (
+            "notification", "notification_secret", "voicemail_box", "message_waiting")] == [
+            4, 2, 1, 1], directory
         wait_journaled(cluster)
         roots = [row[0] for row in cluster.sql(
             "SELECT directory FROM directory.storage_path ORDER BY id", user="roundtable")]
