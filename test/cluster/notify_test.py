@@ -201,8 +201,8 @@ def conditions_quiet_hours_and_limits(cluster):
     wait_until("what bob is told", lambda: admin(
         cluster, "SELECT count(*) FROM directory.notification_job j JOIN directory.notification n"
         " ON n.id = j.notification_id JOIN directory.account a ON a.id = n.account_id WHERE"
-        f" a.login = '{cluster.address('bob')}' AND (j.state = 'sent' OR j.digest)") == [["3"]],
-        60)
+        f" a.login = '{cluster.address('bob')}' AND (j.state IN ('sent', 'dropped') OR j.digest)")
+        == [["3"]], 60)
     assert sink.messages == [] and sms.of("/sms") == [], (sink.messages, sms.taken)
     for number in range(4):
         send(cluster, "bob", f"many {number}")
@@ -228,25 +228,100 @@ def conditions_quiet_hours_and_limits(cluster):
         server.close()
 
 
+def ingest(cluster, kind, user):
+    """Without a sender, as telephone systems do; tries until a mail server takes it."""
+    text = (f"From: telephone@example.test\r\nTo: {cluster.address(user)}\r\n"
+            f"Subject: a {kind}\r\n\r\nhello\r\n")
+    wait_until("a server to take it", lambda: cluster.run(
+        "ingest", kind, "--to", cluster.address(user), stdin=text, check=False).returncode == 0, 60)
+
+
+def faxes_and_voicemails_are_told_by_every_channel(cluster):
+    clear(cluster)
+    receiver, sms, sink = HttpReceiver(), HttpReceiver(), SmtpSink()
+    cluster.run("notify", "configure", f"sms_gateway={sms.url}/sms", f"smarthost={sink.url}",
+                "per_hour=10000")
+    set_rule(cluster, "alice", "--by", "sms", "--to", "+4930123456")
+    set_rule(cluster, "alice", "--by", "email", "--to", "alice@phone.invalid")
+    hook(cluster, "alice", receiver.url + "/fax", "--kind", "fax")
+    hook(cluster, "alice", receiver.url + "/voicemail", "--kind", "voicemail")
+    ingest(cluster, "fax", "alice")
+    ingest(cluster, "voicemail", "alice")
+    wait_until("everything told", lambda: len(receiver.taken) == 2 and waiting(cluster) == 0, 60)
+    assert len(receiver.of("/fax")) == len(receiver.of("/voicemail")) == 1, receiver.taken
+    texts = sorted(json.loads(body)["text"] for _, body in sms.of("/sms"))
+    assert [text.split(" for ")[0] for text in texts] == ["New fax", "New voice message"], texts
+    assert len(sink.messages) == 2, sink.messages
+    for server in (receiver, sms, sink):
+        server.close()
+
+
+def a_gateway_that_comes_back_is_not_flooded(cluster):
+    """What failed keeps to the limit, as all else does."""
+    clear(cluster)
+    sms = HttpReceiver(["500"])
+    admin(cluster, "UPDATE directory.notification_job SET finished_at = finished_at - "
+          "interval '61 min' WHERE state = 'sent'")
+    cluster.run("notify", "configure", f"sms_gateway={sms.url}/sms", "retry_most=200 ms")
+    set_rule(cluster, "bob", "--by", "sms", "--to", "+4930123456", "--per-hour", "2")
+    for number in range(6):
+        send(cluster, "bob", f"while it fails {number}")
+    wait_until("most of them tried", lambda: int(admin(
+        cluster, "SELECT count(*) FROM directory.notification_job WHERE state = 'waiting' AND"
+        " attempts > 0")[0][0]) >= 4, 120)
+    sms.faults = ["ok"]
+    wait_until("the rest put off", lambda: admin(
+        cluster, "SELECT count(*) FROM directory.notification_job WHERE state = 'waiting' AND"
+        " not_before > now() + interval '30 min'") == [["4"]], 60)
+    assert len(sms.of("/sms")) == 2, sms.taken
+    cluster.run("notify", "configure", "retry_most=2 s")
+    clear(cluster)
+    admin(cluster, "UPDATE directory.notification_job SET not_before = now()")
+    wait_until("what waits dropped", lambda: waiting(cluster) == 0, 30)
+    sms.close()
+
+
+def the_log_is_forgotten_however_long_it_is(cluster):
+    admin(cluster, "INSERT INTO directory.notification_job (notification_id, account_id, key,"
+          " state, finished_at) SELECT 0, 0, 'old ' || i, 'sent', now() - interval '8 days'"
+          " FROM generate_series(1, 5500) AS i")
+    cluster.kill("mail1")  # the agent that comes looks at once
+    wait_until("all of it forgotten", lambda: admin(
+        cluster, "SELECT count(*) FROM directory.notification_job WHERE notification_id = 0")
+        == [["0"]], 60)
+
+
 def tests_and_refusals_are_told_to_operators(cluster):
     clear(cluster)
     receiver = HttpReceiver()
-    rule = hook(cluster, "alice", receiver.url + "/hook?token=hidden")
+    rule = hook(cluster, "alice", receiver.url + "/hook-hidden?token=hidden")
     cluster.run("notify", "test", cluster.address("alice"))
-    notice = check_webhook(*receiver.of("/hook?token=hidden")[0], SECRET)
+    notice = check_webhook(*receiver.of("/hook-hidden?token=hidden")[0], SECRET)
     assert notice["test"] is True and notice["events"] == [] and notice["rule"] == rule, notice
     receiver.faults = ["500"]
     failed = cluster.run("notify", "test", cluster.address("alice"), check=False)
     assert failed.returncode == 1 and "HTTP 500" in failed.stderr, failed
+    receiver.faults = ["410"]
+    ended = cluster.run("notify", "test", cluster.address("alice"), check=False)
+    assert ended.returncode == 1 and f"notify resume {rule}" in ended.stderr, ended
+    assert cluster.json("notify", "list")[0]["state"] == "ended"
+    receiver.faults = ["ok"]
+    cluster.run("notify", "resume", str(rule))
+    cluster.run("notify", "test", cluster.address("alice"))
     cluster.run("notify", "configure", "allowed_networks=")
     refused = cluster.run("notify", "test", cluster.address("alice"), check=False)
     assert refused.returncode == 1 and "allowed network" in refused.stderr, refused
     cluster.run("notify", "configure", "allowed_networks=127.0.0.0/8")
     gone = Browser(receiver.url + "/gone")
     set_rule(cluster, "bob", "--by", "webpush", "--subscription-stdin", stdin=gone.subscription())
+    wrong = cluster.run("notify", "set", cluster.address("bob"), "--by", "webpush", "--event",
+                        "MessageEaten", "--subscription-stdin", stdin=gone.subscription(),
+                        check=False)
+    assert wrong.returncode == 1 and gone.endpoint not in wrong.stdout + wrong.stderr, wrong
+    assert "MessageExpunge" in wrong.stderr, wrong
     # Nothing secret anywhere that people look.
     seen = subprocess.run(
-        ["grep", "-rlE", f"{SECRET}|token=hidden|{gone.endpoint}", str(cluster.directory / "log")],
+        ["grep", "-rlE", f"{SECRET}|hidden|{gone.endpoint}", str(cluster.directory / "log")],
         capture_output=True, text=True)
     assert seen.stdout == "", seen.stdout
     shown = cluster.run("notify", "list").stdout + cluster.run("notify", "log").stdout
@@ -342,6 +417,36 @@ def a_full_mailbox_is_told(cluster):
     event, = next(iter(notices(receiver, "/hook").values()))["events"]
     assert event["event"] == "QuotaExceed" and event["diskQuota"] == 2, event
     assert event["diskUsed"] == 0 and event["user"] == cluster.address("carol"), event
+
+    # COPY is refused in a transaction of its own; room again is told, and what the quota is.
+    cluster.run("account", "add", cluster.address("erin"), "--password-stdin", "--quota", "3000",
+                stdin=cluster.password + "\n")
+    hook(cluster, "erin", receiver.url + "/erin", "--event", "quotaexceed", "--event",
+         "quotawithin", "--event", "quotachange")
+    where = cluster.endpoints.access_servers[0]
+
+    def signed_in():
+        with contextlib.suppress(imaplib.IMAP4.error, OSError):
+            imap = imaplib.IMAP4(where["address"], where["imap_port"], timeout=30)
+            imap.login(cluster.address("erin"), cluster.password)
+            return imap
+
+    imap = wait_until("the new account", signed_in, 60)
+    imap.append("INBOX", "", None, b"Subject: x\r\n\r\n" + 40 * (48 * b"x" + b"\r\n"))
+    imap.select("INBOX")
+    assert imap.copy("1", "INBOX")[0] == "NO"
+
+    def names():
+        return [e["event"] for n in notices(receiver, "/erin").values() for e in n["events"]]
+
+    wait_until("COPY told", lambda: names() == ["QuotaExceed"], 60)
+    imap.store("1", "+FLAGS", r"(\Deleted)")
+    imap.expunge()
+    wait_until("room told", lambda: names() == ["QuotaExceed", "QuotaWithin"], 60)
+    admin(cluster, "UPDATE directory.account SET quota_bytes = 5000 WHERE login = "
+          f"'{cluster.address('erin')}'")
+    wait_until("the change told", lambda: names()[2:] == ["QuotaChange"], 60)
+    imap.logout()
     receiver.close()
 
 
@@ -393,6 +498,9 @@ def accounts_are_told():
         for step in (every_channel_tells_each_message_through_kills,
                      a_receiver_that_hangs_delays_no_message,
                      conditions_quiet_hours_and_limits,
+                     faxes_and_voicemails_are_told_by_every_channel,
+                     a_gateway_that_comes_back_is_not_flooded,
+                     the_log_is_forgotten_however_long_it_is,
                      tests_and_refusals_are_told_to_operators,
                      certificates_are_verified,
                      what_clients_do_is_told_by_its_name,

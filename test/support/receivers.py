@@ -44,8 +44,8 @@ def make_certificate(path, address):
 
 
 class HttpReceiver:
-    """POSTs by path. `faults` are drawn from for each: "ok", "500", "429", "close" (without an
-    answer), "lost" (taken, and no answer), "slow", "hold" (until release() is called)."""
+    """POSTs by path. `faults` are drawn from for each: "ok", "500", "429", "410", "close" (without
+    an answer), "lost" (taken, and no answer), "slow", "hold" (until release() is called)."""
 
     def __init__(self, faults=("ok",), seed=1, certificate=None):
         self.faults = list(faults)
@@ -98,7 +98,7 @@ class HttpReceiver:
         if fault in ("close", "lost", "hold"):
             request.close_connection = True
             return
-        request.send_response({"500": 500, "429": 429}.get(fault, 201))
+        request.send_response({"500": 500, "429": 429, "410": 410}.get(fault, 201))
         if fault == "429":
             request.send_header("Retry-After", "1")
         request.send_header("Content-Length", "0")
