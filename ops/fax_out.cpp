@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "mta/fax/fax_intake.h"
 #include "mta/fax/outgoing.h"
+#include "mta/fax/outgoing_step.h"
 
 namespace ops {
 
@@ -188,37 +189,40 @@ base::Status FaxOut::finish(const std::string& key,
 base::Status FaxOut::submit(mta::Maildrop& drop,
                             std::size_t number,
                             const Job& job,
+                            std::int64_t kill_minutes,
                             Counts& counts) {
     if (job.state == "accepted" && !TRY(move(job.key, "submitting", 0, ""))) {
         ++counts.waiting;  // another one was faster
         return base::Done{};
     }
-    // One that died behind sendfax has left its job there.
-    const auto there = TRY(mta::find_hylafax_job(options_.spool, job.key));
-    if (!there) {
-        const std::string message =
-            TRY(drop.message(number, base::Deadline::after(kMaildropDeadline)));
-        const auto documents = mta::fax_documents(message);
-        if (!documents) {
-            ++counts.reported;
-            return finish(job.key, "unsupported", documents.error().detail);
-        }
-        const auto directory = TRY(TemporaryDirectory::make());
-        std::vector<std::string> arguments = {
-            "-n", "-D", "-i", job.key, "-f", job.sender, "-d", job.number};
-        if (!options_.server.empty()) {
-            arguments.insert(arguments.begin(), {"-h", options_.server});
-        }
-        for (std::size_t i = 0; i < documents.value().size(); ++i) {
-            const mta::FaxDocument& document = documents.value()[i];
-            arguments.push_back(directory->path() + "/" + std::to_string(i) + document.suffix);
-            TRY(base::write_file_atomic(arguments.back(), document.octets, 0600));
-        }
-        const std::int64_t id = TRY(run_sendfax(options_.sendfax, arguments, directory->path()));
-        (void)TRY(move(job.key, "submitted", id, ""));
-    } else {
-        (void)TRY(move(job.key, "submitted", there->id, ""));
+    const std::string message = TRY(drop.message(number, base::Deadline::after(kMaildropDeadline)));
+    const auto documents = mta::fax_documents(message);
+    if (!documents) {
+        ++counts.reported;
+        return finish(job.key, "unsupported", documents.error().detail);
     }
+    const auto directory = TRY(TemporaryDirectory::make());
+    // The destination comes last: sendfax refuses options behind it.
+    std::vector<std::string> arguments = {"-n",
+                                          "-D",
+                                          "-i",
+                                          job.key,
+                                          "-f",
+                                          job.sender,
+                                          "-k",
+                                          "now + " + std::to_string(kill_minutes) + " minutes",
+                                          "-d",
+                                          job.number};
+    if (!options_.server.empty()) {
+        arguments.insert(arguments.begin(), {"-h", options_.server});
+    }
+    for (std::size_t i = 0; i < documents.value().size(); ++i) {
+        const mta::FaxDocument& document = documents.value()[i];
+        arguments.push_back(directory->path() + "/" + std::to_string(i) + document.suffix);
+        TRY(base::write_file_atomic(arguments.back(), document.octets, 0600));
+    }
+    const std::int64_t id = TRY(run_sendfax(options_.sendfax, arguments, directory->path()));
+    (void)TRY(move(job.key, "submitted", id, ""));
     ++counts.submitted;
     return base::Done{};
 }
@@ -237,38 +241,39 @@ base::Status FaxOut::advance(mta::Maildrop& drop, std::size_t number, Counts& co
         return drop.remove(number, deadline);
     }
     const Job job = TRY(std::move(loaded));
-    if (job.reported) {
-        return drop.remove(number, deadline);
-    }
-    if (job.state == "delivered" || job.state == "failed") {
-        TRY(report(job));
-        ++counts.reported;
-        return drop.remove(number, deadline);
-    }
-    if (!job.host.empty() && job.host != machine_name()) {
-        ++counts.waiting;
-        return base::Done{};
-    }
-    if (job.age_s > options_.give_up_s) {
-        TRY(finish(job.key,
-                   "timedout",
-                   job.state == "submitted" ? "the fax server has not told what became of it"
-                                            : "the fax server did not take it"));
-        ++counts.reported;
-        return drop.remove(number, deadline);
-    }
-    if (job.state != "submitted") {
-        return submit(drop, number, job, counts);
-    }
+    // One that died behind sendfax has left its job there.
     const auto there = TRY(mta::find_hylafax_job(options_.spool, job.key));
-    if (!there || there->state == mta::HylafaxState::Waiting) {
-        ++counts.waiting;
-        return base::Done{};
+    const mta::OutgoingStep step = mta::next_step(
+        {job.state, job.host, job.reported, job.age_s}, there, machine_name(), options_.give_up_s);
+    switch (step.act) {
+        case mta::OutgoingAct::Wait:
+            ++counts.waiting;
+            return base::Done{};
+        case mta::OutgoingAct::Submit:
+            return submit(drop, number, job, step.kill_minutes, counts);
+        case mta::OutgoingAct::Note:
+            (void)TRY(move(job.key, "submitted", there->id, ""));
+            ++counts.submitted;
+            return base::Done{};
+        case mta::OutgoingAct::Finish:
+            if (step.why == "unknown") {
+                service_.raise(
+                    "warning",
+                    "fax_unknown_end",
+                    job.key,
+                    "nobody knows what became of the fax to " + job.number + ": " + step.detail);
+            }
+            TRY(finish(job.key, step.why, step.detail));
+            ++counts.reported;
+            return drop.remove(number, deadline);
+        case mta::OutgoingAct::Report:
+            TRY(report(job));
+            ++counts.reported;
+            return drop.remove(number, deadline);
+        case mta::OutgoingAct::Remove:
+            return drop.remove(number, deadline);
     }
-    TRY(finish(
-        job.key, there->state == mta::HylafaxState::Done ? "done" : "failed", there->status));
-    ++counts.reported;
-    return drop.remove(number, deadline);
+    return base::Done{};
 }
 
 base::Result<FaxOut::Counts> FaxOut::pass() {

@@ -62,7 +62,11 @@ class FaxOut {
                                           std::int64_t hylafax_job,
                                           const std::string& detail);
     base::Status advance(mta::Maildrop& drop, std::size_t number, Counts& counts);
-    base::Status submit(mta::Maildrop& drop, std::size_t number, const Job& job, Counts& counts);
+    base::Status submit(mta::Maildrop& drop,
+                        std::size_t number,
+                        const Job& job,
+                        std::int64_t kill_minutes,
+                        Counts& counts);
     base::Status report(const Job& job);
 
     CommandContext& context_;

@@ -59,7 +59,7 @@ COMMENT ON FUNCTION directory.fax_route_of(text, text, text, text) IS 'Whose a r
 CREATE FUNCTION directory.note_fax_event(p_severity text, p_kind text, p_key text, p_server text, p_text text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-    IF p_kind NOT IN ('fax_unrouted', 'fax_refused', 'fax_not_sent', 'fax_foreign_job') THEN
+    IF p_kind NOT IN ('fax_unrouted', 'fax_refused', 'fax_not_sent', 'fax_foreign_job', 'fax_unknown_end') THEN
         RAISE EXCEPTION 'no event of fax: %', p_kind USING ERRCODE = 'check_violation';
     END IF;
     IF NOT EXISTS (SELECT FROM directory.event e
@@ -152,12 +152,13 @@ END
 $$;
 COMMENT ON FUNCTION directory.accept_fax_job(text, text, text, text) IS 'Takes a fax to be sent: accepted, no_domain or not_allowed';
 
--- Steps of a job go one way, and only the first report of its end counts.
+-- Steps of a job go one way, and only the first report of its end counts. The machine that took a
+-- job stays named when another one ends it.
 CREATE FUNCTION directory.move_fax_job(p_key text, p_state text, p_host text, p_job bigint, p_detail text)
 RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     UPDATE directory.fax_job j
-       SET state = p_state, host = p_host, job = coalesce(p_job, j.job), detail = left(p_detail, 300),
-           changed_at = now()
+       SET state = p_state, job = coalesce(p_job, j.job), detail = left(p_detail, 300), changed_at = now(),
+           host = CASE WHEN p_state IN ('delivered', 'failed') AND j.host <> '' THEN j.host ELSE p_host END
      WHERE j.key = p_key
        AND CASE p_state WHEN 'submitting' THEN j.state = 'accepted'
                         WHEN 'accepted' THEN j.state = 'submitting'

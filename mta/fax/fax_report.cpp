@@ -27,6 +27,7 @@ constexpr std::array kWords{
     Word{"removed", "5.0.0", "the job was removed from the queue of the fax server"},
     Word{"killed", "5.0.0", "the job was killed by an operator of the fax server"},
     Word{"timedout", "5.4.7", "the fax could not be sent in time"},
+    Word{"unknown", "5.4.0", "nobody knows what became of it"},
     Word{"format_failed", "5.6.3", "a document could not be converted to a fax"},
     Word{"no_formatter", "5.6.3", "the fax server cannot convert a document of this kind"},
     Word{"unsupported", "5.6.1", "the message has nothing that can be faxed"},
@@ -50,11 +51,23 @@ std::string status_field(std::string_view name, std::string_view value) {
     return std::string(name) + ": " + text + "\r\n";
 }
 
+std::string title(const FaxReport& report) {
+    if (report.end == FaxEnd::Delivered) {
+        return "Fax sent to ";
+    }
+    return report.why == "unknown" ? "Fax perhaps not sent to " : "Fax not sent to ";
+}
+
 std::string words_for_people(const FaxReport& report) {
     const std::string detail = mail::clean_text(report.detail.substr(0, kDetailMax));
     std::string out = "Your fax to " + report.number;
     if (report.end == FaxEnd::Delivered) {
         out += " was sent.\r\n";
+    } else if (report.why == "unknown") {
+        out +=
+            " may have been sent, or not: nobody knows any more. Please ask the recipient "
+            "before\r\n"
+            "you send it again.\r\n";
     } else {
         out += " was not sent: " + std::string(word_of(report.why).meaning) + ".\r\n";
     }
@@ -86,8 +99,7 @@ std::string compose_report(const FaxReport& report) {
         mail::is_printable_ascii(mail::clean_text(report.detail.substr(0, kDetailMax)));
     std::string out = mail::address_field("From", "Fax", "fax@" + report.domain);
     out += mail::address_field("To", {}, report.sender);
-    out += mail::text_field("Subject",
-                            (delivered ? "Fax sent to " : "Fax not sent to ") + report.number);
+    out += mail::text_field("Subject", title(report) + report.number);
     out += mail::text_field("Date", mail::format_header_date(report.ended));
     out += "Message-ID: <fax-dsn." + digest.substr(0, 40) + "@" + report.domain + ">\r\n";
     out += "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n";

@@ -25,7 +25,8 @@ struct FaxReport {
     std::string host;    ///< the fax machine; a domain name or a word
     std::string domain;  ///< of the fax numbers
     FaxEnd end = FaxEnd::Failed;
-    std::string why;          ///< HylaFAX's word: done, failed, rejected, timedout, ...
+    std::string why;  ///< HylaFAX's word: done, failed, rejected, timedout, ...; "unknown": it may
+                      ///< have been sent
     std::string detail;       ///< HylaFAX's own text, cleaned here
     mail::ZonedTime arrived;  ///< when the job was accepted
     mail::ZonedTime ended;

@@ -17,8 +17,20 @@ using base::Error;
 
 namespace {
 
-constexpr std::int64_t kStateDone = 7;  // HylaFAX's Job.h: 7 done, 8 failed; below: not over yet
-constexpr std::int64_t kStateFailed = 8;
+// FaxRequest.h of HylaFAX: 1 suspended, 2 pending, 3 sleeping, 4 blocked, 5 ready, 6 active, 7
+// done, 8 failed.
+HylafaxState state_of(std::int64_t number) {
+    switch (number) {
+        case 6:
+            return HylafaxState::Active;
+        case 7:
+            return HylafaxState::Done;
+        case 8:
+            return HylafaxState::Failed;
+        default:
+            return HylafaxState::Waiting;
+    }
+}
 
 std::int64_t number_of(std::string_view text) {
     std::int64_t number = -1;
@@ -75,10 +87,7 @@ base::Result<HylafaxJob> parse_hylafax_job(std::string_view text) {
         } else if (name == "npages") {
             job.pages = std::max<std::int64_t>(number_of(value), 0);
         } else if (name == "state") {
-            const std::int64_t state = number_of(value);
-            job.state = state == kStateDone     ? HylafaxState::Done
-                        : state == kStateFailed ? HylafaxState::Failed
-                                                : HylafaxState::Waiting;
+            job.state = state_of(number_of(value));
         }
     }
     if (job.id <= 0) {

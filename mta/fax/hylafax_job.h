@@ -18,7 +18,8 @@ inline constexpr std::size_t kQFileMax = 256U << 10U;
 inline constexpr std::size_t kQFilesMax = 100'000;
 
 /// How HylaFAX numbers the states of a job (sendq(5), "state").
-enum class HylafaxState : std::uint8_t { Waiting, Done, Failed };
+/// Active: it is being sent now.
+enum class HylafaxState : std::uint8_t { Waiting, Active, Done, Failed };
 
 /// One job.
 struct HylafaxJob {

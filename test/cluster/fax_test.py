@@ -25,6 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from cluster import Cluster, main, wait_until  # noqa: E402
 from hylafax import FAX_DOMAIN, LIBEXEC, Spool, make_tiff  # noqa: E402
 
+OWNER = "roundtable"
 LOST = 50  # faxes that come while no mail server runs
 
 
@@ -358,6 +359,42 @@ def send_and_report(cluster, spool, hylafax, directory):
     events = cluster.sql("SELECT count(*) FROM directory.event WHERE kind = 'fax_foreign_job'",
                          "roundtable_operator")
     assert events == [["1"]], events
+    the_end_counts_and_not_the_age(cluster, spool, hylafax, send, queue)
+
+
+def set_job(cluster, number, change):
+    """Puts the clock of a job back, or makes it another machine's."""
+    cluster.sql(f"UPDATE directory.fax_job SET {change} WHERE number = '{number}'", OWNER)
+
+
+def the_end_counts_and_not_the_age(cluster, spool, hylafax, send, queue):
+    """The runner was away for days, and the hook failed: a fax that was sent is told as sent. What
+    a dead fax machine took is told of, too."""
+    (spool.path / "etc" / "FaxNotify").write_text("exit 1\n")
+    for number in ("+4930801", "+4930802"):
+        send("alice", number, outgoing(f"late {number}"))
+    cluster.run(*queue, "--give-up", "1h")
+    kill_times = [int(time_) for path in spool.path.glob("*q/q[0-9]*")
+                  if "number:+493080" in (text := path.read_text())
+                  for time_ in re.findall("^killtime:([0-9]+)", text, re.M)]
+    given_up = cluster.sql("SELECT extract(epoch FROM min(created_at))::bigint + 3600 "
+                           "FROM report.fax_job WHERE number LIKE '+493080%'")
+    assert len(kill_times) == 2, kill_times
+    # HylaFAX counts whole minutes from when it takes the job; the second of its start is the slack.
+    assert max(kill_times) <= int(given_up[0][0]) + 60, (kill_times, given_up)
+    hylafax.wait_over(5)
+    set_job(cluster, "+4930801", "created_at = now() - interval '3 days'")
+    set_job(cluster, "+4930802", "created_at = now() - interval '3 days', state = 'submitted',"
+                                 " reported = false, host = 'fax9'")
+    cluster.run(*queue)
+    messages = inbox(cluster, "alice")
+    assert report_of(messages, "+4930801")["action"] == "delivered"
+    lost = report_of(messages, "+4930802")
+    assert lost["action"] == "failed" and "fax9" in lost["diagnostic-code"], lost
+    events = cluster.sql("SELECT count(*) FROM directory.event WHERE kind = 'fax_unknown_end'",
+                         "roundtable_operator")
+    assert events == [["1"]], events
+    assert inbox(cluster, "faxqueue") == [], "the queue is empty when all is reported"
 
 
 if __name__ == "__main__":

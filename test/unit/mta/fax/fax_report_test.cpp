@@ -65,6 +65,15 @@ BOOST_AUTO_TEST_CASE(failures_have_their_code_and_words) {
     BOOST_TEST(mta::fax_status_code(mta::FaxEnd::Failed, "rejected") == "5.7.0");
 }
 
+BOOST_AUTO_TEST_CASE(what_nobody_knows_is_not_told_as_not_sent) {
+    const std::string text =
+        mta::compose_report(report(mta::FaxEnd::Failed, "unknown", "fax1 is gone"));
+    BOOST_TEST(has(text, "may have been sent"));
+    BOOST_TEST(!has(text, "was not sent"));
+    BOOST_TEST(!has(text, "Fax not sent"));
+    BOOST_TEST(has(text, "Action: failed\r\n"));
+}
+
 BOOST_AUTO_TEST_CASE(there_is_one_key_for_a_job) {
     BOOST_TEST(mta::report_key("fax-out/abc") == "fax-dsn/abc");
 }

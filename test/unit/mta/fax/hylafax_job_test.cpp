@@ -32,6 +32,8 @@ BOOST_AUTO_TEST_CASE(reads_a_file_of_the_queue) {
         (mta::parse_hylafax_job(job(1, "", 8, "")).value().state == mta::HylafaxState::Failed));
     BOOST_TEST(
         (mta::parse_hylafax_job(job(1, "", 3, "")).value().state == mta::HylafaxState::Waiting));
+    BOOST_TEST(
+        (mta::parse_hylafax_job(job(1, "", 6, "")).value().state == mta::HylafaxState::Active));
     for (const char* wrong : {"", "jobid:\n", "jobid:x\n", "no colon\n", "jobid:-4"}) {
         BOOST_TEST(!mta::parse_hylafax_job(wrong));
     }
