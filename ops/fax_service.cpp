@@ -15,12 +15,6 @@
 
 namespace ops {
 
-namespace {
-
-// A mail server answers within its own 5 s for the catalog and the time that the disks take.
-
-}  // namespace
-
 std::string machine_name() {
     std::array<char, 256> name{};
     return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
@@ -46,14 +40,25 @@ FaxService::FaxService(CommandContext& context, std::vector<std::string> sockets
     : context_(context), sockets_(std::move(sockets)) {
 }
 
+base::Result<base::Rows> FaxService::ask(const std::string& statement,
+                                         const base::Params& params) const {
+    auto connection = context_.db();
+    if (!connection) {
+        return base::Error{base::Errc::Unavailable, connection.error().detail};
+    }
+    auto rows = connection.value()->query(statement, params);
+    if (!rows) {
+        return base::Error{base::Errc::Unavailable, rows.error().detail};
+    }
+    return rows;
+}
+
 base::Result<std::string> FaxService::route(const mta::FaxCall& call) const {
-    base::Connection* connection = TRY(context_.db());
-    const base::Rows rows =
-        TRY(connection->query("SELECT address FROM directory.fax_route_of($1, $2, $3, $4)",
-                              {mta::fax_match_form(mail::clean_text(call.called)),
-                               mta::fax_match_form(mail::clean_text(call.subaddress)),
-                               mta::fax_match_form(mail::clean_text(call.caller)),
-                               mta::fax_match_form(mail::clean_text(call.sender_id))}));
+    const base::Rows rows = TRY(ask("SELECT address FROM directory.fax_route_of($1, $2, $3, $4)",
+                                    {mta::fax_match_form(mail::clean_text(call.called)),
+                                     mta::fax_match_form(mail::clean_text(call.subaddress)),
+                                     mta::fax_match_form(mail::clean_text(call.caller)),
+                                     mta::fax_match_form(mail::clean_text(call.sender_id))}));
     if (rows.empty()) {
         return base::Error{base::Errc::NotFound, "no route"};
     }

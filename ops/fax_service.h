@@ -22,7 +22,12 @@ class FaxService {
     /// `sockets`: of ingest_sockets() (ops/hand_in.h), tried in this order.
     FaxService(CommandContext& context, std::vector<std::string> sockets);
 
-    /// Address of the account whose fax it is. NotFound: nobody's; else those of the database.
+    /// A statement at the directory. Every error is Unavailable: whatever the database says (it is
+    /// away, our password or our rights are wrong), nothing is wrong with the fax.
+    [[nodiscard]] base::Result<base::Rows> ask(const std::string& statement,
+                                               const base::Params& params) const;
+
+    /// Address of the account whose fax it is. NotFound: nobody's; Unavailable.
     [[nodiscard]] base::Result<std::string> route(const mta::FaxCall& call) const;
 
     /// Other sockets from now on: mail servers come and go.

@@ -83,7 +83,11 @@ base::Result<FaxIntake::Outcome> FaxIntake::hand_in(FaxCall call, const std::str
             "the " + description(call) +
                 " is nobody's; it waits until `roundtable fax route add` says whose it is"};
     }
-    outcome.recipient = TRY(std::move(address));
+    if (!address) {
+        // Whatever else it is (a wrong password, a right that is missing), the fax is not refused.
+        return Error{Errc::Unavailable, address.error().detail};
+    }
+    outcome.recipient = std::move(address).take_value();
     auto sent = send(call, file.octets, outcome);
     if (!sent && sent.error().code == Errc::NotFound) {
         // The account has just gone, or the name server has not heard of it yet.

@@ -22,7 +22,8 @@ namespace mta {
 
 /// What the intake stands on; each may block.
 struct FaxIntakeParts {
-    /// Address of the account that gets it. NotFound: no route means this fax.
+    /// Address of the account that gets it. NotFound: no route means this fax; every other error,
+    /// whatever its kind: nobody could say, try again.
     std::function<base::Result<std::string>(const FaxCall& call)> route;
     std::function<base::Result<IngestReceipt>(const IngestRequest& request)> ingest;
     /// Tells operators; `kind` is fax_unrouted or fax_refused. Failing to do so is no error.
