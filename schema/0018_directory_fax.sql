@@ -110,35 +110,41 @@ COMMENT ON COLUMN directory.fax_job.job IS 'HylaFAX''s number of the job there';
 COMMENT ON COLUMN directory.fax_job.reported IS 'the sender has been told by a delivery status notification';
 CREATE INDEX fax_job_open ON directory.fax_job (created_at) WHERE NOT reported;
 
--- Takes a fax to be sent, once a key. Whose the sender's address is and what it may call is judged
--- here, in the transaction that takes it.
+-- Whose the sender's address is, and what that account may call.
+CREATE FUNCTION directory.judge_fax_job(p_sender text, p_domain text, p_number text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT CASE WHEN NOT EXISTS (SELECT FROM directory.fax_domain f
+                                   JOIN directory.domain d ON d.id = f.domain_id
+                                  WHERE d.name = lower(p_domain)) THEN 'no_domain'
+                WHEN NOT EXISTS (SELECT FROM directory.address x
+                                   JOIN directory.domain d ON d.id = x.domain_id
+                                   JOIN directory.account a ON a.id = x.account_id
+                                   JOIN directory.fax_sender s ON s.account_id = a.id
+                                  WHERE x.local_part || '@' || d.name = lower(p_sender) AND a.state = 'active'
+                                    AND directory.fax_matches(s.called, p_number)) THEN 'not_allowed'
+                ELSE 'accepted' END
+$$;
+COMMENT ON FUNCTION directory.judge_fax_job(text, text, text) IS 'Whether a fax would be taken now: accepted, no_domain or not_allowed';
+
+-- Takes a fax to be sent, once a key. It is judged again here, in the transaction that takes it.
 CREATE FUNCTION directory.accept_fax_job(p_key text, p_sender text, p_domain text, p_number text)
 RETURNS TABLE (verdict text, queue_address text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
+    judgement text := directory.judge_fax_job(p_sender, p_domain, p_number);
     fax_domain record;
-    sender_id bigint;
 BEGIN
-    SELECT f.domain_id, f.queue_account_id INTO fax_domain
+    IF judgement <> 'accepted' THEN
+        RETURN QUERY SELECT judgement, '';
+        RETURN;
+    END IF;
+    SELECT f.domain_id, f.queue_account_id INTO STRICT fax_domain
       FROM directory.fax_domain f JOIN directory.domain d ON d.id = f.domain_id
      WHERE d.name = lower(p_domain);
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT 'no_domain', '';
-        RETURN;
-    END IF;
-    SELECT a.id INTO sender_id
-      FROM directory.address x
-      JOIN directory.domain d ON d.id = x.domain_id
-      JOIN directory.account a ON a.id = x.account_id
-     WHERE x.local_part || '@' || d.name = lower(p_sender) AND a.state = 'active';
-    IF NOT FOUND OR NOT EXISTS (SELECT FROM directory.fax_sender s
-                                 WHERE s.account_id = sender_id
-                                   AND directory.fax_matches(s.called, p_number)) THEN
-        RETURN QUERY SELECT 'not_allowed', '';
-        RETURN;
-    END IF;
     INSERT INTO directory.fax_job (key, number, sender, account_id, domain_id)
-    VALUES (p_key, p_number, lower(p_sender), sender_id, fax_domain.domain_id)
+    SELECT p_key, p_number, lower(p_sender), x.account_id, fax_domain.domain_id
+      FROM directory.address x JOIN directory.domain d ON d.id = x.domain_id
+     WHERE x.local_part || '@' || d.name = lower(p_sender)
     ON CONFLICT (key) DO NOTHING;
     RETURN QUERY
         SELECT 'accepted', x.local_part || '@' || d.name
@@ -201,14 +207,14 @@ $$;
 REVOKE ALL ON FUNCTION directory.fax_matches(text, text), directory.fax_specificity(text),
     directory.fax_route_of(text, text, text, text),
     directory.note_fax_event(text, text, text, text, text),
-    directory.accept_fax_job(text, text, text, text),
+    directory.judge_fax_job(text, text, text), directory.accept_fax_job(text, text, text, text),
     directory.move_fax_job(text, text, text, bigint, text), directory.fax_job_reported(text) FROM PUBLIC;
 GRANT USAGE ON SCHEMA directory TO roundtable_fax;
 GRANT SELECT ON directory.fax_job TO roundtable_fax;
 GRANT SELECT (id, name) ON directory.domain TO roundtable_fax;
 GRANT EXECUTE ON FUNCTION directory.fax_route_of(text, text, text, text),
     directory.note_fax_event(text, text, text, text, text),
-    directory.accept_fax_job(text, text, text, text),
+    directory.judge_fax_job(text, text, text), directory.accept_fax_job(text, text, text, text),
     directory.move_fax_job(text, text, text, bigint, text), directory.fax_job_reported(text)
     TO roundtable_fax, roundtable_operator;
 GRANT EXECUTE ON FUNCTION directory.fax_matches(text, text), directory.fax_specificity(text)

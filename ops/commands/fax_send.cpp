@@ -38,56 +38,81 @@ base::Result<std::string> read_fax() {
     return message;
 }
 
-// Takes one recipient's fax: the row first, so that a message without one is nobody's job.
-base::Status take(CommandContext& context,
-                  const FaxService& service,
-                  const std::string& sender,
-                  const std::string& recipient,
-                  const std::string& message) {
-    const mail::Address address = TRY(mail::parse_mailbox(recipient));
-    const std::string number = mta::fax_number_of_local_part(address.local_part);
-    if (number.empty()) {
+// A recipient's address as a number of a domain.
+struct Called {
+    std::string number;
+    std::string domain;
+};
+
+base::Result<Called> called_of(const std::string& recipient) {
+    mail::Address address = TRY(mail::parse_mailbox(recipient));
+    Called called{mta::fax_number_of_local_part(address.local_part), address.domain};
+    if (called.number.empty()) {
         return base::Error{
             base::Errc::Invalid,
-            recipient + " names no fax number; it is like +4930901820@" + address.domain};
+            recipient + " names no fax number; it is like +4930901820@" + called.domain};
     }
-    const std::string key = mta::outgoing_key(sender, number, message);
-    base::Connection* connection = TRY(context.db());
-    const base::Rows rows = TRY(connection->query(
-        "SELECT verdict, queue_address FROM directory.accept_fax_job($1, $2, $3, $4)",
-        {key, sender, address.domain, number}));
-    const std::string verdict = rows[0].string(0);
+    return called;
+}
+
+base::Status check_verdict(const std::string& verdict,
+                           const std::string& sender,
+                           const Called& called) {
     if (verdict == "no_domain") {
         return base::Error{base::Errc::NotFound,
-                           address.domain +
+                           called.domain +
                                " is no domain of fax numbers; `roundtable fax domain add` makes it "
                                "one"};
     }
     if (verdict != "accepted") {
         return base::Error{base::Errc::Refused,
-                           sender + " may not send a fax to " + number +
+                           sender + " may not send a fax to " + called.number +
                                "; `roundtable fax sender allow` lets an account"};
     }
+    return base::Done{};
+}
+
+// Takes one recipient's fax: the row first, so that a message without one is nobody's job.
+base::Status take(CommandContext& context,
+                  const FaxService& service,
+                  const std::string& sender,
+                  const Called& called,
+                  const std::string& message) {
+    const std::string key = mta::outgoing_key(sender, called.number, message);
+    const base::Rows rows = TRY(
+        service.ask("SELECT verdict, queue_address FROM directory.accept_fax_job($1, $2, $3, $4)",
+                    {key, sender, called.domain, called.number}));
+    TRY(check_verdict(rows[0].string(0), sender, called));
     mta::IngestRequest request;
     request.kind = mail::Kind::Fax;
     request.key = key;
     request.sender = sender;
     request.recipients = {rows[0].string(1)};
-    TRY(request.attributes.set("called", number));
+    TRY(request.attributes.set("called", called.number));
     request.message = mta::marked_outgoing(key, message);
     const mta::IngestReceipt receipt = TRY(service.ingest(request));
     say(context,
-        (receipt.again ? "taken before: fax to " : "taken: fax to ") + number + ", job " + key);
+        (receipt.again ? "taken before: fax to " : "taken: fax to ") + called.number + ", job " +
+            key);
     return base::Done{};
 }
 
+// All or nothing is judged before anything is taken: whoever hands in bounces for all recipients.
 base::Status fax_send(CommandContext& context, const Arguments& arguments) {
     const FaxService service(context, TRY(ingest_sockets(context, arguments)));
     const std::string sender = normal_name(arguments.text("--from"));
     TRY(mail::parse_mailbox(sender));
-    const std::string message = TRY(read_fax());
+    std::vector<Called> all;
     for (const std::string& recipient : arguments.list("recipient")) {
-        TRY(take(context, service, sender, recipient, message));
+        const Called called = TRY(called_of(recipient));
+        const base::Rows rows = TRY(service.ask("SELECT directory.judge_fax_job($1, $2, $3)",
+                                                {sender, called.domain, called.number}));
+        TRY(check_verdict(rows[0].string(0), sender, called));
+        all.push_back(called);
+    }
+    const std::string message = TRY(read_fax());
+    for (const Called& called : all) {
+        TRY(take(context, service, sender, called, message));
     }
     return base::Done{};
 }

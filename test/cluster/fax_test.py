@@ -304,6 +304,14 @@ def send_and_report(cluster, spool, hylafax, directory):
     for sender, number in (("bob", "+4930901820"), ("alice", "+4940123")):
         result = send(sender, number, outgoing("no"), check=False)
         assert result.returncode == 65 and "may not send" in result.stderr, result
+    # Of two recipients one is refused: whoever handed it in bounces for both, so none is taken.
+    result = cluster.run("fax", "send", "--from", cluster.address("alice"), *spool.sockets(), "--",
+                         f"+4930901820@{FAX_DOMAIN}", f"+4940123@{FAX_DOMAIN}",
+                         stdin=outgoing("two"), check=False)
+    assert result.returncode == 65 and "may not send" in result.stderr, result
+    assert cluster.sql("SELECT count(*) FROM report.fax_job") == [["0"]], "nothing was taken"
+    # A database that lets us not in, or not do it, is no reason to bounce.
+    a_wrong_login_is_no_refusal(cluster, spool)
 
     def refused_for_good():
         with smtplib.SMTP(*cluster.best_smtp(), timeout=30) as smtp:
@@ -360,6 +368,17 @@ def send_and_report(cluster, spool, hylafax, directory):
                          "roundtable_operator")
     assert events == [["1"]], events
     the_end_counts_and_not_the_age(cluster, spool, hylafax, send, queue)
+
+
+def a_wrong_login_is_no_refusal(cluster, spool):
+    conninfo = cluster.endpoints.database.split()
+    for user in ("nobody_of_this_name", "roundtable_report"):
+        database = " ".join([w for w in conninfo if not w.startswith("user=")] + [f"user={user}"])
+        result = subprocess.run(
+            [cluster.endpoints.program, "--database", database, "fax", "send", "--from",
+             cluster.address("alice"), *spool.sockets(), "--", f"+4930901820@{FAX_DOMAIN}"],
+            input=outgoing("later"), capture_output=True, text=True, timeout=60)
+        assert result.returncode == 75, (user, result)
 
 
 def set_job(cluster, number, change):

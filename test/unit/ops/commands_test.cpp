@@ -484,6 +484,7 @@ BOOST_AUTO_TEST_CASE(what_runs_beside_hylafax_asks_and_reads_nothing_else) {
           "JOIN directory.domain d ON d.id = j.domain_id",
           "SELECT directory.note_fax_event('warning', 'fax_unrouted', 'k', 'h', 't')",
           "SELECT directory.note_fax_event('warning', 'fax_unrouted', 'k', 'h', 't')",
+          "SELECT directory.judge_fax_job('a@b.c', 'd.e', '1')",
           "SELECT * FROM directory.accept_fax_job('fax-out/1', 'a@b.c', 'd.e', '1')",
           "SELECT directory.move_fax_job('fax-out/1', 'failed', 'h', 1, '')",
           "SELECT directory.fax_job_reported('fax-out/1')"}) {
