@@ -28,6 +28,11 @@ std::string description(const FaxCall& call) {
            mail::clean_text(call.caller.empty() ? call.sender_id : call.caller) + "'";
 }
 
+// For an event about a file whose octets are not known.
+std::string unread_key(const std::string& path) {
+    return "fax/" + mail::clean_text(path.substr(path.find_last_of('/') + 1)) + "/unread";
+}
+
 }  // namespace
 
 mail::ZonedTime local_time(std::int64_t unix_seconds) {
@@ -66,7 +71,14 @@ base::Result<IngestReceipt> FaxIntake::send(const FaxCall& call,
 }
 
 base::Result<FaxIntake::Outcome> FaxIntake::hand_in(FaxCall call, const std::string& path) {
-    const WrittenFile file = TRY(read_file_when_written(path));
+    auto read = read_file_when_written(path);
+    if (!read && read.error().code != Errc::NotFound && read.error().code != Errc::Busy) {
+        parts_.event("fax_refused", unread_key(path), read.error().detail);
+    }
+    if (!read && read.error().code == Errc::Refused) {
+        return Error{Errc::Unavailable, read.error().detail};  // our rights, not the fax
+    }
+    const WrittenFile file = TRY(std::move(read));
     Outcome outcome;
     outcome.key = fax_key(path, file.octets);
     if (call.received.unix_seconds == 0) {

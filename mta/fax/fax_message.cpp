@@ -78,10 +78,8 @@ base::Result<Pages> read_pages(FaxCall& call, std::string_view file, WithPdf wit
         }
     }
     if (with_pdf == WithPdf::Yes) {
+        // The TIFF is the fax: it is stored without a PDF rather than not at all.
         auto made = pdf.finish();
-        if (!made && made.error().code != base::Errc::TooLarge) {
-            return std::move(made).take_error();
-        }
         pages.pdf = made ? std::move(made).take_value() : std::string();
     }
     return pages;
@@ -155,7 +153,8 @@ std::string summary(const FaxCall& call, const Pages& pages, std::size_t size, b
     }
     if (pdf_left_out) {
         out +=
-            "\r\nThe PDF was left out because the message would have been too large with it.\r\n";
+            "\r\nThe PDF was left out: it could not be made, or would have made the message too\r\n"
+            "large. The fax is in the TIFF.\r\n";
     }
     return out;
 }

@@ -62,7 +62,7 @@ struct FaxMessage {
     mail::Attributes attributes;  ///< for the catalog (schema/README.md); without `key`
 };
 
-/// Errors: TooLarge (the file), Io (no memory for the PDF).
+/// Errors: TooLarge (the file). A PDF that cannot be made is left out, which the summary says.
 [[nodiscard]] base::Result<FaxMessage> compose_fax(FaxCall call,
                                                    std::string_view file,
                                                    const FaxMessageOptions& options);

@@ -126,6 +126,19 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_too_large_goes_without_its_pdf) {
     BOOST_TEST(world.requests[0].key == world.requests[1].key);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_taken_is_told_of_and_stays) {
+    World world;
+    std::filesystem::resize_file(world.path, mta::kTiffSizeMax + 1);
+    BOOST_TEST((world.intake().hand_in({}, world.path).error().code == Errc::TooLarge));
+    BOOST_TEST(world.events == std::vector<std::string>{"fax_refused"},
+               boost::test_tools::per_element());
+    BOOST_TEST(std::filesystem::exists(world.path));
+    std::filesystem::remove(world.path);
+    std::filesystem::create_directory(world.path);
+    BOOST_TEST((world.intake().hand_in({}, world.path).error().code == Errc::Invalid));
+    BOOST_TEST(world.events.size() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(a_missing_file_is_told) {
     World world;
     BOOST_TEST((world.intake().hand_in({}, world.path + "x").error().code == Errc::NotFound));

@@ -73,4 +73,16 @@ BOOST_AUTO_TEST_CASE(a_page_of_extreme_shape_is_taken) {
     BOOST_TEST(pdf.finish().value().starts_with("%PDF"));
 }
 
+BOOST_AUTO_TEST_CASE(a_page_that_cairo_cannot_draw_is_an_error_of_the_pdf) {
+    mta::FaxPdf pdf("2026-11-25T10:00:00Z");
+    mta::TiffPage page;
+    page.width = 40'000;  // over cairo's 32,767 pixels
+    page.height = 10;
+    page.rows.assign(page.stride() * page.height, 0xff);
+    pdf.add(page);
+    const auto made = pdf.finish();
+    BOOST_REQUIRE(!made);
+    BOOST_TEST((made.error().code == base::Errc::Io));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
