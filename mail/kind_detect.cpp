@@ -80,9 +80,20 @@ bool is_voice(const PartInfo& info) {
            !parameter_value(info.disposition_parameters, "voice").empty();
 }
 
-// Of the message itself, or of all the parts that it consists of; never of what is within those.
+// A cover note.
+bool is_text(const PartInfo& info) {
+    return is_type(info, "text", "plain") || is_type(info, "text", "html");
+}
+
+// An answer or a passed-on message is a person's mail, whatever is attached to it.
+bool is_personal(const Header& header) {
+    return header.find("In-Reply-To") != nullptr || header.find("References") != nullptr;
+}
+
+// True if the message itself is such a part, or if all the parts that it consists of are, beside
+// cover notes if `with_notes`; never for what is within those.
 template <typename Predicate>
-bool consists_of(const Structure& structure, Predicate predicate) {
+bool consists_of(const Structure& structure, bool with_notes, Predicate predicate) {
     const auto& nodes = structure.tree.nodes();
     if (nodes.size() == 1) {
         return predicate(structure.infos[0]);
@@ -90,15 +101,19 @@ bool consists_of(const Structure& structure, Predicate predicate) {
     if (nodes.size() > kPartsLookedAt || nodes[0].type != PartType::Multipart) {
         return false;
     }
+    bool found = false;
     for (std::size_t n = 1; n < nodes.size(); ++n) {
-        if (nodes[n].parent != 0 || !predicate(structure.infos[n])) {
+        const PartInfo& info = structure.infos[n];
+        const bool is_one = predicate(info);
+        if (nodes[n].parent != 0 || !(is_one || (with_notes && is_text(info)))) {
             return false;
         }
+        found = found || is_one;
     }
-    return true;
+    return found;
 }
 
-Kind kind_by_structure(const Structure& structure) {
+Kind kind_by_structure(const Header& header, const Structure& structure) {
     const PartInfo& root = structure.infos[0];
     if (is_type(root, "multipart", "voice-message")) {
         return Kind::Voicemail;
@@ -108,10 +123,11 @@ Kind kind_by_structure(const Structure& structure) {
         !is_type(root, "multipart", "fax-message")) {
         return Kind::Email;
     }
-    if (consists_of(structure, is_fax_page)) {
+    const bool with_notes = !is_personal(header);
+    if (consists_of(structure, with_notes, is_fax_page)) {
         return Kind::Fax;
     }
-    return consists_of(structure, is_voice) ? Kind::Voicemail : Kind::Email;
+    return consists_of(structure, with_notes, is_voice) ? Kind::Voicemail : Kind::Email;
 }
 
 bool is_number(std::string_view text) {
@@ -214,8 +230,8 @@ KindFinding detect_kind(std::string_view message,
                         const Structure& structure) {
     KindFinding finding;
     const bool asterisk = is_asterisk_message(header);
-    finding.kind =
-        kind_by_context(header).value_or(asterisk ? Kind::Voicemail : kind_by_structure(structure));
+    finding.kind = kind_by_context(header).value_or(
+        asterisk ? Kind::Voicemail : kind_by_structure(header, structure));
     if (finding.kind == Kind::Email) {
         return finding;
     }

@@ -4,12 +4,16 @@
 // systems of others send by SMTP what they have.
 //
 //   fax        Message-Context: fax-message (RFC 3458); image/tiff with application=faxbw or
-//   faxcolor
-//              (T.37: RFC 3965, RFC 3302, RFC 3949), as the message itself or as all the parts of
-//              its multipart/mixed or multipart/fax-message
+//              faxcolor (T.37: RFC 3965, RFC 3302, RFC 3949), as the message itself or as the parts
+//              of its multipart/mixed or multipart/fax-message
 //   voicemail  Message-Context: voice-message; multipart/voice-message (VPIM: RFC 3801; IVM: RFC
 //              4239); audio with the disposition parameter voice (RFC 2421), likewise; what
 //              Asterisk's IMAP storage appends (X-Asterisk-VM-Message-Type: Message)
+//
+// Gateways put a cover note beside the pages or the voice: parts text/plain and text/html are
+// passed over, unless the message is an answer or was passed on (In-Reply-To, References). A part
+// of any other kind makes an e-mail, and so does a TIFF without that parameter (a scan) or audio
+// without a mark of voice (music).
 //
 // Attributes come from Content-Duration (RFC 3803), from addresses that are telephone numbers
 // ("FAX= +49301234/T33S=17@...", RFC 3192; "+49301234@...", RFC 3801 4.2), and from the fields

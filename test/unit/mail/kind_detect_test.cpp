@@ -30,6 +30,8 @@ std::string multipart(const std::string& type, const std::vector<std::string>& p
 }
 
 const std::string kPage = "Content-Type: image/tiff; Application=FaxBW";
+const std::string kText = "Content-Type: text/plain";
+const std::string kHtml = "Content-Type: text/html";
 const std::string kVoice =
     "Content-Type: audio/32kadpcm\r\nContent-Disposition: inline; voice=Voice-Message\r\n"
     "Content-Duration: 17";
@@ -53,7 +55,21 @@ BOOST_AUTO_TEST_CASE(kinds_by_structure) {
         {"Content-Type: image/png; application=faxbw\r\n\r\nII\r\n", Kind::Email},
         {multipart("mixed", {kPage}), Kind::Fax},
         {multipart("fax-message", {kPage, kPage}), Kind::Fax},
-        {multipart("mixed", {kPage, "Content-Type: text/plain"}), Kind::Email},
+        // Cover notes of gateways are passed over, other media are not.
+        {multipart("mixed", {kText, kPage}), Kind::Fax},
+        {multipart("mixed", {kPage, kHtml, kPage}), Kind::Fax},
+        {multipart("mixed", {kText, kVoice}), Kind::Voicemail},
+        {multipart("mixed", {kText}), Kind::Email},
+        {multipart("mixed", {kText, kHtml}), Kind::Email},
+        {multipart("mixed", {kText, kPage, "Content-Type: application/pdf"}), Kind::Email},
+        {multipart("mixed", {kText, kPage, "Content-Type: image/png"}), Kind::Email},
+        {multipart("mixed", {kText, "Content-Type: image/tiff"}), Kind::Email},
+        {multipart("mixed", {kText, "Content-Type: audio/mpeg"}), Kind::Email},
+        {multipart("mixed", {kText, kVoice, kPage}), Kind::Email},
+        {multipart("mixed", {kText, multipart("mixed", {kPage})}), Kind::Email},
+        {"In-Reply-To: <a@b>\r\n" + multipart("mixed", {kText, kPage}), Kind::Email},
+        {"References: <a@b>\r\n" + multipart("mixed", {kText, kVoice}), Kind::Email},
+        {"References: <a@b>\r\n" + multipart("mixed", {kPage}), Kind::Fax},
         {multipart("mixed", {}), Kind::Email},
         {multipart("alternative", {kPage}), Kind::Email},
         {multipart("mixed", {multipart("mixed", {kPage})}), Kind::Email},
