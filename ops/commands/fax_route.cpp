@@ -84,9 +84,32 @@ base::Status test_route(CommandContext& context, const Arguments& arguments) {
             "makes a default");
 }
 
+// The runner reads the INBOX by POP3: an account that gets nothing or lets nobody in is no queue.
+base::Status check_queue(CommandContext& context, const std::string& login) {
+    base::Connection* connection = TRY(context.db());
+    const base::Rows rows =
+        TRY(connection->query("SELECT a.state = 'active', a.quota_bytes IS NOT NULL, "
+                              "EXISTS (SELECT FROM directory.address x WHERE x.account_id = a.id) "
+                              "FROM directory.account a WHERE a.login = $1",
+                              {login}));
+    if (rows.empty()) {
+        return base::Done{};  // the insert tells of it
+    }
+    const char* wrong = !rows[0].boolean(0)   ? "is disabled"
+                        : rows[0].boolean(1)  ? "has a quota: a full queue would refuse faxes"
+                        : !rows[0].boolean(2) ? "has no address"
+                                              : nullptr;
+    if (wrong != nullptr) {
+        return base::Error{base::Errc::Refused,
+                           login + " cannot be the queue of faxes to be sent: it " + wrong};
+    }
+    return base::Done{};
+}
+
 base::Status add_domain(CommandContext& context, const Arguments& arguments) {
     const std::string domain = TRY(checked_name(arguments.text("domain")));
     const std::string login = normal_name(arguments.text("login"));
+    TRY(check_queue(context, login));
     (void)TRY(change_one(
         context,
         "INSERT INTO directory.fax_domain (domain_id, queue_account_id) "

@@ -84,11 +84,9 @@ base::Status take(CommandContext& context,
                     {key, sender, called.domain, called.number}));
     TRY(check_verdict(rows[0].string(0), sender, called));
     mta::IngestRequest request;
-    request.kind = mail::Kind::Fax;
     request.key = key;
     request.sender = sender;
     request.recipients = {rows[0].string(1)};
-    TRY(request.attributes.set("called", called.number));
     request.message = mta::marked_outgoing(key, message);
     const mta::IngestReceipt receipt = TRY(service.ingest(request));
     say(context,
