@@ -1,10 +1,12 @@
 #include "mta/fax/fax_report.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "base/base64.h"
 #include "base/hash.h"
+#include "mail/ascii.h"
 #include "mail/attributes.h"
 #include "mail/field_text.h"
 
@@ -71,11 +73,33 @@ std::string words_for_people(const FaxReport& report) {
     } else {
         out += " was not sent: " + std::string(word_of(report.why).meaning) + ".\r\n";
     }
+    if (!report.subject.empty()) {
+        out += "\r\nSubject:   " + report.subject + "\r\n";
+    }
     if (!detail.empty()) {
         out += "\r\nThe fax server says: " + detail + "\r\n";
     }
     out += "\r\nHanded in: " + mail::format_header_date(report.arrived) +
            "\r\nEnded:     " + mail::format_header_date(report.ended) + "\r\n";
+    return out;
+}
+
+std::string answer_fields(const FaxReport& report) {
+    return report.message_id.empty() ? std::string()
+                                     : "In-Reply-To: " + report.message_id +
+                                           "\r\nReferences: " + report.message_id + "\r\n";
+}
+
+// What is kept of the header of the sender's message (RFC 6522 4).
+std::string known_header(const FaxReport& report) {
+    std::string out = mail::address_field("From", {}, report.sender);
+    out += mail::address_field("To", {}, report.number + "@" + report.domain);
+    if (!report.subject.empty()) {
+        out += mail::text_field("Subject", report.subject);
+    }
+    if (!report.message_id.empty()) {
+        out += "Message-ID: " + report.message_id + "\r\n";
+    }
     return out;
 }
 
@@ -93,15 +117,14 @@ std::string compose_report(const FaxReport& report) {
     const std::string digest = base::to_hex(base::sha256(base::as_bytes(report.key)));
     const std::string boundary = "=_fax_" + digest.substr(0, 32);
     const bool delivered = report.end == FaxEnd::Delivered;
-    std::string text = words_for_people(report);
-    const bool ascii =
-        text.find_first_of('\x80') == std::string::npos &&
-        mail::is_printable_ascii(mail::clean_text(report.detail.substr(0, kDetailMax)));
+    const std::string text = words_for_people(report);
+    const bool ascii = std::none_of(text.begin(), text.end(), mail::is_8bit);
     std::string out = mail::address_field("From", "Fax", "fax@" + report.domain);
     out += mail::address_field("To", {}, report.sender);
     out += mail::text_field("Subject", title(report) + report.number);
     out += mail::text_field("Date", mail::format_header_date(report.ended));
     out += "Message-ID: <fax-dsn." + digest.substr(0, 40) + "@" + report.domain + ">\r\n";
+    out += answer_fields(report);
     out += "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n";
     out += "Content-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"" +
            boundary + "\"\r\n\r\n--" + boundary + "\r\n";
@@ -111,7 +134,9 @@ std::string compose_report(const FaxReport& report) {
     out += "\r\n--" + boundary + "\r\nContent-Type: message/delivery-status\r\n\r\n";
     out += status_field("Reporting-MTA", "dns; " + report.host);
     out += status_field("Arrival-Date", mail::format_header_date(report.arrived));
-    out += status_field("Original-Envelope-Id", report.key);
+    // Not Original-Envelope-Id: that is what the sender's SMTP client said as ENVID (RFC
+    // 3464 2.2.1).
+    out += status_field("X-Fax-Job", report.key);
     out += "\r\n";
     out += status_field("Original-Recipient", "rfc822; " + report.number + "@" + report.domain);
     out += status_field("Final-Recipient", "x-fax; " + report.number);
@@ -120,6 +145,8 @@ std::string compose_report(const FaxReport& report) {
     out += status_field("Diagnostic-Code",
                         "x-hylafax; " + report.why + " " + report.detail.substr(0, kDetailMax));
     out += status_field("Last-Attempt-Date", mail::format_header_date(report.ended));
+    out += "\r\n--" + boundary + "\r\nContent-Type: text/rfc822-headers\r\n\r\n";
+    out += known_header(report);
     out += "\r\n--" + boundary + "--\r\n";
     return out;
 }

@@ -5,7 +5,9 @@
 
 #include "base/hash.h"
 #include "mail/ascii.h"
+#include "mail/attributes.h"
 #include "mail/decode.h"
+#include "mail/field_text.h"
 #include "mail/header.h"
 #include "mail/structure.h"
 
@@ -18,6 +20,8 @@ namespace {
 
 constexpr std::string_view kMark = "X-Fax-Job";
 constexpr std::size_t kKeyMax = 100;
+constexpr std::size_t kMessageIdMax = 250;
+constexpr std::size_t kSubjectMax = 300;
 
 // The suffix for a part that is sent as it is; empty for others.
 std::string suffix_of(const mail::PartInfo& info) {
@@ -76,6 +80,21 @@ std::string key_of_marked(std::string_view message) {
     const mail::HeaderField* field = header.find(kMark);
     const std::string key = field == nullptr ? std::string() : mail::unfold(field->value);
     return key.starts_with("fax-out/") && key.size() <= kKeyMax ? key : std::string();
+}
+
+OutgoingNames names_of_outgoing(std::string_view message) {
+    const mail::Header header = mail::scan_header(message);
+    OutgoingNames names;
+    const std::string id(mail::trim(mail::unfold(header.value("Message-ID"))));
+    const bool is_safe = id.size() > 2 && id.size() <= kMessageIdMax && id.front() == '<' &&
+                         id.find('>') == id.size() - 1 && id.find(' ') == std::string::npos &&
+                         mail::is_printable_ascii(id);
+    if (is_safe) {
+        names.message_id = id;
+    }
+    names.subject =
+        mail::clean_text(mail::decode_header_text(header.value("Subject")).substr(0, kSubjectMax));
+    return names;
 }
 
 base::Result<std::vector<FaxDocument>> fax_documents(std::string_view message) {

@@ -28,6 +28,14 @@ inline constexpr std::size_t kFaxDocumentSizeMax = 64U << 20U;
 /// above all others. Empty: none. What it names is for the table of jobs to say.
 [[nodiscard]] std::string key_of_marked(std::string_view message);
 
+/// By what its sender knows a message; empty: it says nothing, or nothing that is safe to repeat.
+struct OutgoingNames {
+    std::string message_id;  ///< "<...>", printable ASCII, at most 250 octets
+    std::string subject;     ///< decoded, clean UTF-8, at most 300 octets
+};
+
+[[nodiscard]] OutgoingNames names_of_outgoing(std::string_view message);
+
 /// A file for sendfax, which converts it by its content (sendfax(1), typerules(5)).
 struct FaxDocument {
     std::string suffix;  ///< ".pdf", ".tif", ".ps", ".txt"

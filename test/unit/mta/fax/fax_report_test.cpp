@@ -1,9 +1,12 @@
 #include "mta/fax/fax_report.h"
 
+#include <algorithm>
 #include <string>
 
 #include <boost/test/unit_test.hpp>
 
+#include "mail/ascii.h"
+#include "mail/decode.h"
 #include "mail/header.h"
 #include "mail/structure.h"
 
@@ -35,12 +38,14 @@ BOOST_AUTO_TEST_SUITE(fax_report)
 BOOST_AUTO_TEST_CASE(has_the_parts_and_fields_of_rfc_3464) {
     const std::string text = mta::compose_report(report(mta::FaxEnd::Delivered, "done", ""));
     const auto structure = mail::parse_structure(text);
-    BOOST_REQUIRE_EQUAL(structure.infos.size(), 3U);
+    BOOST_REQUIRE_EQUAL(structure.infos.size(), 4U);
     BOOST_TEST(structure.infos[0].subtype == "report");
     BOOST_TEST(mail::parameter_value(structure.infos[0].parameters, "report-type") ==
                "delivery-status");
     BOOST_TEST(structure.infos[2].type == "message");
     BOOST_TEST(structure.infos[2].subtype == "delivery-status");
+    BOOST_TEST(structure.infos[3].type == "text");
+    BOOST_TEST(structure.infos[3].subtype == "rfc822-headers");
     for (const char* field :
          {"Reporting-MTA: dns; fax1\r\n",
           "\r\n\r\nOriginal-Recipient: rfc822; +4930901820@fax.example.test\r\n",
@@ -63,6 +68,31 @@ BOOST_AUTO_TEST_CASE(failures_have_their_code_and_words) {
     BOOST_TEST(!has(text, "\nAction: delivered"));
     BOOST_TEST(mta::fax_status_code(mta::FaxEnd::Failed, "a word of later") == "5.4.0");
     BOOST_TEST(mta::fax_status_code(mta::FaxEnd::Failed, "rejected") == "5.7.0");
+}
+
+BOOST_AUTO_TEST_CASE(says_which_message_it_is_about) {
+    mta::FaxReport about = report(mta::FaxEnd::Delivered, "done", "");
+    about.message_id = "<1@client.example.test>";
+    about.subject =
+        "Gr\xc3\xbc\xc3\x9f"
+        "e";
+    const std::string text = mta::compose_report(about);
+    const mail::Header header = mail::scan_header(text);
+    BOOST_TEST(mail::unfold(header.value("In-Reply-To")) == about.message_id);
+    BOOST_TEST(mail::unfold(header.value("References")) == about.message_id);
+    BOOST_TEST(has(text, "X-Fax-Job: fax-out/abc\r\n"));
+    BOOST_TEST(!has(text, "Original-Envelope-Id"));
+    const std::size_t part = text.find("Content-Type: text/rfc822-headers\r\n\r\n");
+    BOOST_REQUIRE(part != std::string::npos);
+    const std::string original = text.substr(text.find("\r\n\r\n", part) + 4);
+    BOOST_TEST(has(original, "Message-ID: <1@client.example.test>\r\n"));
+    BOOST_TEST(mail::decode_header_text(mail::scan_header(original).value("Subject")) ==
+               about.subject);
+    BOOST_TEST(std::none_of(text.begin(), text.end(), mail::is_8bit));
+    about.subject = "plain";
+    BOOST_TEST(has(mta::compose_report(about), "\r\nSubject:   plain\r\n"));
+    BOOST_TEST(mail::scan_header(mta::compose_report(report(mta::FaxEnd::Delivered, "done", "")))
+                   .find("In-Reply-To") == nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(what_nobody_knows_is_not_told_as_not_sent) {

@@ -60,4 +60,24 @@ BOOST_AUTO_TEST_CASE(our_mark_stands_above_one_that_the_sender_wrote) {
     BOOST_TEST(mta::marked_outgoing("k", "a\nb\r\n\nc") == "X-Fax-Job: k\r\na\r\nb\r\n\r\nc");
 }
 
+BOOST_AUTO_TEST_CASE(names_of_a_message_are_safe_to_repeat) {
+    const auto names = mta::names_of_outgoing(
+        "Message-ID:\r\n <1@client.test>\r\nSubject: =?utf-8?q?Gr=C3=BC=0D=0ABcc:_x?=\r\n\r\nx");
+    BOOST_TEST(names.message_id == "<1@client.test>");
+    BOOST_TEST(names.subject.starts_with("Gr\xc3\xbc"));
+    BOOST_TEST(names.subject.find('\n') == std::string::npos);
+    for (const std::string& id : {std::string("1@x"),
+                                  std::string("<a b@x>"),
+                                  std::string("<a@x> <b@x>"),
+                                  std::string("<a\xff@x>"),
+                                  std::string("<>"),
+                                  "<" + std::string(400, 'a') + ">"}) {
+        BOOST_TEST(mta::names_of_outgoing("Message-ID: " + id + "\r\n\r\n").message_id.empty(), id);
+    }
+    BOOST_TEST(
+        mta::names_of_outgoing("Subject: " + std::string(5000, 'x') + "\r\n\r\n").subject.size() <=
+        303U);
+    BOOST_TEST(mta::names_of_outgoing("").subject.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
