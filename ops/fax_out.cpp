@@ -97,10 +97,18 @@ struct FaxOut::Job {
     std::string host;
     std::string detail;
     std::string domain;
+    std::string message_id;
+    std::string subject;
     bool reported = false;
     std::int64_t created_s = 0;
     std::int64_t changed_s = 0;
     std::int64_t age_s = 0;
+};
+
+// A message of the queue in this session.
+struct FaxOut::Queued {
+    mta::Maildrop& drop;
+    std::size_t number;
 };
 
 FaxOut::FaxOut(CommandContext& context, const FaxService& service, FaxOutOptions options)
@@ -112,7 +120,7 @@ base::Result<FaxOut::Job> FaxOut::load(const std::string& key) {
     const base::Rows rows = TRY(connection->query(
         "SELECT j.number, j.sender, j.state, j.host, j.detail, d.name, j.reported, "
         "extract(epoch FROM j.created_at)::bigint, extract(epoch FROM j.changed_at)::bigint, "
-        "extract(epoch FROM now() - j.created_at)::bigint "
+        "extract(epoch FROM now() - j.created_at)::bigint, j.message_id, j.subject "
         "FROM directory.fax_job j JOIN directory.domain d ON d.id = j.domain_id WHERE j.key = $1",
         {key}));
     if (rows.empty()) {
@@ -130,6 +138,8 @@ base::Result<FaxOut::Job> FaxOut::load(const std::string& key) {
     job.created_s = rows[0].int64(7);
     job.changed_s = rows[0].int64(8);
     job.age_s = rows[0].int64(9);
+    job.message_id = rows[0].string(10);
+    job.subject = rows[0].string(11);
     return job;
 }
 
@@ -151,6 +161,8 @@ base::Status FaxOut::report(const Job& job) {
     report.sender = job.sender;
     report.host = job.host;
     report.domain = job.domain;
+    report.message_id = job.message_id;
+    report.subject = job.subject;
     report.end = job.state == "delivered" ? mta::FaxEnd::Delivered : mta::FaxEnd::Failed;
     // "why: text", as finish() keeps it.
     const std::size_t colon = std::min(job.detail.find(':'), job.detail.size());
@@ -186,16 +198,16 @@ base::Status FaxOut::finish(const std::string& key,
     return job.reported ? base::Status(base::Done{}) : report(job);
 }
 
-base::Status FaxOut::submit(mta::Maildrop& drop,
-                            std::size_t number,
+base::Status FaxOut::submit(Queued& queued,
                             const Job& job,
                             std::int64_t kill_minutes,
                             Counts& counts) {
-    if (job.state == "accepted" && !TRY(move(job.key, "submitting", 0, ""))) {
+    if (job.state != "submitting" && !TRY(move(job.key, "submitting", 0, ""))) {
         ++counts.waiting;  // another one was faster
         return base::Done{};
     }
-    const std::string message = TRY(drop.message(number, base::Deadline::after(kMaildropDeadline)));
+    const std::string message =
+        TRY(queued.drop.message(queued.number, base::Deadline::after(kMaildropDeadline)));
     const auto documents = mta::fax_documents(message);
     if (!documents) {
         ++counts.reported;
@@ -227,34 +239,23 @@ base::Status FaxOut::submit(mta::Maildrop& drop,
     return base::Done{};
 }
 
-base::Status FaxOut::advance(mta::Maildrop& drop, std::size_t number, Counts& counts) {
-    const auto deadline = base::Deadline::after(kMaildropDeadline);
-    const std::string header = TRY(drop.header(number, deadline));
-    const std::string key = mta::key_of_marked(header);
-    auto loaded = key.empty() ? base::Result<Job>(Error{Errc::NotFound, "no mark"}) : load(key);
-    if (!loaded && loaded.error().code == Errc::NotFound) {
-        // Whoever sends mail to the queue account's address sends no fax by it.
-        service_.raise("warning",
-                       "fax_foreign_job",
-                       key.empty() ? "no key" : key,
-                       "a message in the fax queue belongs to no job; it was removed");
-        return drop.remove(number, deadline);
-    }
-    const Job job = TRY(std::move(loaded));
+// True: it is over and told of. Without a message a job has only an end.
+base::Result<bool> FaxOut::settle(const Job& job, Queued* queued, Counts& counts) {
     // One that died behind sendfax has left its job there.
     const auto there = TRY(mta::find_hylafax_job(options_.spool, job.key));
     const mta::OutgoingStep step = mta::next_step(
         {job.state, job.host, job.reported, job.age_s}, there, machine_name(), options_.give_up_s);
     switch (step.act) {
-        case mta::OutgoingAct::Wait:
-            ++counts.waiting;
-            return base::Done{};
         case mta::OutgoingAct::Submit:
-            return submit(drop, number, job, step.kill_minutes, counts);
+            if (queued != nullptr) {
+                TRY(submit(*queued, job, step.kill_minutes, counts));
+                return false;
+            }
+            break;
         case mta::OutgoingAct::Note:
             (void)TRY(move(job.key, "submitted", there->id, ""));
             ++counts.submitted;
-            return base::Done{};
+            return false;
         case mta::OutgoingAct::Finish:
             if (step.why == "unknown") {
                 service_.raise(
@@ -265,26 +266,68 @@ base::Status FaxOut::advance(mta::Maildrop& drop, std::size_t number, Counts& co
             }
             TRY(finish(job.key, step.why, step.detail));
             ++counts.reported;
-            return drop.remove(number, deadline);
+            return true;
         case mta::OutgoingAct::Report:
             TRY(report(job));
             ++counts.reported;
-            return drop.remove(number, deadline);
+            return true;
         case mta::OutgoingAct::Remove:
-            return drop.remove(number, deadline);
+            return true;
+        case mta::OutgoingAct::Wait:
+            break;
     }
+    ++counts.waiting;
+    return false;
+}
+
+base::Status FaxOut::advance(Queued& queued, Counts& counts) {
+    const auto deadline = base::Deadline::after(kMaildropDeadline);
+    const std::string header = TRY(queued.drop.header(queued.number, deadline));
+    const std::string key = mta::key_of_marked(header);
+    const auto job = key.empty() ? base::Result<Job>(Error{Errc::NotFound, "no mark"}) : load(key);
+    if (!job && job.error().code == Errc::NotFound) {
+        // Whoever sends mail to the queue account's address sends no fax by it.
+        service_.raise("warning",
+                       "fax_foreign_job",
+                       key.empty() ? "no key" : key,
+                       "a message in the fax queue belongs to no job; it was removed");
+        return queued.drop.remove(queued.number, deadline);
+    }
+    if (!job) {
+        return job.error();
+    }
+    seen_.insert(key);
+    return TRY(settle(job.value(), &queued, counts)) ? queued.drop.remove(queued.number, deadline)
+                                                     : base::Status(base::Done{});
+}
+
+// Their messages were removed from the queue by somebody else, or the table is older than the
+// queue.
+base::Status FaxOut::tell_of_late_jobs(Counts& counts) {
+    const base::Rows rows = TRY(service_.ask("SELECT * FROM directory.late_fax_jobs($1, $2)",
+                                             {options_.login, options_.give_up_s}));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const std::string key = rows[i].string(0);
+        if (!seen_.contains(key)) {
+            const Job job = TRY(load(key));
+            (void)TRY(settle(job, nullptr, counts));
+        }
+    }
+    (void)TRY(service_.ask("SELECT directory.purge_fax_jobs()", {}));
     return base::Done{};
 }
 
 base::Result<FaxOut::Counts> FaxOut::pass() {
     Counts counts;
+    seen_.clear();
     auto drop = TRY(mta::Maildrop::open(options_.access_server,
                                         options_.login,
                                         options_.password,
                                         base::Deadline::after(kMaildropDeadline)));
     const auto numbers = TRY(drop.list(base::Deadline::after(kMaildropDeadline)));
     for (const std::size_t number : numbers) {
-        const base::Status done = advance(drop, number, counts);
+        Queued queued{drop, number};
+        const base::Status done = advance(queued, counts);
         if (!done && (done.error().code == Errc::Closed || done.error().code == Errc::Timeout)) {
             return done.error();
         }
@@ -294,6 +337,9 @@ base::Result<FaxOut::Counts> FaxOut::pass() {
         }
     }
     TRY(drop.quit(base::Deadline::after(kMaildropDeadline)));
+    if (counts.later == 0) {  // else a message may be there that was not seen
+        TRY(tell_of_late_jobs(counts));
+    }
     return counts;
 }
 

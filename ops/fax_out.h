@@ -6,12 +6,14 @@
 // A job is a row of directory.fax_job and a message with its key. HylaFAX's job carries the key as
 // its tag: so a runner that died between sendfax and its note finds the job in HylaFAX's own queue,
 // instead of sending it again. The report has a key of its own: there is one, whoever tells of the
-// end first, this runner or the notify hook.
+// end first, this runner or the notify hook. A job whose message has gone from the queue is told of
+// like any other.
 //
 // Thread rule: one thread; blocks. Owner: a command's handler; context and service outlive it.
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "base/clock.h"
@@ -47,7 +49,8 @@ class FaxOut {
         std::size_t later = 0;  ///< something was away
     };
 
-    /// One look at every waiting message. Errors: the maildrop's and the database's.
+    /// One look at every waiting message, and at jobs that have lost theirs. Errors: the maildrop's
+    /// and the database's.
     [[nodiscard]] base::Result<Counts> pass();
 
     /// Ends a job and tells its sender; does nothing if that has been done. `why` is HylaFAX's
@@ -61,17 +64,17 @@ class FaxOut {
                                           const std::string& state,
                                           std::int64_t hylafax_job,
                                           const std::string& detail);
-    base::Status advance(mta::Maildrop& drop, std::size_t number, Counts& counts);
-    base::Status submit(mta::Maildrop& drop,
-                        std::size_t number,
-                        const Job& job,
-                        std::int64_t kill_minutes,
-                        Counts& counts);
+    struct Queued;
+    base::Status advance(Queued& queued, Counts& counts);
+    [[nodiscard]] base::Result<bool> settle(const Job& job, Queued* queued, Counts& counts);
+    base::Status submit(Queued& queued, const Job& job, std::int64_t kill_minutes, Counts& counts);
+    base::Status tell_of_late_jobs(Counts& counts);
     base::Status report(const Job& job);
 
     CommandContext& context_;
     const FaxService& service_;
     FaxOutOptions options_;
+    std::set<std::string> seen_;  ///< keys of this pass
 };
 
 /// Runs sendfax on files; the number of HylaFAX's job. Errors: Unavailable (it failed, with what it

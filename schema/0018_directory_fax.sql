@@ -94,21 +94,26 @@ CREATE TABLE directory.fax_job (
     sender     text NOT NULL CHECK (sender <> ''),
     account_id bigint NOT NULL REFERENCES directory.account ON DELETE CASCADE,
     domain_id  bigint NOT NULL REFERENCES directory.domain ON DELETE CASCADE,
-    state      text NOT NULL DEFAULT 'accepted'
-        CHECK (state IN ('accepted', 'submitting', 'submitted', 'delivered', 'failed')),
+    state      text NOT NULL DEFAULT 'offered'
+        CHECK (state IN ('offered', 'refused', 'accepted', 'submitting', 'submitted', 'delivered', 'failed')),
     host       text NOT NULL DEFAULT '',
     job        bigint,
     detail     text NOT NULL DEFAULT '' CHECK (octet_length(detail) <= 1000),
     reported   boolean NOT NULL DEFAULT false,
+    message_id text NOT NULL DEFAULT '' CHECK (octet_length(message_id) <= 300),
+    subject    text NOT NULL DEFAULT '' CHECK (octet_length(subject) <= 1000),
     created_at timestamptz NOT NULL DEFAULT now(),
     changed_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE directory.fax_job IS 'Faxes to be sent; the message itself is in the INBOX of the domain''s queue account until it is reported';
-COMMENT ON COLUMN directory.fax_job.state IS 'accepted: waits in the queue; submitting: being handed to HylaFAX; submitted: HylaFAX has it; delivered, failed: over';
+COMMENT ON COLUMN directory.fax_job.state IS 'offered: being taken, nothing is promised; refused: no mail server takes it, whoever handed it in tells the sender; accepted: waits in the queue; submitting: being handed to HylaFAX; submitted: HylaFAX has it; delivered, failed: over';
 COMMENT ON COLUMN directory.fax_job.host IS 'the fax machine that took it';
 COMMENT ON COLUMN directory.fax_job.job IS 'HylaFAX''s number of the job there';
-COMMENT ON COLUMN directory.fax_job.reported IS 'the sender has been told by a delivery status notification';
+COMMENT ON COLUMN directory.fax_job.reported IS 'the sender has been told, by a delivery status notification or (refused) by whoever handed it in';
+COMMENT ON COLUMN directory.fax_job.message_id IS 'of the message as the sender wrote it, so that the report can say which one it is about';
+COMMENT ON COLUMN directory.fax_job.created_at IS 'when it was accepted; while it is offered, when it was offered';
 CREATE INDEX fax_job_open ON directory.fax_job (created_at) WHERE NOT reported;
+CREATE INDEX fax_job_old ON directory.fax_job (changed_at) WHERE reported;
 
 -- Whose the sender's address is, and what that account may call.
 CREATE FUNCTION directory.judge_fax_job(p_sender text, p_domain text, p_number text) RETURNS text
@@ -126,8 +131,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
 $$;
 COMMENT ON FUNCTION directory.judge_fax_job(text, text, text) IS 'Whether a fax would be taken now: accepted, no_domain or not_allowed';
 
--- Takes a fax to be sent, once a key. It is judged again here, in the transaction that takes it.
-CREATE FUNCTION directory.accept_fax_job(p_key text, p_sender text, p_domain text, p_number text)
+-- Makes the row of a fax to be sent, once a key, before its message is handed in: a message without a
+-- row is nobody's job. It is judged again here, in the transaction that makes it.
+CREATE FUNCTION directory.offer_fax_job(p_key text, p_sender text, p_domain text, p_number text,
+                                        p_message_id text, p_subject text)
 RETURNS TABLE (verdict text, queue_address text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
@@ -141,11 +148,13 @@ BEGIN
     SELECT f.domain_id, f.queue_account_id INTO STRICT fax_domain
       FROM directory.fax_domain f JOIN directory.domain d ON d.id = f.domain_id
      WHERE d.name = lower(p_domain);
-    INSERT INTO directory.fax_job (key, number, sender, account_id, domain_id)
-    SELECT p_key, p_number, lower(p_sender), x.account_id, fax_domain.domain_id
+    INSERT INTO directory.fax_job AS j (key, number, sender, account_id, domain_id, message_id, subject)
+    SELECT p_key, p_number, lower(p_sender), x.account_id, fax_domain.domain_id, p_message_id, p_subject
       FROM directory.address x JOIN directory.domain d ON d.id = x.domain_id
      WHERE x.local_part || '@' || d.name = lower(p_sender)
-    ON CONFLICT (key) DO NOTHING;
+    ON CONFLICT (key) DO UPDATE SET state = 'offered', reported = false, detail = '', created_at = now(),
+                                    changed_at = now()
+     WHERE j.state = 'refused';
     RETURN QUERY
         SELECT 'accepted', x.local_part || '@' || d.name
           FROM directory.address x JOIN directory.domain d ON d.id = x.domain_id
@@ -156,7 +165,21 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION directory.accept_fax_job(text, text, text, text) IS 'Takes a fax to be sent: accepted, no_domain or not_allowed';
+COMMENT ON FUNCTION directory.offer_fax_job(text, text, text, text, text, text) IS 'Makes the row of a fax to be sent: accepted, no_domain or not_allowed';
+
+-- The message is stored: the promise holds from now on, and the time runs from now on.
+CREATE FUNCTION directory.accept_fax_job(p_key text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    UPDATE directory.fax_job SET state = 'accepted', created_at = now(), changed_at = now()
+     WHERE key = p_key AND state = 'offered'
+$$;
+
+-- No mail server takes the message, for good: whoever handed it in tells the sender.
+CREATE FUNCTION directory.refuse_fax_job(p_key text, p_detail text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    UPDATE directory.fax_job SET state = 'refused', reported = true, detail = left(p_detail, 300), changed_at = now()
+     WHERE key = p_key AND state = 'offered'
+$$;
 
 -- Steps of a job go one way, and only the first report of its end counts. The machine that took a
 -- job stays named when another one ends it.
@@ -166,11 +189,11 @@ RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
        SET state = p_state, job = coalesce(p_job, j.job), detail = left(p_detail, 300), changed_at = now(),
            host = CASE WHEN p_state IN ('delivered', 'failed') AND j.host <> '' THEN j.host ELSE p_host END
      WHERE j.key = p_key
-       AND CASE p_state WHEN 'submitting' THEN j.state = 'accepted'
+       AND CASE p_state WHEN 'submitting' THEN j.state IN ('offered', 'accepted')
                         WHEN 'accepted' THEN j.state = 'submitting'
-                        WHEN 'submitted' THEN j.state IN ('accepted', 'submitting')
-                        WHEN 'delivered' THEN j.state IN ('accepted', 'submitting', 'submitted')
-                        WHEN 'failed' THEN j.state IN ('accepted', 'submitting', 'submitted')
+                        WHEN 'submitted' THEN j.state IN ('offered', 'accepted', 'submitting')
+                        WHEN 'delivered' THEN j.state IN ('offered', 'accepted', 'submitting', 'submitted')
+                        WHEN 'failed' THEN j.state IN ('offered', 'accepted', 'submitting', 'submitted')
                         ELSE false END
     RETURNING true
 $$;
@@ -179,6 +202,26 @@ CREATE FUNCTION directory.fax_job_reported(p_key text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     UPDATE directory.fax_job SET reported = true, changed_at = now()
      WHERE key = p_key AND state IN ('delivered', 'failed')
+$$;
+
+-- Jobs of a queue whose end is to be told and that may have lost their message: over, or too old.
+CREATE FUNCTION directory.late_fax_jobs(p_login text, p_give_up_s bigint) RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT j.key
+      FROM directory.fax_job j
+      JOIN directory.fax_domain f ON f.domain_id = j.domain_id
+      JOIN directory.account a ON a.id = f.queue_account_id
+     WHERE a.login = p_login AND NOT j.reported AND j.state <> 'offered'
+       AND (j.state IN ('delivered', 'failed') OR j.created_at < now() - make_interval(secs => p_give_up_s))
+     ORDER BY j.created_at LIMIT 1000
+$$;
+
+-- An offer that was never taken up promised nothing.
+CREATE FUNCTION directory.purge_fax_jobs() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    DELETE FROM directory.fax_job
+     WHERE (reported AND changed_at < now() - interval '90 days')
+        OR (NOT reported AND state = 'offered' AND created_at < now() - interval '90 days')
 $$;
 
 -------------------------------------------------------------------------------------------- rights
@@ -207,14 +250,18 @@ $$;
 REVOKE ALL ON FUNCTION directory.fax_matches(text, text), directory.fax_specificity(text),
     directory.fax_route_of(text, text, text, text),
     directory.note_fax_event(text, text, text, text, text),
-    directory.judge_fax_job(text, text, text), directory.accept_fax_job(text, text, text, text),
+    directory.judge_fax_job(text, text, text),
+    directory.offer_fax_job(text, text, text, text, text, text), directory.accept_fax_job(text),
+    directory.refuse_fax_job(text, text), directory.late_fax_jobs(text, bigint), directory.purge_fax_jobs(),
     directory.move_fax_job(text, text, text, bigint, text), directory.fax_job_reported(text) FROM PUBLIC;
 GRANT USAGE ON SCHEMA directory TO roundtable_fax;
 GRANT SELECT ON directory.fax_job TO roundtable_fax;
 GRANT SELECT (id, name) ON directory.domain TO roundtable_fax;
 GRANT EXECUTE ON FUNCTION directory.fax_route_of(text, text, text, text),
     directory.note_fax_event(text, text, text, text, text),
-    directory.judge_fax_job(text, text, text), directory.accept_fax_job(text, text, text, text),
+    directory.judge_fax_job(text, text, text),
+    directory.offer_fax_job(text, text, text, text, text, text), directory.accept_fax_job(text),
+    directory.refuse_fax_job(text, text), directory.late_fax_jobs(text, bigint), directory.purge_fax_jobs(),
     directory.move_fax_job(text, text, text, bigint, text), directory.fax_job_reported(text)
     TO roundtable_fax, roundtable_operator;
 GRANT EXECUTE ON FUNCTION directory.fax_matches(text, text), directory.fax_specificity(text)

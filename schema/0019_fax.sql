@@ -20,7 +20,7 @@ $$;
 
 CREATE VIEW report.fax_job AS
     SELECT j.key, j.number, j.sender, a.login, j.state, j.reported, j.host, j.job, j.detail,
-           j.created_at, j.changed_at
+           j.message_id, j.subject, j.created_at, j.changed_at
       FROM directory.fax_job j JOIN directory.account a ON a.id = j.account_id;
 COMMENT ON VIEW report.fax_job IS 'Faxes to be sent and sent: to which number, by whom, what became of them';
 GRANT SELECT ON report.fax_job TO roundtable_operator, roundtable_report;

@@ -19,7 +19,7 @@ inline constexpr std::int64_t kFaxCallSecondsMax = 3'600;
 
 /// A row of directory.fax_job, as far as it matters here.
 struct OutgoingJob {
-    std::string state;  ///< accepted, submitting, submitted, delivered or failed
+    std::string state;  ///< as the table has it; "offered" counts as accepted: the message is there
     std::string host;   ///< the fax machine that took it; empty: none yet
     bool reported = false;
     std::int64_t age_s = 0;

@@ -72,26 +72,33 @@ base::Status check_verdict(const std::string& verdict,
     return base::Done{};
 }
 
-// Takes one recipient's fax: the row first, so that a message without one is nobody's job.
+// Takes one recipient's fax: the row first, so that a message without one is nobody's job. The
+// promise holds when the message is stored.
 base::Status take(CommandContext& context,
                   const FaxService& service,
                   const std::string& sender,
                   const Called& called,
                   const std::string& message) {
     const std::string key = mta::outgoing_key(sender, called.number, message);
-    const base::Rows rows = TRY(
-        service.ask("SELECT verdict, queue_address FROM directory.accept_fax_job($1, $2, $3, $4)",
-                    {key, sender, called.domain, called.number}));
+    const mta::OutgoingNames names = mta::names_of_outgoing(message);
+    const base::Rows rows = TRY(service.ask(
+        "SELECT verdict, queue_address FROM directory.offer_fax_job($1, $2, $3, $4, $5, $6)",
+        {key, sender, called.domain, called.number, names.message_id, names.subject}));
     TRY(check_verdict(rows[0].string(0), sender, called));
     mta::IngestRequest request;
     request.key = key;
     request.sender = sender;
     request.recipients = {rows[0].string(1)};
     request.message = mta::marked_outgoing(key, message);
-    const mta::IngestReceipt receipt = TRY(service.ingest(request));
+    const auto receipt = service.ingest(request);
+    if (!receipt && !base::is_temporary(receipt.error().code)) {
+        (void)TRY(service.ask("SELECT directory.refuse_fax_job($1, $2)",
+                              {key, mail::clean_text(receipt.error().detail)}));
+    }
+    const bool again = TRY(receipt).again;
+    (void)TRY(service.ask("SELECT directory.accept_fax_job($1)", {key}));
     say(context,
-        (receipt.again ? "taken before: fax to " : "taken: fax to ") + called.number + ", job " +
-            key);
+        (again ? "taken before: fax to " : "taken: fax to ") + called.number + ", job " + key);
     return base::Done{};
 }
 
@@ -190,7 +197,7 @@ base::Status list_jobs(CommandContext& context, const Arguments& arguments) {
     return print_rows(
         context,
         "SELECT j.created_at::timestamptz(0) AS created, j.sender, j.number, j.state, "
-        "j.reported, j.host, j.job, j.detail, j.key FROM report.fax_job j "
+        "j.reported, j.host, j.job, j.subject, j.detail, j.key FROM report.fax_job j "
         "ORDER BY j.created_at DESC LIMIT $1",
         {limit},
         "no faxes were sent");

@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from cluster import Cluster, main, wait_until  # noqa: E402
@@ -256,6 +257,7 @@ def outgoing(subject, body="Hello by fax", tiff=None):
     message["From"] = "alice@example.test"
     message["To"] = f"+4930901820@{FAX_DOMAIN}"
     message["Subject"] = subject
+    message["Message-ID"] = f"<{subject.replace(' ', '.')}@client.example.test>"
     message.set_content(body)
     if tiff:
         message.add_attachment(tiff.read_bytes(), maintype="image", subtype="tiff",
@@ -264,7 +266,8 @@ def outgoing(subject, body="Hello by fax", tiff=None):
 
 
 def report_of(messages, number):
-    """The fields of the delivery status notification about a number; there must be one."""
+    """The fields of the delivery status notification about a number, and in-reply-to of its header
+    and all of what it repeats; there must be one."""
     found = []
     for message in messages:
         if message.get_content_type() == "multipart/report":
@@ -272,6 +275,10 @@ def report_of(messages, number):
                           if p.get_content_type() == "message/delivery-status")
             fields = {name.lower(): value for block in status.get_payload()
                       for name, value in block.items()}
+            fields["in-reply-to"] = message["In-Reply-To"]
+            repeated = next(p for p in message.walk()
+                            if p.get_content_type() == "text/rfc822-headers")
+            fields["repeated"] = email.message_from_string(repeated.get_content())
             if fields["final-recipient"] == f"x-fax; {number}":
                 found.append(fields)
     assert len(found) == 1, found
@@ -285,6 +292,8 @@ def faxes_are_sent_and_reported_once():
         cluster.run("domain", "add", FAX_DOMAIN)
         cluster.run("fax", "domain", "add", FAX_DOMAIN, cluster.address("faxqueue"))
         cluster.run("fax", "sender", "allow", cluster.address("alice"), "+4930*")
+        # Where received faxes go is of no matter for those to be sent.
+        cluster.run("account", "set", cluster.address("faxqueue"), "--fax-folder", "Fax")
         spool = Spool(cluster, directory)
         hylafax = HylaFax(spool)
         try:
@@ -359,6 +368,9 @@ def send_and_report(cluster, spool, hylafax, directory):
     messages = inbox(cluster, "alice")
     done = report_of(messages, "+4930777")
     assert done["action"] == "delivered" and done["status"].startswith("2."), done
+    assert done["in-reply-to"] == "<text.only@client.example.test>", done
+    assert done["repeated"]["Subject"] == "text only", done
+    assert cluster.sql("SELECT count(*) FROM report.fax") == [["0"]], "none was received"
     failed = report_of(messages, "+4930999")
     assert failed["action"] == "failed" and failed["status"].startswith("5."), failed
     assert "No answer from remote" in failed["diagnostic-code"], failed
@@ -368,6 +380,31 @@ def send_and_report(cluster, spool, hylafax, directory):
                          "roundtable_operator")
     assert events == [["1"]], events
     the_end_counts_and_not_the_age(cluster, spool, hylafax, send, queue)
+    a_job_without_its_message_has_an_end(cluster, send, queue)
+
+
+def a_job_without_its_message_has_an_end(cluster, send, queue):
+    """Somebody emptied the queue; and a fax that no mail server takes promises nothing."""
+    send("alice", "+4930811", outgoing("removed"))
+    server = cluster.endpoints.access_servers[0]
+    imap = imaplib.IMAP4(server["address"], server["imap_port"], timeout=60)
+    imap.login(cluster.address("faxqueue"), cluster.password)
+    imap.select("INBOX")
+    imap.store("1:*", "+FLAGS", "\\Deleted")
+    imap.expunge()
+    imap.logout()
+    cluster.run(*queue)
+    assert cluster.sql("SELECT state, reported FROM report.fax_job WHERE number = '+4930811'") == [
+        ["accepted", "f"]]
+    set_job(cluster, "+4930811", "created_at = now() - interval '2 days'")
+    cluster.run(*queue)
+    assert report_of(inbox(cluster, "alice"), "+4930811")["action"] == "failed"
+    cluster.run("block", "add", "--address", cluster.address("alice"), "--reason", "test")
+    wait_until("a refusal for good",
+               lambda: send("alice", "+4930812", outgoing(f"refused {time.monotonic()}"),
+                            check=False).returncode == 65)
+    assert ["refused", "t"] in cluster.sql(
+        "SELECT state, reported FROM report.fax_job WHERE number = '+4930812'")
 
 
 def a_wrong_login_is_no_refusal(cluster, spool):

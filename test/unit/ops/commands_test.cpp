@@ -423,6 +423,11 @@ BOOST_AUTO_TEST_CASE(faxes_are_sent_by_whom_a_table_allows) {
             {"fax domain list", 0, "no domain"},
             {"fax domain add fax.example.test faxqueue@example.test", 3, "must be there first"},
             {"domain add fax.example.test"},
+            {"account add small@example.test --password-file ~/password --quota 1000000"},
+            {"fax domain add fax.example.test small@example.test", 1, "has a quota"},
+            {"account disable faxqueue@example.test"},
+            {"fax domain add fax.example.test faxqueue@example.test", 1, "is disabled"},
+            {"account enable faxqueue@example.test"},
             {"fax domain add fax.example.test faxqueue@example.test", 0, "are fax numbers"},
             {"fax domain list", 0, "faxqueue@example.test"},
             {"fax sender list", 0, "nobody"},
@@ -434,8 +439,8 @@ BOOST_AUTO_TEST_CASE(faxes_are_sent_by_whom_a_table_allows) {
     const auto verdict = [&](const std::string& sender, const std::string& number) {
         return f.database
             .sql(
-                "SELECT verdict FROM directory.accept_fax_job('fax-out/' || $1 || $2, $1, "
-                "'fax.example.test', $2)",
+                "SELECT verdict FROM directory.offer_fax_job('fax-out/' || $1 || $2, $1, "
+                "'fax.example.test', $2, '<1@x>', 'Hi')",
                 {sender, number})[0]
             .string(0);
     };
@@ -445,6 +450,20 @@ BOOST_AUTO_TEST_CASE(faxes_are_sent_by_whom_a_table_allows) {
     BOOST_TEST(verdict("faxqueue@example.test", "+4930") == "not_allowed");
     BOOST_TEST(verdict("mallory@client.invalid", "+4930") == "not_allowed");
     BOOST_TEST(f.database.sql("SELECT count(*) FROM directory.fax_job", {})[0].int64(0) == 1);
+    const std::string key = "fax-out/alice@example.test+4930901820";
+    const auto is = [&](const std::string& wanted) {
+        return f.database.sql("SELECT state || reported FROM directory.fax_job")[0].string(0) ==
+               wanted;
+    };
+    // What no mail server takes is over; offered again, it begins anew.
+    f.database.sql("SELECT directory.refuse_fax_job($1, 'full')", {key});
+    BOOST_TEST(is("refusedtrue"));
+    f.play({{"fax jobs", 0, "refused"}});
+    BOOST_TEST(verdict("alice@example.test", "+4930901820") == "accepted");
+    BOOST_TEST(is("offeredfalse"));
+    f.database.sql("SELECT directory.accept_fax_job($1)", {key});
+    f.database.sql("SELECT directory.refuse_fax_job($1, 'too late')", {key});
+    BOOST_TEST(is("acceptedfalse"));
     // Steps go one way, and only the first end counts.
     const auto moved = [&](const std::string& state) {
         return !f.database
@@ -459,15 +478,28 @@ BOOST_AUTO_TEST_CASE(faxes_are_sent_by_whom_a_table_allows) {
     BOOST_TEST(moved("submitted"));
     BOOST_TEST(moved("delivered"));
     BOOST_TEST(!moved("failed"));
-    f.play({{"fax jobs", 0, "delivered"},
+    const auto late = [&](const std::string& login, int give_up_s) {
+        return f.database
+            .sql("SELECT count(*) FROM directory.late_fax_jobs($1, $2)", {login, give_up_s})[0]
+            .int64(0);
+    };
+    BOOST_TEST(late("faxqueue@example.test", 86'400) == 1, "over and not told of");
+    BOOST_TEST(late("alice@example.test", 0) == 0, "another queue's");
+    f.database.sql("SELECT directory.fax_job_reported($1)", {key});
+    BOOST_TEST(late("faxqueue@example.test", 0) == 0);
+    f.database.sql("SELECT directory.purge_fax_jobs()");
+    f.play({{"fax jobs", 0, "delivered"}});
+    f.database.sql("UPDATE directory.fax_job SET changed_at = now() - interval '91 days'");
+    f.database.sql("SELECT directory.purge_fax_jobs()");
+    f.play({{"fax jobs", 0, "no faxes"},
             {"account disable alice@example.test"},
             {"fax sender forbid alice@example.test +4930*"},
             {"fax sender forbid alice@example.test +4930*", 3},
             {"fax domain remove fax.example.test"},
             {"fax domain remove fax.example.test", 3}});
     BOOST_TEST(f.database
-                   .sql("SELECT verdict FROM directory.accept_fax_job('fax-out/2', "
-                        "'alice@example.test', 'fax.example.test', '+4930')",
+                   .sql("SELECT verdict FROM directory.offer_fax_job('fax-out/2', "
+                        "'alice@example.test', 'fax.example.test', '+4930', '', '')",
                         {})[0]
                    .string(0) == "no_domain");
 }
@@ -485,7 +517,11 @@ BOOST_AUTO_TEST_CASE(what_runs_beside_hylafax_asks_and_reads_nothing_else) {
           "SELECT directory.note_fax_event('warning', 'fax_unrouted', 'k', 'h', 't')",
           "SELECT directory.note_fax_event('warning', 'fax_unrouted', 'k', 'h', 't')",
           "SELECT directory.judge_fax_job('a@b.c', 'd.e', '1')",
-          "SELECT * FROM directory.accept_fax_job('fax-out/1', 'a@b.c', 'd.e', '1')",
+          "SELECT * FROM directory.offer_fax_job('fax-out/1', 'a@b.c', 'd.e', '1', '', '')",
+          "SELECT directory.accept_fax_job('fax-out/1')",
+          "SELECT directory.refuse_fax_job('fax-out/1', 'x')",
+          "SELECT * FROM directory.late_fax_jobs('a@b.c', 60)",
+          "SELECT directory.purge_fax_jobs()",
           "SELECT directory.move_fax_job('fax-out/1', 'failed', 'h', 1, '')",
           "SELECT directory.fax_job_reported('fax-out/1')"}) {
         BOOST_TEST_CONTEXT(allowed) {
