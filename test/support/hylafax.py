@@ -1,11 +1,20 @@
-"""HylaFAX as Debian ships it, in a spool of the test's own, and faxes that ghostscript draws."""
+"""HylaFAX as Debian ships it, in a spool of the test's own, faxes that ghostscript draws, and mail
+to be sent as a fax with the reports that come back."""
 
+import contextlib
+import email
+import email.message
+import email.policy
+import imaplib
+import os
 import pathlib
+import pwd
 import re
 import shutil
+import socket
 import subprocess
 
-from cluster import ROOT
+from cluster import ROOT, wait_until
 
 LIBEXEC = "/usr/lib/hylafax/bin"
 FAX_DOMAIN = "fax.example.test"
@@ -94,3 +103,123 @@ class Spool:
         return self.cluster.run("fax", "sweep", "--spool", str(self.path), "--state",
                                 str(self.path / "sweeper"), *self.sockets(), "--domain", FAX_DOMAIN,
                                 check=check)
+
+
+class HylaFax:
+    """hfaxd and faxq of a spool, on a port of their own; faxsend is a script that "calls". They
+    must be started as root and become uucp themselves."""
+
+    def __init__(self, spool):
+        self.spool = spool
+        etc = spool.path / "etc"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        faxsend = spool.path / "bin" / "faxsend-without-modem"
+        # The status is HylaFAX's own: 1 failed, 2 done (FaxSendStatus).
+        faxsend.write_text('#!/bin/sh\nfor file; do :; done\n'
+                           'grep "^number:" "$file" >>calls\n'
+                           'if grep -q "^number:.*999$" "$file"; then\n'
+                           '  sed -i "s/^status:.*/status:No answer from remote/" "$file"; exit 1\n'
+                           'fi\nexit 2\n')
+        faxsend.chmod(0o755)
+        with (etc / "config").open("a") as config:
+            config.write("SendFaxCmd: bin/faxsend-without-modem\n")
+        (etc / "config.ttyF0").write_text("FaxNumber: +1.555\n")
+        (etc / "hosts.hfaxd").write_text("localhost\n127.0.0.1\n")
+        uucp = pwd.getpwnam("uucp")
+        for path in [spool.path, *spool.path.rglob("*")]:
+            os.chown(path, uucp.pw_uid, uucp.pw_gid, follow_symlinks=False)
+        (etc / "hosts.hfaxd").chmod(0o600)
+        environment = {**spool.environment(), "HOME": str(spool.path)}
+        self.log = (spool.path / "log" / "daemons").open("ab")
+        self.daemons = [
+            subprocess.Popen(command, cwd=spool.path, env=environment, stdout=self.log,
+                             stderr=self.log, stdin=subprocess.DEVNULL)
+            for command in (["/usr/sbin/faxq", "-D", "-q", str(spool.path)],
+                            ["/usr/sbin/hfaxd", "-d", "-q", str(spool.path), "-l", "127.0.0.1",
+                             "-i", str(self.port)])]
+        wait_until("hfaxd listens", self._listens)
+        wait_until("faxq listens", lambda: (spool.path / "FIFO").exists())
+        self.announce()
+
+    def announce(self):
+        """Tells faxq of the modem, as faxgetty would; once more does no harm."""
+        subprocess.run([f"{LIBEXEC}/faxmodem", "-q", str(self.spool.path), "ttyF0"], check=True)
+
+    def wait_over(self, jobs):
+        """Until so many jobs are over; if they never are, shows HylaFAX's side."""
+        def over():
+            self.announce()
+            return len(list(self.spool.path.glob("doneq/q[0-9]*"))) >= jobs
+
+        try:
+            wait_until(f"{jobs} jobs over", over, 180, 1)
+        except TimeoutError:
+            for path in [*self.spool.path.glob("sendq/q[0-9]*"), self.spool.path / "log/daemons"]:
+                print(f"--- {path}\n{path.read_text(errors='replace')}", flush=True)
+            raise
+
+    def _listens(self):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def calls(self):
+        with contextlib.suppress(OSError):
+            return (self.spool.path / "calls").read_text().splitlines()
+        return []
+
+    def stop(self):
+        for daemon in self.daemons:
+            daemon.terminate()
+        for daemon in self.daemons:
+            daemon.wait(30)
+        self.log.close()
+
+
+def inbox(cluster, user):
+    """All messages of an account's INBOX, parsed."""
+    server = cluster.endpoints.access_servers[0]
+    imap = imaplib.IMAP4(server["address"], server["imap_port"], timeout=60)
+    imap.login(cluster.address(user), cluster.password)
+    count = int(imap.select("INBOX")[1][0])
+    messages = []
+    for uid in range(1, count + 1):
+        data = imap.fetch(str(uid), "(BODY.PEEK[])")[1]
+        messages.append(email.message_from_bytes(data[0][1], policy=email.policy.default))
+    imap.logout()
+    return messages
+
+
+def outgoing(subject, body="Hello by fax", tiff=None):
+    message = email.message.EmailMessage()
+    message["From"] = "alice@example.test"
+    message["To"] = f"+4930901820@{FAX_DOMAIN}"
+    message["Subject"] = subject
+    message["Message-ID"] = f"<{subject.replace(' ', '.')}@client.example.test>"
+    message.set_content(body)
+    if tiff:
+        message.add_attachment(tiff.read_bytes(), maintype="image", subtype="tiff",
+                               filename="page.tif")
+    return message.as_string()
+
+
+def report_of(messages, number):
+    """The fields of the delivery status notification about a number, and in-reply-to of its header
+    and all of what it repeats; there must be one."""
+    found = []
+    for message in messages:
+        if message.get_content_type() == "multipart/report":
+            status = next(p for p in message.walk()
+                          if p.get_content_type() == "message/delivery-status")
+            fields = {name.lower(): value for block in status.get_payload()
+                      for name, value in block.items()}
+            if fields["final-recipient"] == f"x-fax; {number}":
+                fields["in-reply-to"] = message["In-Reply-To"]
+                repeated = next(p for p in message.walk()
+                                if p.get_content_type() == "text/rfc822-headers")
+                fields["repeated"] = email.message_from_string(repeated.get_content())
+                found.append(fields)
+    assert len(found) == 1, found
+    return found[0]
