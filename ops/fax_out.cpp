@@ -206,9 +206,17 @@ base::Status FaxOut::submit(Queued& queued,
         ++counts.waiting;  // another one was faster
         return base::Done{};
     }
-    const std::string message =
-        TRY(queued.drop.message(queued.number, base::Deadline::after(kMaildropDeadline)));
-    const auto documents = mta::fax_documents(message);
+    const auto message =
+        queued.drop.message(queued.number, base::Deadline::after(kMaildropDeadline));
+    if (!message && message.error().code == Errc::TooLarge) {
+        // It would stop all behind it at every look: it is over, and the next look removes it.
+        TRY(finish(job.key, "unsupported", message.error().detail));
+        return Error{Errc::Closed, "the fax to " + job.number + ": " + message.error().detail};
+    }
+    if (!message) {
+        return message.error();
+    }
+    const auto documents = mta::fax_documents(message.value());
     if (!documents) {
         ++counts.reported;
         return finish(job.key, "unsupported", documents.error().detail);

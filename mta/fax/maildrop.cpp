@@ -59,7 +59,18 @@ Status connect_to(int socket, const base::Endpoint& server, Deadline deadline) {
 
 }  // namespace
 
+// In the middle of a message every later line would be taken for an answer: nothing more is said.
+Error Maildrop::give_up(const char* why) {
+    socket_.reset();
+    input_.clear();
+    at_ = 0;
+    return Error{Errc::TooLarge, why};
+}
+
 Status Maildrop::fill(Deadline deadline) {
+    if (!socket_) {
+        return Error{Errc::Closed, "the connection was given up in the middle of a message"};
+    }
     std::array<char, kReadSize> piece{};
     for (;;) {
         TRY(wait_for(socket_.get(), POLLIN, deadline));
@@ -91,13 +102,16 @@ Result<std::string> Maildrop::read_line(Deadline deadline) {
         }
         searched = input_.size() - at_;
         if (searched > kMaildropMessageMax) {
-            return Error{Errc::TooLarge, "a line of the access server has no end"};
+            return give_up("a line of the access server has no end");
         }
         TRY(fill(deadline));
     }
 }
 
 Status Maildrop::command(const std::string& line, Deadline deadline) {
+    if (!socket_) {
+        return Error{Errc::Closed, "the connection was given up in the middle of a message"};
+    }
     const std::string whole = line + "\r\n";
     std::string_view rest = whole;
     while (!rest.empty()) {
@@ -144,7 +158,7 @@ Result<std::string> Maildrop::read_lines(Deadline deadline) {
         text.append(line, line.starts_with('.') ? 1 : 0);
         text += "\r\n";
         if (text.size() > kMaildropMessageMax) {
-            return Error{Errc::TooLarge, "a message of the queue is too large"};
+            return give_up("a message of the queue is too large");
         }
     }
 }
@@ -185,7 +199,7 @@ Result<std::vector<std::size_t>> Maildrop::list(Deadline deadline) {
         }
         numbers.push_back(number);
         if (numbers.size() > kMaildropCountMax) {
-            return Error{Errc::TooLarge, "the queue has too many messages"};
+            return give_up("the queue has too many messages");
         }
         from = end + 2;
     }

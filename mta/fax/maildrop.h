@@ -7,7 +7,7 @@
 // Thread rule: one object, one thread; blocks, each call until its deadline at most.
 // Limits: kMaildropMessageMax octets of a message, kMaildropCountMax messages listed.
 // Errors: Unavailable, Timeout, Closed (the connection), Refused (login), Busy (in use), Corrupt
-// (no POP3), TooLarge.
+// (no POP3), TooLarge. After TooLarge the connection is closed: what was to be removed is not.
 
 #include <cstddef>
 #include <string>
@@ -56,6 +56,7 @@ class Maildrop {
     [[nodiscard]] base::Result<std::string> read_line(base::Deadline deadline);
     [[nodiscard]] base::Result<std::string> read_lines(base::Deadline deadline);
     base::Status fill(base::Deadline deadline);
+    [[nodiscard]] base::Error give_up(const char* why);
 
     base::Fd socket_;
     std::string input_;

@@ -80,6 +80,10 @@ base::Status take(CommandContext& context,
                   const Called& called,
                   const std::string& message) {
     const std::string key = mta::outgoing_key(sender, called.number, message);
+    std::string marked = mta::marked_outgoing(key, message);
+    if (marked.size() > mta::kMaildropMessageMax) {
+        return base::Error{base::Errc::TooLarge, "the message is too large for a fax"};
+    }
     const mta::OutgoingNames names = mta::names_of_outgoing(message);
     const base::Rows rows = TRY(service.ask(
         "SELECT verdict, queue_address FROM directory.offer_fax_job($1, $2, $3, $4, $5, $6)",
@@ -89,7 +93,7 @@ base::Status take(CommandContext& context,
     request.key = key;
     request.sender = sender;
     request.recipients = {rows[0].string(1)};
-    request.message = mta::marked_outgoing(key, message);
+    request.message = std::move(marked);
     const auto receipt = service.ingest(request);
     if (!receipt && !base::is_temporary(receipt.error().code)) {
         (void)TRY(service.ask("SELECT directory.refuse_fax_job($1, $2)",
