@@ -249,8 +249,8 @@ base::Status FaxOut::submit(Queued& queued,
 
 // True: it is over and told of. Without a message a job has only an end.
 base::Result<bool> FaxOut::settle(const Job& job, Queued* queued, Counts& counts) {
-    // One that died behind sendfax has left its job there.
-    const auto there = TRY(mta::find_hylafax_job(options_.spool, job.key));
+    // One that died behind sendfax has left its job there, or a line in the log.
+    const auto there = queue_.find(job.key);
     const mta::OutgoingStep step = mta::next_step(
         {job.state, job.host, job.reported, job.age_s}, there, machine_name(), options_.give_up_s);
     switch (step.act) {
@@ -332,6 +332,8 @@ base::Result<FaxOut::Counts> FaxOut::pass() {
                                         options_.login,
                                         options_.password,
                                         base::Deadline::after(kMaildropDeadline)));
+    // Under the lease: no other runner of this queue gives HylaFAX anything meanwhile.
+    queue_ = TRY(mta::HylafaxQueue::read(options_.spool));
     const auto numbers = TRY(drop.list(base::Deadline::after(kMaildropDeadline)));
     for (const std::size_t number : numbers) {
         Queued queued{drop, number};

@@ -5,9 +5,9 @@
 //
 // A job is a row of directory.fax_job and a message with its key. HylaFAX's job carries the key as
 // its tag: so a runner that died between sendfax and its note finds the job in HylaFAX's own queue,
-// instead of sending it again. The report has a key of its own: there is one, whoever tells of the
-// end first, this runner or the notify hook. A job whose message has gone from the queue is told of
-// like any other.
+// or its call in HylaFAX's log when the queue has been cleaned, instead of sending it again. The
+// report has a key of its own: there is one, whoever tells of the end first, this runner or the
+// notify hook. A job whose message has gone from the queue is told of like any other.
 //
 // Thread rule: one thread; blocks. Owner: a command's handler; context and service outlive it.
 
@@ -74,6 +74,7 @@ class FaxOut {
     CommandContext& context_;
     const FaxService& service_;
     FaxOutOptions options_;
+    mta::HylafaxQueue queue_;     ///< as it was when this pass began
     std::set<std::string> seen_;  ///< keys of this pass
 };
 

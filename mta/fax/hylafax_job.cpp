@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/handle.h"
 #include "mail/ascii.h"
+#include "mta/fax/recv_queue.h"
 
 namespace mta {
 
@@ -31,6 +32,8 @@ HylafaxState state_of(std::int64_t number) {
             return HylafaxState::Waiting;
     }
 }
+
+constexpr std::string_view kTagOfOurs = "fax-out/";
 
 std::int64_t number_of(std::string_view text) {
     std::int64_t number = -1;
@@ -96,24 +99,50 @@ base::Result<HylafaxJob> parse_hylafax_job(std::string_view text) {
     return job;
 }
 
-base::Result<std::optional<HylafaxJob>> find_hylafax_job(const std::string& spool,
-                                                         std::string_view tag) {
-    std::optional<HylafaxJob> found;
+void HylafaxQueue::take_log(std::string_view text) {
+    for (const XferfaxlogSent& sent : parse_xferfaxlog_sent(text)) {
+        if (!sent.tag.starts_with(kTagOfOurs)) {
+            continue;
+        }
+        HylafaxJob job;
+        job.id = sent.job;
+        job.tag = sent.tag;
+        job.status = sent.reason;
+        job.state = sent.reason.empty() ? HylafaxState::Done : HylafaxState::Waiting;
+        jobs_.insert_or_assign(sent.tag, std::move(job));
+    }
+}
+
+base::Result<HylafaxQueue> HylafaxQueue::read(const std::string& spool) {
+    HylafaxQueue queue;
+    queue.take_log(TRY(read_xferfaxlog_text(spool)));
+    std::map<std::string, HylafaxJob, std::less<>> there;
     // First where jobs wait: one that moves to doneq/ meanwhile is found there.
     for (const char* folder : {"/sendq", "/doneq"}) {
         const std::vector<std::string> files = TRY(job_files(spool + folder));
         for (const std::string& file : files) {
-            const auto text = base::read_file(file, kQFileMax);
-            if (!text) {
+            auto text = base::read_file(file, kQFileMax);
+            if (!text && text.error().code == Errc::NotFound) {
                 continue;  // gone meanwhile
             }
-            auto job = parse_hylafax_job(text.value());
-            if (job && job.value().tag == tag && (!found || job.value().id >= found->id)) {
-                found = std::move(job).take_value();
+            auto job = parse_hylafax_job(TRY(std::move(text)));
+            if (!job || !job.value().tag.starts_with(kTagOfOurs)) {
+                continue;
+            }
+            const auto known = there.find(job.value().tag);
+            if (known == there.end() || job.value().id >= known->second.id) {
+                there.insert_or_assign(job.value().tag, std::move(job).take_value());
             }
         }
     }
-    return found;
+    there.merge(queue.jobs_);
+    queue.jobs_ = std::move(there);
+    return queue;
+}
+
+std::optional<HylafaxJob> HylafaxQueue::find(const std::string& tag) const {
+    const auto found = jobs_.find(tag);
+    return found == jobs_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<std::int64_t> parse_request_id(std::string_view output) {

@@ -28,6 +28,8 @@ enum Field : std::size_t {
     kCommunication = 2,
     kDevice = 3,
     kFile = 4,
+    kJob = 4,  // of a SEND line, as is the next one
+    kTag = 5,
     kLocalNumber = 7,
     kTsi = 8,
     kConnectionTime = 12,
@@ -147,11 +149,11 @@ std::map<std::string, XferfaxlogRecord> parse_xferfaxlog(std::string_view text) 
     return records;
 }
 
-base::Result<std::map<std::string, XferfaxlogRecord>> read_xferfaxlog(const std::string& spool) {
+base::Result<std::string> read_xferfaxlog_text(const std::string& spool) {
     const std::string path = spool + "/etc/xferfaxlog";
     const base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file && errno == ENOENT) {
-        return std::map<std::string, XferfaxlogRecord>();
+        return std::string();
     }
 
     struct stat state {};
@@ -163,8 +165,33 @@ base::Result<std::map<std::string, XferfaxlogRecord>> read_xferfaxlog(const std:
     if (state.st_size > tail && ::lseek(file.get(), state.st_size - tail, SEEK_SET) < 0) {
         return base::errno_error("seek in " + path, errno);
     }
-    const std::string text = TRY(read_some(file.get(), kXferfaxlogTailMax));
+    return read_some(file.get(), kXferfaxlogTailMax);
+}
+
+base::Result<std::map<std::string, XferfaxlogRecord>> read_xferfaxlog(const std::string& spool) {
+    const std::string text = TRY(read_xferfaxlog_text(spool));
     return parse_xferfaxlog(text);
+}
+
+std::vector<XferfaxlogSent> parse_xferfaxlog_sent(std::string_view text) {
+    std::vector<XferfaxlogSent> all;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        const std::string_view line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        const auto fields = split(line.substr(0, kLineMax));
+        if (line.size() > kLineMax || fields.size() < kFieldsMin ||
+            (fields[kKind] != "SEND" && fields[kKind] != "UNSENT")) {
+            continue;
+        }
+        XferfaxlogSent sent;
+        const std::string job = unquoted(fields[kJob]);
+        (void)std::from_chars(job.data(), job.data() + job.size(), sent.job);
+        sent.tag = unquoted(fields[kTag]);
+        sent.reason = unquoted(fields[kReason]);
+        all.push_back(std::move(sent));
+    }
+    return all;
 }
 
 void complete_from_log(FaxCall& call, const XferfaxlogRecord& record) {

@@ -41,8 +41,22 @@ struct XferfaxlogRecord {
 /// left out by being malformed.
 [[nodiscard]] std::map<std::string, XferfaxlogRecord> parse_xferfaxlog(std::string_view text);
 
-/// The last kXferfaxlogTailMax octets of `spool`/etc/xferfaxlog; empty if there is none.
-/// Errors: as errno_error.
+/// A SEND or UNSENT line: one call, or why there was none.
+struct XferfaxlogSent {
+    std::int64_t job = 0;  ///< HylaFAX's number
+    std::string tag;       ///< the -i of sendfax
+    std::string reason;    ///< empty: the fax was sent
+};
+
+/// In the order of the log; malformed lines are left out.
+[[nodiscard]] std::vector<XferfaxlogSent> parse_xferfaxlog_sent(std::string_view text);
+
+/// The last kXferfaxlogTailMax octets of `spool`/etc/xferfaxlog; empty if there is none. Errors: as
+/// errno_error.
+[[nodiscard]] base::Result<std::string> read_xferfaxlog_text(const std::string& spool);
+
+/// The records of the last kXferfaxlogTailMax octets of `spool`/etc/xferfaxlog; empty if there is
+/// none. Errors: as errno_error.
 [[nodiscard]] base::Result<std::map<std::string, XferfaxlogRecord>> read_xferfaxlog(
     const std::string& spool);
 

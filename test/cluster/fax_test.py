@@ -254,7 +254,29 @@ def send_and_report(cluster, spool, hylafax, directory):
                          "roundtable_operator")
     assert events == [["1"]], events
     the_end_counts_and_not_the_age(cluster, spool, hylafax, send, queue)
+    a_cleaned_queue_makes_no_second_call(cluster, spool, hylafax, send, queue, 6)
     a_job_without_its_message_has_an_end(cluster, send, queue)
+
+
+def a_cleaned_queue_makes_no_second_call(cluster, spool, hylafax, send, queue, jobs):
+    """The runner died behind sendfax, and faxqclean emptied doneq/ before the next one came."""
+    send("alice", "+4930805", outgoing("cleaned"))
+    cluster.run(*queue)
+    hylafax.wait_over(jobs)
+    done_file = next(path for path in spool.path.glob("doneq/q[0-9]*")
+                     if "number:+4930805" in path.read_text())
+    text = done_file.read_text()
+    tag, job = (re.search(f"^{name}:(.*)$", text, re.M).group(1) for name in ("jobtag", "jobid"))
+    with (spool.path / "etc" / "xferfaxlog").open("a") as log:
+        log.write("\t".join(["11/26/26 10:00", "SEND", "000000001", "ttyF0", job, f'"{tag}"',
+                             "alice@example.test", '"+4930805"', '""', "0", "1", "0:10", "0:08",
+                             '""', '""', '""', '""', '"uucp"', '""']) + "\n")
+    done_file.unlink()
+    set_job(cluster, "+4930805", "state = 'submitting', reported = false")
+    cluster.run(*queue)
+    assert cluster.sql("SELECT state, reported FROM report.fax_job WHERE number = '+4930805'") == [
+        ["delivered", "t"]]
+    assert hylafax.calls().count("number:+4930805") == 1, hylafax.calls()
 
 
 def a_job_without_its_message_has_an_end(cluster, send, queue):

@@ -39,18 +39,41 @@ BOOST_AUTO_TEST_CASE(reads_a_file_of_the_queue) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(finds_a_job_by_its_tag_waiting_or_done) {
+BOOST_AUTO_TEST_CASE(finds_a_job_by_its_tag_waiting_done_or_gone) {
     std::string name = std::filesystem::temp_directory_path() / "roundtable-sendq-XXXXXX";
     const std::string spool = ::mkdtemp(name.data());
-    BOOST_TEST(!mta::find_hylafax_job(spool, "fax-out/b"));
+    BOOST_TEST(!mta::HylafaxQueue::read(spool));
     std::filesystem::create_directories(spool + "/sendq");
     std::filesystem::create_directories(spool + "/doneq");
-    BOOST_REQUIRE(base::write_file_atomic(spool + "/sendq/q1", job(1, "fax-out/a", 3, ""), 0600));
-    BOOST_REQUIRE(base::write_file_atomic(spool + "/doneq/q2", job(2, "fax-out/b", 7, ""), 0600));
-    BOOST_REQUIRE(base::write_file_atomic(spool + "/doneq/seqf", job(3, "fax-out/b", 8, ""), 0600));
-    BOOST_TEST(mta::find_hylafax_job(spool, "fax-out/a").value()->id == 1);
-    BOOST_TEST(mta::find_hylafax_job(spool, "fax-out/b").value()->id == 2);
-    BOOST_TEST(!mta::find_hylafax_job(spool, "fax-out/c").value());
+    std::filesystem::create_directories(spool + "/etc");
+    const auto write = [&](const std::string& file, const std::string& text) {
+        BOOST_REQUIRE(base::write_file_atomic(spool + file, text, 0600));
+    };
+    write("/sendq/q1", job(1, "fax-out/a", 3, ""));
+    write("/doneq/q2", job(2, "fax-out/b", 7, ""));
+    write("/doneq/seqf", job(3, "fax-out/b", 8, ""));
+    write("/doneq/q4", job(4, "somebody else's", 8, ""));
+    // faxqclean has taken c, d and e away; a has failed once and is tried again.
+    const auto line =
+        [](const std::string& kind, int id, const std::string& tag, const std::string& reason) {
+            return "11/25/26 22:49\t" + kind + "\t000000007\tttyS1\t" + std::to_string(id) +
+                   "\t\"" + tag + "\"\ta@b.c\t\"4930\"\t\"csi\"\t1\t1\t0:01\t0:01\t\"" + reason +
+                   "\"\t\"\"\t\"\"\t\"\"\t\"\"\t\"\"\n";
+        };
+    write("/etc/xferfaxlog",
+          line("SEND", 1, "fax-out/a", "Busy") + line("SEND", 5, "fax-out/c", "Busy") +
+              line("SEND", 5, "fax-out/c", "") + line("UNSENT", 6, "fax-out/d", "Kill time") +
+              line("RECV", 7, "fax-out/e", "") + "SEND\t\n");
+    const auto queue = mta::HylafaxQueue::read(spool).value();
+    BOOST_TEST(queue.find("fax-out/a")->id == 1);
+    BOOST_TEST(queue.find("fax-out/a")->status.empty());
+    BOOST_TEST(queue.find("fax-out/b")->id == 2);
+    BOOST_TEST((queue.find("fax-out/c")->state == mta::HylafaxState::Done));
+    BOOST_TEST(queue.find("fax-out/c")->id == 5);
+    BOOST_TEST((queue.find("fax-out/d")->state == mta::HylafaxState::Waiting));
+    BOOST_TEST(queue.find("fax-out/d")->status == "Kill time");
+    BOOST_TEST(!queue.find("fax-out/e"));
+    BOOST_TEST(!queue.find("somebody else's"));
     std::filesystem::remove_all(spool);
 }
 
