@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <set>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -216,37 +217,35 @@ void complete_from_log(FaxCall& call, const XferfaxlogRecord& record) {
     }
 }
 
-base::Result<std::vector<RecvQueueFile>> list_recv_queue(const std::string& spool) {
+base::Result<RecvQueue> list_recv_queue(const std::string& spool, std::size_t most) {
     const std::string path = spool + "/recvq";
     const base::Handle<DIR, close_directory> directory(::opendir(path.c_str()));
     if (directory == nullptr) {
         return base::errno_error("open " + path, errno);
     }
-    std::vector<RecvQueueFile> files;
+    RecvQueue queue;
+    std::set<std::string> names;
     while (const dirent* entry = ::readdir(directory.get())) {  // NOLINT(concurrency-mt-unsafe)
-        const std::string name(static_cast<const char*>(entry->d_name));
-        if (!name.starts_with("fax") || !name.ends_with(".tif")) {
-            continue;
+        std::string name(static_cast<const char*>(entry->d_name));
+        if (name.starts_with("fax") && name.ends_with(".tif")) {
+            names.insert(std::move(name));
         }
-
+        if (names.size() > most) {
+            names.erase(names.begin());
+            ++queue.left_out;
+        }
+    }
+    for (const std::string& name : names) {
         struct stat state {};
 
         const int found =
             ::fstatat(::dirfd(directory.get()), name.c_str(), &state, AT_SYMLINK_NOFOLLOW);
-        if (found != 0 || !S_ISREG(state.st_mode)) {
-            continue;  // gone meanwhile, or nothing that HylaFAX makes
+        if (found == 0 && S_ISREG(state.st_mode)) {  // else gone, or nothing that HylaFAX makes
+            queue.files.push_back(
+                {name, static_cast<std::uint64_t>(state.st_size), modified_ns(state)});
         }
-        if (files.size() == kRecvQueueMax) {
-            return Error{Errc::TooLarge,
-                         path + " has more than " + std::to_string(kRecvQueueMax) +
-                             " faxes; faxcron(8) removes old ones"};
-        }
-        files.push_back({name, static_cast<std::uint64_t>(state.st_size), modified_ns(state)});
     }
-    std::sort(files.begin(), files.end(), [](const RecvQueueFile& a, const RecvQueueFile& b) {
-        return a.name < b.name;
-    });
-    return files;
+    return queue;
 }
 
 base::Result<WrittenFile> read_file_when_written(const std::string& path) {

@@ -70,9 +70,17 @@ struct RecvQueueFile {
     std::int64_t modified_ns = 0;  ///< since the epoch
 };
 
-/// The faxes in `spool`/recvq, by name: regular files "fax*.tif". Errors: as errno_error (NotFound:
-/// no such folder), TooLarge.
-[[nodiscard]] base::Result<std::vector<RecvQueueFile>> list_recv_queue(const std::string& spool);
+/// A receive queue, or the part of it that is looked at.
+struct RecvQueue {
+    std::vector<RecvQueueFile> files;  ///< by name
+    std::size_t left_out = 0;          ///< files with lower names than these
+};
+
+/// The faxes in `spool`/recvq: regular files "fax*.tif". Of more than `most` the last by name,
+/// which are the newest: the others have been there longest. Errors: as errno_error (NotFound: no
+/// such folder).
+[[nodiscard]] base::Result<RecvQueue> list_recv_queue(const std::string& spool,
+                                                      std::size_t most = kRecvQueueMax);
 
 /// The file, and when it was last written to. HylaFAX locks a file (flock) while a call writes it.
 /// Errors: Busy (locked: still being written, or it changed while it was read), TooLarge, Invalid

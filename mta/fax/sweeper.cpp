@@ -100,7 +100,15 @@ void FaxSweeper::sweep_file(const RecvQueueFile& file,
 
 base::Result<FaxSweeper::Counts> FaxSweeper::pass() {
     Counts counts;
-    const std::vector<RecvQueueFile> files = TRY(list_recv_queue(spool_));
+    const RecvQueue queue = TRY(list_recv_queue(spool_));
+    const std::vector<RecvQueueFile>& files = queue.files;
+    counts.later += queue.left_out;
+    if (queue.left_out != left_out_ && queue.left_out > 0) {
+        parts_.say(std::to_string(queue.left_out) +
+                   " old faxes of recvq/ are not looked at: there are too many files; faxcron(8) "
+                   "-rcv removes old ones");
+    }
+    left_out_ = queue.left_out;
     const auto records = TRY(read_xferfaxlog(spool_));
     std::map<std::string, Entry> kept;
     for (const RecvQueueFile& file : files) {

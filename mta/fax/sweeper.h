@@ -76,6 +76,7 @@ class FaxSweeper {
     Parts parts_;
     std::map<std::string, Entry> entries_;
     bool changed_ = false;
+    std::size_t left_out_ = 0;
 };
 
 }  // namespace mta

@@ -83,6 +83,19 @@ BOOST_AUTO_TEST_CASE(the_last_line_of_a_file_counts) {
     BOOST_TEST(records.at("fax000000012.tif").communication == "000000099");
 }
 
+BOOST_AUTO_TEST_CASE(of_too_many_files_the_newest_are_taken) {
+    const Spool spool;
+    for (const char* number : {"3", "1", "5", "2", "4"}) {
+        spool.write(std::string("recvq/fax00000000") + number + ".tif", number);
+    }
+    const auto queue = mta::list_recv_queue(spool.path, 3).value();
+    BOOST_TEST(queue.left_out == 2U);
+    BOOST_REQUIRE_EQUAL(queue.files.size(), 3U);
+    BOOST_TEST(queue.files[0].name == "fax000000003.tif");
+    BOOST_TEST(queue.files[2].name == "fax000000005.tif");
+    BOOST_TEST(mta::list_recv_queue(spool.path, 5).value().left_out == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(lists_faxes_and_nothing_else) {
     const Spool spool;
     spool.write("recvq/fax000000002.tif", "ab");
@@ -90,7 +103,7 @@ BOOST_AUTO_TEST_CASE(lists_faxes_and_nothing_else) {
     spool.write("recvq/seqf", "12");
     std::filesystem::create_symlink("/etc/passwd", spool.path + "/recvq/fax000000003.tif");
     std::filesystem::create_directory(spool.path + "/recvq/fax000000004.tif");
-    const auto files = mta::list_recv_queue(spool.path).value();
+    const auto files = mta::list_recv_queue(spool.path).value().files;
     BOOST_REQUIRE_EQUAL(files.size(), 2U);
     BOOST_TEST(files[0].name == "fax000000001.tif");
     BOOST_TEST(files[1].size == 2U);

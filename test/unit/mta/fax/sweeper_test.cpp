@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(what_was_refused_is_tried_again_a_day_later) {
 BOOST_AUTO_TEST_CASE(a_fresh_file_waits_for_its_line_in_the_log) {
     World world;
     world.fax("fax1.tif", "one");
-    world.now = mta::list_recv_queue(world.spool).value()[0].modified_ns / 1'000'000'000 + 5;
+    world.now = mta::list_recv_queue(world.spool).value().files[0].modified_ns / 1'000'000'000 + 5;
     auto sweeper = world.sweeper();
     BOOST_TEST(sweeper.pass().value().waiting == 1U);
     BOOST_TEST(world.asked == 0);
