@@ -39,7 +39,7 @@ struct HylafaxJob {
 /// All jobs with a tag of ours, as they were when it was read: one reading serves a whole pass.
 ///
 /// doneq/ and sendq/ of the spool come first. faxqclean(8) empties doneq/ (after 15 minutes if it
-/// is not told otherwise): for what has gone from there the last line about it in etc/xferfaxlog
+/// is not told otherwise): for what has gone from there the last line about it in xferfaxlog
 /// counts. One without a reason is a fax that was sent; with one, the job counts as waiting, its
 /// status is the reason: it may be tried again, and it has an end when the time is up.
 class HylafaxQueue {

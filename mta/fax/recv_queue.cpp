@@ -151,22 +151,36 @@ std::map<std::string, XferfaxlogRecord> parse_xferfaxlog(std::string_view text) 
 }
 
 base::Result<std::string> read_xferfaxlog_text(const std::string& spool) {
-    const std::string path = spool + "/etc/xferfaxlog";
-    const base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file && errno == ENOENT) {
+    base::Fd newest;
+
+    struct stat newest_state {};
+
+    for (const char* name : {"/etc/xferfaxlog", "/log/xferfaxlog"}) {
+        const std::string path = spool + name;
+        base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!file && errno == ENOENT) {
+            continue;
+        }
+
+        struct stat state {};
+
+        if (!file || ::fstat(file.get(), &state) != 0) {
+            return base::errno_error("open " + path, errno);
+        }
+        if (!newest || modified_ns(state) >= modified_ns(newest_state)) {
+            newest = std::move(file);
+            newest_state = state;
+        }
+    }
+    if (!newest) {
         return std::string();
     }
-
-    struct stat state {};
-
-    if (!file || ::fstat(file.get(), &state) != 0) {
-        return base::errno_error("open " + path, errno);
-    }
     const auto tail = static_cast<off_t>(kXferfaxlogTailMax);
-    if (state.st_size > tail && ::lseek(file.get(), state.st_size - tail, SEEK_SET) < 0) {
-        return base::errno_error("seek in " + path, errno);
+    if (newest_state.st_size > tail &&
+        ::lseek(newest.get(), newest_state.st_size - tail, SEEK_SET) < 0) {
+        return base::errno_error("seek in xferfaxlog", errno);
     }
-    return read_some(file.get(), kXferfaxlogTailMax);
+    return read_some(newest.get(), kXferfaxlogTailMax);
 }
 
 base::Result<std::map<std::string, XferfaxlogRecord>> read_xferfaxlog(const std::string& spool) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// HylaFAX's side of a received fax: the lines of etc/xferfaxlog (xferfaxlog(5)) and the files of
+// HylaFAX's side of a received fax: the lines of xferfaxlog (xferfaxlog(5)) and the files of
 // recvq/ (recvq(5)). Texts of both came over the line in part and are as hostile as the fax itself.
 //
 // Thread rule: functions of their arguments; list_recv_queue() and read_file_when_written() block.
@@ -51,8 +51,9 @@ struct XferfaxlogSent {
 /// In the order of the log; malformed lines are left out.
 [[nodiscard]] std::vector<XferfaxlogSent> parse_xferfaxlog_sent(std::string_view text);
 
-/// The last kXferfaxlogTailMax octets of `spool`/etc/xferfaxlog; empty if there is none. Errors: as
-/// errno_error.
+/// The last kXferfaxlogTailMax octets of the log: `spool`/log/xferfaxlog, where Debian's programs
+/// write it, or `spool`/etc/xferfaxlog, where the manual says; of both the one that was written to
+/// last; empty if there is none. Errors: as errno_error.
 [[nodiscard]] base::Result<std::string> read_xferfaxlog_text(const std::string& spool);
 
 /// The records of the last kXferfaxlogTailMax octets of `spool`/etc/xferfaxlog; empty if there is

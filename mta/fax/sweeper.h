@@ -1,7 +1,7 @@
 #pragma once
 
 // FaxSweeper: hands in every fax of a receive queue that the hook did not. HylaFAX calls its hook
-// once and ignores how it ends; the file in recvq/ and the RECV line in etc/xferfaxlog are what is
+// once and ignores how it ends; the file in recvq/ and the RECV line in xferfaxlog are what is
 // left.
 //
 // It remembers in its state file which files are dealt with, so that a pass over a full queue reads

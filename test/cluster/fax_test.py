@@ -267,7 +267,7 @@ def a_cleaned_queue_makes_no_second_call(cluster, spool, hylafax, send, queue, j
                      if "number:+4930805" in path.read_text())
     text = done_file.read_text()
     tag, job = (re.search(f"^{name}:(.*)$", text, re.M).group(1) for name in ("jobtag", "jobid"))
-    with (spool.path / "etc" / "xferfaxlog").open("a") as log:
+    with (spool.path / "log" / "xferfaxlog").open("a") as log:
         log.write("\t".join(["11/26/26 10:00", "SEND", "000000001", "ttyF0", job, f'"{tag}"',
                              "alice@example.test", '"+4930805"', '""', "0", "1", "0:10", "0:08",
                              '""', '""', '""', '""', '"uucp"', '""']) + "\n")

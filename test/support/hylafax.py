@@ -85,7 +85,7 @@ class Spool:
         what the hook said."""
         name = f"recvq/fax{number:09d}.tif"
         shutil.copy(tiff, self.path / name)
-        log = self.path / "etc" / "xferfaxlog"
+        log = self.path / "log" / "xferfaxlog"
         caller = caller or f"+49309{number:04d}"
         with log.open("a") as file:
             file.write("\t".join([

@@ -1,5 +1,6 @@
 #include "mta/fax/recv_queue.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -110,6 +111,15 @@ BOOST_AUTO_TEST_CASE(lists_faxes_and_nothing_else) {
     BOOST_TEST((mta::list_recv_queue(spool.path + "/none").error().code == Errc::NotFound));
     BOOST_TEST(mta::read_xferfaxlog(spool.path).value().empty());
     spool.write("etc/xferfaxlog", kLine + "\n");
+    BOOST_TEST(mta::read_xferfaxlog(spool.path).value().size() == 1U);
+    std::filesystem::remove(spool.path + "/etc/xferfaxlog");
+    std::filesystem::create_directories(spool.path + "/log");
+    spool.write("log/xferfaxlog", kLine + "\n");
+    BOOST_TEST(mta::read_xferfaxlog(spool.path).value().size() == 1U);
+    spool.write("etc/xferfaxlog", "of long ago\n");
+    const std::string old = spool.path + "/etc/xferfaxlog";
+    std::filesystem::last_write_time(old,
+                                     std::filesystem::last_write_time(old) - std::chrono::hours(1));
     BOOST_TEST(mta::read_xferfaxlog(spool.path).value().size() == 1U);
 }
 
