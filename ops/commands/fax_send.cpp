@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <utility>
 
@@ -126,6 +128,19 @@ base::Status fax_send(CommandContext& context, const Arguments& arguments) {
     return base::Done{};
 }
 
+// Group rights are the operator's own: the file may belong to root and be read by a group of one.
+base::Result<std::string> read_password(const std::string& path) {
+    std::error_code error;
+    const auto rights = std::filesystem::status(path, error).permissions();
+    if (!error && (rights & std::filesystem::perms::others_all) != std::filesystem::perms::none) {
+        return base::Error{base::Errc::Refused,
+                           "everybody on this machine can read " + path + ": chmod o= " + path};
+    }
+    std::string password = TRY(base::read_file(path, kPasswordFileMax));
+    password.erase(std::min(password.find_first_of("\r\n"), password.size()));
+    return password;
+}
+
 base::Result<FaxOutOptions> out_options(const Arguments& arguments) {
     FaxOutOptions options;
     options.spool = arguments.text("--spool");
@@ -133,9 +148,7 @@ base::Result<FaxOutOptions> out_options(const Arguments& arguments) {
     options.server = arguments.text("--fax-server");
     options.access_server = TRY(base::Endpoint::parse(arguments.text("--pop3"), 110));
     options.login = arguments.text("--login");
-    options.password = TRY(base::read_file(arguments.text("--password-file"), kPasswordFileMax));
-    options.password.erase(
-        std::min(options.password.find_first_of("\r\n"), options.password.size()));
+    options.password = TRY(read_password(arguments.text("--password-file")));
     if (const auto text = arguments.optional("--give-up")) {
         const auto span = base::parse_duration(*text);
         if (!span || span.value() < std::chrono::minutes(1)) {

@@ -88,6 +88,7 @@ def send_by_mail(cluster, spool, hylafax, postfix, directory):
         return states()["+4930777"] == "accepted"
 
     wait_until("the fax of the outage", taken, 120, 1)
+    (directory / "password").touch(0o600)
     (directory / "password").write_text(cluster.password + "\n")
     server = cluster.endpoints.access_servers[0]
     queue = ["fax", "send-queue", "--spool", str(spool.path), "--pop3",

@@ -214,6 +214,7 @@ def send_and_report(cluster, spool, hylafax, directory):
     send("alice", "+4930777", text)
     assert "taken before" in send("alice", "+4930777", text).stdout
     send("alice", "+4930999", outgoing("nobody answers"))
+    (directory / "password").touch(0o600)
     (directory / "password").write_text(cluster.password + "\n")
     server = cluster.endpoints.access_servers[0]
     queue = ["fax", "send-queue", "--spool", str(spool.path), "--pop3",

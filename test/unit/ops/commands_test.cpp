@@ -435,7 +435,12 @@ BOOST_AUTO_TEST_CASE(faxes_are_sent_by_whom_a_table_allows) {
             {"fax sender allow alice@example.test +4930*", 4},
             {"fax sender allow carol@example.test *", 3},
             {"fax sender list", 0, "+4930*"},
-            {"fax jobs", 0, "no faxes"}});
+            {"fax jobs", 0, "no faxes"},
+            {"fax send-queue --spool ~ --pop3 127.0.0.1:1 --login faxqueue@example.test --socket "
+             "~/none "
+             "--password-file ~/password",
+             65,
+             "can read"}});
     const auto verdict = [&](const std::string& sender, const std::string& number) {
         return f.database
             .sql(
