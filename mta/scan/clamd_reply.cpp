@@ -10,6 +10,8 @@ constexpr std::string_view kStream = "stream: ";
 constexpr std::string_view kFound = " FOUND";
 constexpr std::string_view kError = " ERROR";
 constexpr std::string_view kTooLarge = "INSTREAM size limit exceeded.";
+constexpr std::string_view kLimits = "Heuristics.Limits.Exceeded";
+constexpr std::string_view kLimitsPrefix = "Heuristics.Limits.Exceeded.";
 constexpr std::string_view kProduct = "ClamAV ";
 constexpr std::size_t kVersionMax = 100;
 
@@ -56,7 +58,10 @@ base::Result<ClamdReply> parse_clamd_reply(std::string_view reply) {
         return unknown(reply);
     }
     result.remove_suffix(kFound.size());
-    return ClamdReply{ClamdReply::Kind::Infected, sanitised_signature(result)};
+    return ClamdReply{result == kLimits || result.starts_with(kLimitsPrefix)
+                          ? ClamdReply::Kind::NotAll
+                          : ClamdReply::Kind::Infected,
+                      sanitised_signature(result)};
 }
 
 base::Result<std::string> parse_clamd_version(std::string_view reply) {

@@ -3,6 +3,9 @@
 // What clamd answers, one reply at a time: text in, value out. clamd(8) of ClamAV 1.4: a reply to a
 // command that began with "z" ends in a NUL, which is not part of what is parsed here.
 //
+// With AlertExceedsMax clamd says "FOUND" of what it did not look at, for it is larger, deeper or
+// slower to scan than its limits: no virus, and not clean either.
+//
 // Strict: a reply that is none of the known ones is Invalid. So a program that is not clamd, or a
 // reply that was cut, is never taken for "no virus".
 //
@@ -29,6 +32,7 @@ struct ClamdReply {
         Pong,      ///< of PING
         Clean,     ///< "stream: OK"
         Infected,  ///< "stream: NAME FOUND"; text: the name, sanitised
+        NotAll,    ///< "stream: Heuristics.Limits.Exceeded... FOUND"; text: the name, sanitised
         TooLarge,  ///< more octets than StreamMaxLength
         Failed,    ///< "... ERROR": it could not be scanned; text: why, for the log
     };

@@ -126,6 +126,7 @@ bool Scan::Feed::settle(const Scanner::Place& place, const base::Result<ClamdRep
                 ScanVerdict{ScanVerdict::Kind::Infected, reply.value().text, place.identity(), {}};
             return true;
         case ClamdReply::Kind::TooLarge:
+        case ClamdReply::Kind::NotAll:
         case ClamdReply::Kind::Failed:
         case ClamdReply::Kind::Pong:
             break;
