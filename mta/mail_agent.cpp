@@ -318,12 +318,13 @@ void MailAgent::State::look_at_health() {
         }
         std::exchange(on_ready, nullptr)();
     }
+    const std::string_view no_scan = scan_gate ? scan_gate->unfit_reason() : std::string_view();
     if (stopping.load()) {
         load.set_fit(false, "stopping");
     } else if (disk_low.load()) {
         load.set_fit(false, "disk-low");
-    } else if (scan_gate && !scan_gate->is_fit()) {
-        load.set_fit(false, "no-scanner");
+    } else if (!no_scan.empty()) {
+        load.set_fit(false, std::string(no_scan));
     } else {
         load.set_fit(health.mirror.fit, first_word(health.mirror.reason));
     }

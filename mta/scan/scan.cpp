@@ -88,8 +88,10 @@ void Scan::Feed::run() {
         base::Result<Scanner::Place> place =
             scanner.take_place(tried, whole ? deadline : base::Deadline::after(kChunkTimeout));
         if (!place) {
-            problem =
-                place.error().code == base::Errc::Unavailable ? problem : place.error().detail;
+            // Nobody left: what the last one said says more.
+            if (tried == 0 || place.error().code != base::Errc::Unavailable) {
+                problem = place.error().detail;
+            }
             break;
         }
         if (settle(place.value(), converse(place.value()))) {

@@ -166,8 +166,8 @@ ScanJudgement ScanGate::check(base::Loop& loop,
     return judge(verdict, envelope, message, about);
 }
 
-bool ScanGate::is_fit() const {
-    return scanner_.up() > 0 || !policies_.list()->any_tempfail();
+std::string_view ScanGate::unfit_reason() const {
+    return policies_.list()->any_tempfail() ? scanner_.unfit_reason() : std::string_view();
 }
 
 }  // namespace mta

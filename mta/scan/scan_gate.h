@@ -76,8 +76,9 @@ class ScanGate {
                                       std::string& message,
                                       std::string_view about);
 
-    /// False when no clamd is up and mail is put off for it. For the load report; never waits.
-    [[nodiscard]] bool is_fit() const;
+    /// Empty, or when no clamd is up and mail is put off for it Scanner::unfit_reason(). For the
+    /// load report; never waits.
+    [[nodiscard]] std::string_view unfit_reason() const;
 
   private:
     Scanner& scanner_;

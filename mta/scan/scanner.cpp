@@ -23,6 +23,7 @@ constexpr base::Duration kLookTimeout = seconds(2);
 constexpr base::Duration kLookEvery = seconds(2);
 constexpr base::Duration kRetryMin = milliseconds(500);
 constexpr base::Duration kRetryMax = seconds(5);
+constexpr base::Duration kFellLately = seconds(1);
 constexpr base::Duration kIdentifyEvery = minutes(1);
 constexpr base::Duration kRoomPoll = milliseconds(20);
 constexpr base::Duration kTimeoutMin = seconds(1);
@@ -49,11 +50,20 @@ struct Scanner::Clamd {
     explicit Clamd(ClamdAddress where) : address(std::move(where)), identity(address.text()) {}
 
     const ClamdAddress address;
+
+    // Down for so short a time that it is waited for: it may only have been started again.
+    [[nodiscard]] bool fell_lately() const {
+        return !up.load() && fell.load() + kFellLately > base::monotonic_now();
+    }
+
     std::atomic<bool> up{false};
+    std::atomic<bool> doubted{false};    ///< a scan took too long: it is to be asked
     std::atomic<bool> too_short{false};  ///< its StreamMaxLength is below our longest message
+    std::atomic<base::Instant> fell{};   ///< when it went down
     std::atomic<std::size_t> scans{0};
     base::Guarded<std::string> identity;
-    base::Instant identified{};  ///< the thread that looks
+    base::Guarded<std::string> problem;  ///< why it is down; empty while it is up
+    base::Instant identified{};          ///< the thread that looks
 };
 
 ScanSettings read_scan_settings(const base::ConfigSection& scan) {
@@ -98,7 +108,12 @@ std::string Scanner::Place::identity() const {
 
 void Scanner::Place::note_failure(const base::Error& error) const {
     failures().add();
-    scanner_->set_down(*scanner_->clamds_[index_], error);
+    Clamd& clamd = *scanner_->clamds_[index_];
+    if (error.code == base::Errc::Timeout) {
+        clamd.doubted.store(true);
+    } else {
+        scanner_->set_down(clamd, error);
+    }
 }
 
 Scanner::Scanner(ScanSettings settings, std::uint64_t message_max)
@@ -129,9 +144,7 @@ base::Status Scanner::look_at_all() {
             if (seen) {
                 set_up(clamd);
             } else {
-                base::log::warning("mta",
-                                   "clamd does not answer",
-                                   {{"clamd", clamd.address.text()}, {"error", seen.error()}});
+                set_down(clamd, seen.error());
             }
             if (--left == 0) {
                 loop->stop();
@@ -173,10 +186,10 @@ base::Status Scanner::look(base::Loop& loop, Clamd& clamd) const {
         const auto stream = TRY(clamd.address.connect(loop, deadline));
         const bool taken =
             TRY(ClamdStream::takes(*stream, static_cast<std::uint32_t>(stream_max_), deadline));
-        clamd.too_short.store(!taken);
         if (!taken) {
             return base::Error{base::Errc::TooLarge,
-                               "its StreamMaxLength is below " + std::to_string(stream_max_)};
+                               "its StreamMaxLength is below " + std::to_string(stream_max_) +
+                                   ", the longest message with its trace fields: raise it"};
         }
     }
     const auto stream = TRY(clamd.address.connect(loop, deadline));
@@ -202,14 +215,15 @@ void Scanner::follow(base::Loop& loop, Clamd& clamd) {
             pause = retry;
             retry = std::min(retry * 2, kRetryMax);
         }
-        // In small steps: a clamd that a scan found down meanwhile is looked at soon.
+        // In small steps: a clamd that a scan found down or slow meanwhile is looked at soon.
         const base::Deadline next = base::Deadline::after(pause);
         const bool was_up = clamd.up.load();
-        while (!next.passed() && clamd.up.load() == was_up) {
+        while (!next.passed() && clamd.up.load() == was_up && !clamd.doubted.load()) {
             if (!base::sleep_until(base::Deadline::after(kRetryMin).sooner(next))) {
                 return;
             }
         }
+        clamd.doubted.store(false);
         const base::Status seen = look(loop, clamd);
         if (seen) {
             retry = kRetryMin;
@@ -223,15 +237,28 @@ void Scanner::follow(base::Loop& loop, Clamd& clamd) {
 }
 
 void Scanner::set_up(Clamd& clamd) {
+    clamd.too_short.store(false);
+    clamd.problem.with([](std::string& text) { text.clear(); });
     if (!clamd.up.exchange(true)) {
         scanners_up().set(static_cast<double>(up()));
         base::log::info("mta", "clamd up", {{"clamd", clamd.address.text()}});
     }
 }
 
+// Says so when it goes down, and when something else keeps it down than before: a clamd that loads
+// its signatures first does not listen, and may then turn out to take too little.
 void Scanner::set_down(Clamd& clamd, const base::Error& error) {
-    if (clamd.up.exchange(false)) {
+    clamd.too_short.store(error.code == base::Errc::TooLarge);
+    const bool other = clamd.problem.with(
+        [&](std::string& text) { return std::exchange(text, error.detail) != error.detail; });
+    if (clamd.up.load()) {
+        clamd.fell.store(base::monotonic_now());  // first: a moment of neither would be an answer
+    }
+    const bool was_up = clamd.up.exchange(false);
+    if (was_up) {
         scanners_up().set(static_cast<double>(up()));
+    }
+    if (was_up || other) {
         base::log::warning(
             "mta", "clamd down", {{"clamd", clamd.address.text()}, {"error", error}});
     }
@@ -242,17 +269,20 @@ base::Result<Scanner::Place> Scanner::take_place(std::uint32_t tried, base::Dead
         bool any = false;
         for (std::size_t i = 0; i < clamds_.size(); ++i) {
             Clamd& clamd = *clamds_[i];
-            if ((tried >> i & 1U) != 0 || !clamd.up.load()) {
+            if ((tried >> i & 1U) != 0) {
                 continue;
             }
-            any = true;
+            any = any || clamd.up.load() || clamd.fell_lately();
+            if (!clamd.up.load()) {
+                continue;
+            }
             if (clamd.scans.fetch_add(1) < settings_.scans_max) {
                 return Place(*this, i);
             }
             clamd.scans.fetch_sub(1);
         }
         if (!any) {
-            return base::Error{base::Errc::Unavailable, "no clamd is up"};
+            return none_left(tried);
         }
         if (deadline.passed()) {
             return base::Error{base::Errc::Timeout, "every clamd has as many scans as it may"};
@@ -261,6 +291,34 @@ base::Result<Scanner::Place> Scanner::take_place(std::uint32_t tried, base::Dead
         // telling all who wait.
         TRY(base::sleep_until(base::Deadline::after(kRoomPoll).sooner(deadline)));
     }
+}
+
+base::Error Scanner::none_left(std::uint32_t tried) const {
+    std::string detail = "no clamd is up";
+    std::string_view before = ": ";
+    for (std::size_t i = 0; i < clamds_.size(); ++i) {
+        if ((tried >> i & 1U) == 0) {
+            const Clamd& clamd = *clamds_[i];
+            detail += before;
+            detail += clamd.address.text() + ": " +
+                      clamd.problem.with([](const std::string& text) { return text; });
+            before = "; ";
+        }
+    }
+    return {base::Errc::Unavailable, std::move(detail)};
+}
+
+std::string_view Scanner::unfit_reason() const {
+    std::string_view reason = "no-scanner";
+    for (const std::unique_ptr<Clamd>& clamd : clamds_) {
+        if (clamd->up.load() || clamd->fell_lately()) {
+            return {};
+        }
+        if (clamd->too_short.load()) {
+            reason = "scanner-limit";
+        }
+    }
+    return reason;
 }
 
 std::size_t Scanner::up(std::uint32_t tried) const {

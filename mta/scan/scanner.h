@@ -6,6 +6,8 @@
 // A clamd is up when it answered PING, and takes streams as long as our longest message. It is down
 // as soon as a scan failed for its sake, and up again with its next answer: it is asked every 2 s
 // while it is up; while it is down after half a second, then twice as long each time, up to 5 s.
+// A scan that only took too long may do so for the message's sake: the clamd is asked within half a
+// second, and is down if it does not answer.
 //
 // Owner: the mail agent; it outlives all fibers that scan. Thread rule: create() and watch() on the
 // main loop's thread, the rest from any thread. Limits: kClamdsMax, ScanSettings::scans_max.
@@ -15,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -67,7 +70,7 @@ class Scanner {
         [[nodiscard]] const ClamdAddress& address() const;
         /// What the clamd says it is, or its address.
         [[nodiscard]] std::string identity() const;
-        /// It failed: down until it answers again.
+        /// It failed: down until it answers again. Timeout: it is asked soon whether it is.
         void note_failure(const base::Error& error) const;
 
       private:
@@ -88,12 +91,17 @@ class Scanner {
     [[nodiscard]] base::Status watch(base::Loop& loop);
 
     /// A place at the first clamd that is up, has room and is not among `tried` (one bit each).
-    /// From a fiber: waits for room. Errors: Unavailable (none is left that is up), Timeout (no
-    /// room until `deadline`), Cancelled.
+    /// From a fiber: waits for room, and for one that went down within the last second. Errors:
+    /// Unavailable (none is left; says what is wrong with each), Timeout (no room until
+    /// `deadline`), Cancelled.
     [[nodiscard]] base::Result<Place> take_place(std::uint32_t tried, base::Deadline deadline);
 
     /// How many are up and not among `tried`.
     [[nodiscard]] std::size_t up(std::uint32_t tried = 0) const;
+
+    /// Empty while a clamd is up, or went down within the last second; else a word for the load
+    /// report: "no-scanner", or "scanner-limit" when one answers but takes too short streams.
+    [[nodiscard]] std::string_view unfit_reason() const;
 
     [[nodiscard]] const ScanSettings& settings() const { return settings_; }
 
@@ -107,6 +115,7 @@ class Scanner {
     [[nodiscard]] base::Status judge_limits() const;
     void set_up(Clamd& clamd);
     void set_down(Clamd& clamd, const base::Error& error);
+    [[nodiscard]] base::Error none_left(std::uint32_t tried) const;
     void follow(base::Loop& loop, Clamd& clamd);
 
     const ScanSettings settings_;

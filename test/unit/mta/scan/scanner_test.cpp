@@ -152,4 +152,64 @@ BOOST_AUTO_TEST_CASE(follows_a_clamd_that_goes_hangs_and_comes_back) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_scan_that_takes_too_long_makes_it_ask) {
+    ClamdServer clamd;
+    const auto scanner = scanner_for({clamd.address()});
+    run_in_fiber([&](base::Loop& loop) {
+        BOOST_REQUIRE(scanner->watch(loop));
+        const auto place = scanner->take_place(0, base::Deadline::after(1s));
+        BOOST_REQUIRE(place);
+        // The message was slow: the clamd answers.
+        place.value().note_failure({Errc::Timeout, "test"});
+        BOOST_TEST(scanner->up() == 1U);
+        // The clamd hangs.
+        clamd.freeze();
+        place.value().note_failure({Errc::Timeout, "test"});
+        wait_until([&] { return scanner->up() == 0; });
+        clamd.thaw();
+        loop.stop();
+    });
+}
+
+BOOST_AUTO_TEST_CASE(one_that_went_down_a_moment_ago_is_waited_for) {
+    ClamdServer clamd;
+    const auto scanner = scanner_for({clamd.address()});
+    run_in_fiber([&](base::Loop& loop) {
+        BOOST_REQUIRE(scanner->watch(loop));
+        {
+            const auto place = scanner->take_place(0, base::Deadline::after(1s));
+            BOOST_REQUIRE(place);
+            place.value().note_failure({Errc::Closed, "test"});
+        }
+        BOOST_TEST(scanner->up() == 0U);
+        BOOST_TEST(scanner->unfit_reason() == "");
+        BOOST_TEST(bool(scanner->take_place(0, base::Deadline::after(20s))));
+        clamd.kill();
+        const auto none = scanner->take_place(1, base::Deadline::after(20s));
+        BOOST_REQUIRE(!none);
+        BOOST_TEST((none.error().code == Errc::Unavailable));
+        wait_until([&] { return scanner->unfit_reason() == "no-scanner"; });
+        loop.stop();
+    });
+}
+
+BOOST_AUTO_TEST_CASE(one_that_comes_up_later_and_takes_too_little_is_named) {
+    ClamdServer small(kMessageMax);
+    small.kill();
+    const auto scanner = scanner_for({small.address()});
+    BOOST_TEST(scanner->unfit_reason() == "no-scanner");
+    small.start();
+    run_in_fiber([&](base::Loop& loop) {
+        BOOST_REQUIRE(scanner->watch(loop));
+        wait_until([&] { return scanner->unfit_reason() == "scanner-limit"; });
+        const auto none = scanner->take_place(0, base::Deadline::after(20s));
+        BOOST_REQUIRE(!none);
+        BOOST_TEST((none.error().code == Errc::Unavailable));
+        BOOST_TEST(none.error().detail.find("StreamMaxLength") != std::string::npos);
+        small.kill();
+        wait_until([&] { return scanner->unfit_reason() == "no-scanner"; });
+        loop.stop();
+    });
+}
+
 BOOST_AUTO_TEST_SUITE_END()
