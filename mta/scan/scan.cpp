@@ -49,6 +49,7 @@ struct Scan::Feed {
         : loop(home), scanner(clamds), source(std::move(octets)) {}
 
     void run();
+    [[nodiscard]] base::Result<Scanner::Place> take_place();
     [[nodiscard]] base::Result<ClamdReply> converse(const Scanner::Place& place);
     [[nodiscard]] base::Status feed(ClamdStream& clamd, std::optional<ClamdReply>& early);
     [[nodiscard]] base::Deadline turn(base::Duration most) const;
@@ -61,6 +62,8 @@ struct Scan::Feed {
     Source source;  ///< null: nobody wants the verdict any more
     bool whole = false;
     bool paused = false;  ///< the client let clamd wait: not again before the message is whole
+    /// While it is not whole, once a clamd has it.
+    base::Deadline early_until{base::Instant::max()};
     base::Deadline deadline{base::Instant::max()};  ///< once it is whole
     std::uint32_t tried = 0;
     base::FiberEvent more;
@@ -85,8 +88,7 @@ void Scan::Feed::run() {
             problem = "out of time: " + problem;
             break;
         }
-        base::Result<Scanner::Place> place =
-            scanner.take_place(tried, whole ? deadline : base::Deadline::after(kChunkTimeout));
+        base::Result<Scanner::Place> place = take_place();
         if (!place) {
             // Nobody left: what the last one said says more.
             if (tried == 0 || place.error().code != base::Errc::Unavailable) {
@@ -101,6 +103,29 @@ void Scan::Feed::run() {
     if (!verdict && whole) {
         verdict = ScanVerdict{ScanVerdict::Kind::Unscanned, {}, {}, problem};
     }
+}
+
+// Before the message is whole nothing is waited for but more of it: all places may be given away
+// to messages that are.
+base::Result<Scanner::Place> Scan::Feed::take_place() {
+    while (!whole) {
+        base::Result<Scanner::Place> place = scanner.take_place(
+            tried, base::Deadline::after(base::Duration::zero()), Scanner::Use::Early);
+        if (place && early_until.at() == base::Instant::max()) {
+            early_until = base::Deadline::after(scanner.settings().timeout / 2);
+        }
+        if (place || place.error().code != base::Errc::Timeout) {
+            return place;
+        }
+        const base::Status waited = more.wait(early_until);
+        if (given_up()) {
+            return base::Error{base::Errc::Cancelled, "the message was given up"};
+        }
+        if (!waited && !whole) {
+            return waited.error();
+        }
+    }
+    return scanner.take_place(tried, deadline);
 }
 
 // True when there is nothing more to do for now.
@@ -159,6 +184,10 @@ base::Result<ClamdReply> Scan::Feed::converse(const Scanner::Place& place) {
 base::Status Scan::Feed::feed(ClamdStream& clamd, std::optional<ClamdReply>& early) {
     std::size_t sent = 0;
     for (;;) {
+        if (!whole && early_until.passed()) {
+            paused = true;
+            return base::Error{base::Errc::Timeout, "the message takes too long to arrive"};
+        }
         early = TRY(clamd.room(turn(kChunkTimeout)));
         if (early) {
             return base::Done{};
@@ -176,13 +205,12 @@ base::Status Scan::Feed::feed(ClamdStream& clamd, std::optional<ClamdReply>& ear
         if (whole) {
             return base::Done{};
         }
-        const base::Status waited = more.wait(base::Deadline::after(kPauseMax));
-        if (!waited && waited.error().code == base::Errc::Timeout && !whole) {
-            paused = true;
+        const base::Status waited = more.wait(base::Deadline::after(kPauseMax).sooner(early_until));
+        if (waited || (waited.error().code == base::Errc::Timeout && whole)) {
+            continue;
         }
-        if (!waited) {
-            return waited.error();
-        }
+        paused = waited.error().code == base::Errc::Timeout;
+        return waited.error();
     }
 }
 

@@ -5,8 +5,9 @@
 //
 // A message that grows beyond kEarlyBytes is fed to a clamd while it arrives, by a fiber of its
 // own, which takes what is there whenever clamd takes more: whoever reads the message never waits
-// for it. When the client pauses for kPauseMax the place at the clamd is given up, and the message
-// is scanned from its front once it is whole. A shorter message is scanned when it is whole.
+// for it. When the client pauses for kPauseMax, or half of ScanSettings::timeout is over since, the
+// place at the clamd is given up, and the message is scanned from its front once it is whole; so is
+// one that finds no place (Scanner::Use::Early). A shorter message is scanned when it is whole.
 //
 // When a clamd fails (gone, hung, in error, out of places) the next one gets the message from its
 // front. A clamd that says nothing has an equal part of what is left of the time, so that there is

@@ -56,11 +56,28 @@ struct Scanner::Clamd {
         return !up.load() && fell.load() + kFellLately > base::monotonic_now();
     }
 
+    // Both counters are raised first and looked at then: never more places than there are.
+    [[nodiscard]] bool take(Use use, std::size_t scans_max) {
+        if (use == Use::Early && early.fetch_add(1) >= scans_max / 2) {
+            early.fetch_sub(1);
+            return false;
+        }
+        if (scans.fetch_add(1) < scans_max) {
+            return true;
+        }
+        scans.fetch_sub(1);
+        if (use == Use::Early) {
+            early.fetch_sub(1);
+        }
+        return false;
+    }
+
     std::atomic<bool> up{false};
     std::atomic<bool> doubted{false};    ///< a scan took too long: it is to be asked
     std::atomic<bool> too_short{false};  ///< its StreamMaxLength is below our longest message
     std::atomic<base::Instant> fell{};   ///< when it went down
     std::atomic<std::size_t> scans{0};
+    std::atomic<std::size_t> early{0};  ///< of them, for messages that arrive
     base::Guarded<std::string> identity;
     base::Guarded<std::string> problem;  ///< why it is down; empty while it is up
     base::Instant identified{};          ///< the thread that looks
@@ -89,13 +106,18 @@ ScanSettings read_scan_settings(const base::ConfigSection& scan) {
 }
 
 Scanner::Place::~Place() {
-    if (scanner_ != nullptr) {
-        scanner_->clamds_[index_]->scans.fetch_sub(1);
+    if (scanner_ == nullptr) {
+        return;
     }
+    Clamd& clamd = *scanner_->clamds_[index_];
+    if (use_ == Use::Early) {
+        clamd.early.fetch_sub(1);
+    }
+    clamd.scans.fetch_sub(1);
 }
 
 Scanner::Place::Place(Place&& other) noexcept
-    : scanner_(std::exchange(other.scanner_, nullptr)), index_(other.index_) {
+    : scanner_(std::exchange(other.scanner_, nullptr)), index_(other.index_), use_(other.use_) {
 }
 
 const ClamdAddress& Scanner::Place::address() const {
@@ -264,7 +286,9 @@ void Scanner::set_down(Clamd& clamd, const base::Error& error) {
     }
 }
 
-base::Result<Scanner::Place> Scanner::take_place(std::uint32_t tried, base::Deadline deadline) {
+base::Result<Scanner::Place> Scanner::take_place(std::uint32_t tried,
+                                                 base::Deadline deadline,
+                                                 Use use) {
     for (;;) {
         bool any = false;
         for (std::size_t i = 0; i < clamds_.size(); ++i) {
@@ -273,13 +297,9 @@ base::Result<Scanner::Place> Scanner::take_place(std::uint32_t tried, base::Dead
                 continue;
             }
             any = any || clamd.up.load() || clamd.fell_lately();
-            if (!clamd.up.load()) {
-                continue;
+            if (clamd.up.load() && clamd.take(use, settings_.scans_max)) {
+                return Place(*this, i, use);
             }
-            if (clamd.scans.fetch_add(1) < settings_.scans_max) {
-                return Place(*this, i);
-            }
-            clamd.scans.fetch_sub(1);
         }
         if (!any) {
             return none_left(tried);

@@ -9,6 +9,9 @@
 // A scan that only took too long may do so for the message's sake: the clamd is asked within half a
 // second, and is down if it does not answer.
 //
+// Messages that still arrive have half of the places at a clamd at the most: how long they arrive
+// is the client's to say, and the others are for messages that are whole.
+//
 // Owner: the mail agent; it outlives all fibers that scan. Thread rule: create() and watch() on the
 // main loop's thread, the rest from any thread. Limits: kClamdsMax, ScanSettings::scans_max.
 
@@ -54,10 +57,14 @@ struct ScanSettings {
 /// See the top of this file.
 class Scanner {
   public:
+    /// What a place is for: a message that is whole, or one that arrives.
+    enum class Use : std::uint8_t { Whole, Early };
+
     /// A place for one scan at a clamd; gives it back when it dies.
     class Place {
       public:
-        Place(Scanner& scanner, std::size_t index) noexcept : scanner_(&scanner), index_(index) {}
+        Place(Scanner& scanner, std::size_t index, Use use) noexcept
+            : scanner_(&scanner), index_(index), use_(use) {}
 
         ~Place();
         Place(Place&& other) noexcept;
@@ -76,6 +83,7 @@ class Scanner {
       private:
         Scanner* scanner_;
         std::size_t index_;
+        Use use_;
     };
 
     /// Looks at each clamd once, at most kFirstLook for all together. `message_max`: octets of the
@@ -94,7 +102,9 @@ class Scanner {
     /// From a fiber: waits for room, and for one that went down within the last second. Errors:
     /// Unavailable (none is left; says what is wrong with each), Timeout (no room until
     /// `deadline`), Cancelled.
-    [[nodiscard]] base::Result<Place> take_place(std::uint32_t tried, base::Deadline deadline);
+    [[nodiscard]] base::Result<Place> take_place(std::uint32_t tried,
+                                                 base::Deadline deadline,
+                                                 Use use = Use::Whole);
 
     /// How many are up and not among `tried`.
     [[nodiscard]] std::size_t up(std::uint32_t tried = 0) const;

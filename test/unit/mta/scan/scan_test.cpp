@@ -197,6 +197,63 @@ BOOST_AUTO_TEST_CASE(a_client_that_pauses_gives_its_place_back) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(messages_that_arrive_leave_half_of_the_places) {
+    ClamdServer clamd;
+    const auto scanner = scanner_for({clamd.address()});
+    run_in_fiber([&](base::Loop& loop) {
+        std::string so_far = kHeader + filler(400'000);
+        std::vector<std::unique_ptr<Scan>> scans;
+        for (int i = 0; i < 6; ++i) {
+            scans.push_back(std::make_unique<Scan>(
+                loop, *scanner, [&so_far] { return std::string_view(so_far); }));
+            scans.back()->on_data();
+        }
+        BOOST_REQUIRE(base::fiber_yield());
+        const base::Deadline now = base::Deadline::after(0s);
+        {
+            const auto first = scanner->take_place(0, now);
+            const auto second = scanner->take_place(0, now);
+            BOOST_TEST((first && second));
+        }
+        so_far += test_support::eicar() + "\r\n";
+        for (const auto& scan : scans) {
+            BOOST_TEST((scan->finish().kind == Kind::Infected));
+        }
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_drips_gives_its_place_back) {
+    ClamdServer clamd;
+    const auto scanner = scanner_for({clamd.address()}, 2s);
+    run_in_fiber([&](base::Loop& loop) {
+        std::string so_far = kHeader + filler(400'000);
+        Scan scan(loop, *scanner, [&so_far] { return std::string_view(so_far); });
+        bool dripping = true;
+        BOOST_REQUIRE(base::spawn(loop, "drip", [&] {
+            while (dripping && base::sleep_until(base::Deadline::after(20ms))) {
+                so_far += 'x';
+                scan.on_data();
+            }
+            dripping = true;
+        }));
+        scan.on_data();
+        BOOST_REQUIRE(base::fiber_yield());
+        // All places but the one of the scan are taken: the last comes when it is given up.
+        std::vector<Scanner::Place> places;
+        while (places.size() < 4) {
+            auto place = scanner->take_place(0, base::Deadline::after(20s));
+            BOOST_REQUIRE(place);
+            places.push_back(std::move(place).take_value());
+        }
+        dripping = false;
+        wait_until([&] { return dripping; });
+        places.clear();
+        so_far += "\r\n" + test_support::eicar() + "\r\n";
+        scan.on_data();
+        BOOST_TEST((scan.finish().kind == Kind::Infected));
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_message_that_is_given_up_ends_its_scan) {
     ClamdServer clamd;
     const auto scanner = scanner_for({clamd.address()});

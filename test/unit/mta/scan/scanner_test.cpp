@@ -152,6 +152,26 @@ BOOST_AUTO_TEST_CASE(follows_a_clamd_that_goes_hangs_and_comes_back) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(messages_that_arrive_have_half_of_the_places) {
+    ClamdServer clamd;
+    const auto scanner = scanner_for({clamd.address()});
+    run_in_fiber([&](base::Loop&) {
+        const base::Deadline now = base::Deadline::after(0s);
+        {
+            const auto early = scanner->take_place(0, now, Scanner::Use::Early);
+            BOOST_REQUIRE(early);
+            const auto none = scanner->take_place(0, now, Scanner::Use::Early);
+            BOOST_REQUIRE(!none);
+            BOOST_TEST((none.error().code == Errc::Timeout));
+            BOOST_TEST(bool(scanner->take_place(0, now)));
+        }
+        const auto first = scanner->take_place(0, now);
+        const auto second = scanner->take_place(0, now, Scanner::Use::Early);
+        BOOST_TEST((first && second));
+        BOOST_TEST(!scanner->take_place(0, now));
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_scan_that_takes_too_long_makes_it_ask) {
     ClamdServer clamd;
     const auto scanner = scanner_for({clamd.address()});
