@@ -39,11 +39,20 @@ def with_attachment(octets, name):
         header=b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n")
 
 
-def zipped(octets):
+def zipped(*files):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("inside.txt", octets * 20)
+        for number, octets in enumerate(files):
+            archive.writestr(f"inside{number}.txt", octets)
     return out.getvalue()
+
+
+def of_parts(count):
+    """A message that clamd is busy with for a time that grows with the square of `count`."""
+    return message(b"".join(
+        b"--b\r\nContent-Type: application/octet-stream; name=x%d\r\n\r\n%d\r\n" % (n, n)
+        for n in range(count)) + b"--b--\r\n",
+        header=b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n")
 
 
 def send(cluster, recipients, text, number=0):
@@ -132,7 +141,7 @@ def virus_cluster(clamds, **settings):
 def attempt(what):
     try:
         return what()
-    except (AssertionError, OSError, smtplib.SMTPException):
+    except (AssertionError, OSError, RuntimeError, smtplib.SMTPException):
         return False
 
 
@@ -152,7 +161,7 @@ def empty(cluster):
 def each_policy(cluster):
     alice, helen, tom = cluster.address("alice"), "helen@hold.test", "tom@tag.test"
     infected = [message(EICAR + b"\r\n"), with_attachment(EICAR, b"x.com"),
-                with_attachment(zipped(EICAR), b"x.zip")]
+                with_attachment(zipped(EICAR * 20), b"x.zip")]
 
     clean = taken(send(cluster, [alice, helen, tom], message(subject=b"clean")))
     assert verdict(cluster, clean) == ["clean", "", "never"]
@@ -257,7 +266,28 @@ def infected_mail_goes_where_its_domain_wants_it():
     with Clamd() as clamd, virus_cluster([clamd]) as cluster:
         held, both = each_policy(cluster)
         left = release_and_delete(cluster, held, both)
+        left |= policies_outlive_the_database(cluster)
         survives_the_catalog(cluster, left, held[0])
+
+
+def policies_outlive_the_database(cluster):
+    """A mail agent that starts without PostgreSQL has them from its disk."""
+    cluster.run("daemon", "stop", "postgres")
+    wait_until("postgres stopped", lambda: not any(
+        d["daemon"] == "postgres" and d["pid"] for d in cluster.json("daemon", "list")), 60)
+    try:
+        cluster.wait_restarted("mail1", cluster.kill("mail1"))
+        text = message(EICAR + b"\r\n", subject=b"from disk")
+        wait_until("mail1 takes mail", lambda: attempt(
+            lambda: send(cluster, ["tom@tag.test"], text)[0] == 250), 60)
+        code, reply = send(cluster, [cluster.address("alice")], text)
+        assert (code, reply) == (550, f"5.7.1 Virus found: {NAME}"), (code, reply)
+        held = taken(send(cluster, ["helen@hold.test"], text))
+    finally:
+        cluster.run("daemon", "start", "postgres")
+    wait_until("PostgreSQL", lambda: attempt(lambda: cluster.sql("SELECT 1")), 60)
+    assert verdict(cluster, held) == ["infected", NAME, "held"]
+    return {held}
 
 
 class RawSession:
@@ -298,7 +328,7 @@ TIMEOUT = 6
 
 
 def clamds_that_fail_stop_nobody():
-    with Clamd() as one, Clamd() as two, \
+    with Clamd() as one, Clamd(tcp=True) as two, \
             virus_cluster([one, two], scan_timeout=f"{TIMEOUT}s") as cluster:
         alice, tom = cluster.address("alice"), "tom@tag.test"
         line = b"a line that has nothing in it, of which there are many\r\n"
@@ -403,6 +433,55 @@ def slow(cluster, one, two, alice):
             clamd.thaw()
 
 
+def one_slow_message_stops_nobody():
+    with Clamd() as clamd, virus_cluster([clamd], scan_timeout="3s") as cluster:
+        alice = cluster.address("alice")
+        slow_one = of_parts(40_000)
+        reply = []
+        thread = threading.Thread(
+            target=lambda: reply.append(send(cluster, [cluster.address("alice")], slow_one)))
+        thread.start()
+        after = 0
+        while after < 5:
+            after += 0 if thread.is_alive() else 1
+            taken(send(cluster, [alice], message()))
+            assert "no-scanner" not in load_report(cluster)
+        thread.join()
+        assert reply[0][0] == 451, reply
+        log = (cluster.directory / "log" / "mail1.log").read_text(errors="replace")
+        assert "clamd down" not in log, log
+
+
+def clients_that_drip_stop_nobody():
+    """More of them than a clamd has places (10), each with a message that is scanned early."""
+    with Clamd() as clamd, virus_cluster([clamd], scan_timeout="20s") as cluster:
+        alice = cluster.address("alice")
+        line = b"a line that has nothing in it, of which there are many\r\n"
+        sessions = [RawSession(cluster, alice) for _ in range(12)]
+        for session in sessions:
+            session.send(message(line * 8_000))
+        ended = threading.Event()
+
+        def drip():
+            while not ended.wait(0.3):
+                for session in sessions:
+                    session.send(b"x")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            for _ in range(5):
+                started = time.monotonic()
+                taken(send(cluster, [alice], message()))
+                assert time.monotonic() - started < 5
+        finally:
+            ended.set()
+            thread.join()
+        for session in sessions:
+            session.send(b"\r\n" + EICAR + b"\r\n")
+            assert session.end() == 550, session.line
+
+
 SIZE = 2 << 20
 
 
@@ -416,13 +495,14 @@ def sized(size, tail):
 
 def limits_of_both_sides():
     # What clamd must take: the longest message and 4 KiB of trace fields.
-    with Clamd(SIZE + 4096) as clamd, \
+    with Clamd(SIZE + 4096, more="AlertExceedsMax yes\nMaxFiles 20\n") as clamd, \
             virus_cluster([clamd], message_size=SIZE) as cluster:
         alice = cluster.address("alice")
         tail = EICAR + b"\r\n"
         assert send(cluster, [alice], sized(SIZE, tail))[0] == 550
         assert verdict(cluster, taken(send(cluster, [alice], sized(SIZE, b""))))[0] == "clean"
         assert send(cluster, [alice], sized(SIZE + 1, tail))[0] == 552
+        more_than_clamd_looks_into(cluster, alice)
 
         # A mail server that takes longer messages than clamd does not start, and says what to do.
         config = (cluster.directory / "config" / "mail1.yaml").read_text()
@@ -441,7 +521,44 @@ def limits_of_both_sides():
         assert result.returncode != 0, result
         assert "StreamMaxLength" in result.stderr + result.stdout, result
 
+        comes_up_later_with_too_little(cluster, clamd, alice)
+
+
+def log_of(cluster):
+    return (cluster.directory / "log" / "mail1.log").read_text(errors="replace")
+
+
+def more_than_clamd_looks_into(cluster, alice):
+    """No virus, and not clean: as if it had not been scanned."""
+    many = [b"%d" % n * 50 for n in range(40)]
+    code, reply = send(cluster, [alice], with_attachment(zipped(*many), b"x.zip"))
+    assert code == 451 and reply.startswith("4.7.1 "), (code, reply)
+    assert "Heuristics.Limits.Exceeded" in log_of(cluster)
+    accepted = taken(send(cluster, ["tom@tag.test"], with_attachment(zipped(*many), b"x.zip")))
+    assert verdict(cluster, accepted) == ["unscanned", "", "never"]
+    # What it did find counts.
+    code, reply = send(cluster, [alice], with_attachment(zipped(EICAR, *many), b"x.zip"))
+    assert (code, reply) == (550, f"5.7.1 Virus found: {NAME}"), (code, reply)
+
+
+def comes_up_later_with_too_little(cluster, clamd, alice):
+    """It is not there, as while it loads signatures, and then it is, with another limit."""
+    clamd.kill()
+    wait_until("unfit", lambda: "no-scanner" in load_report(cluster))
+    clamd.configure(SIZE // 2)
+    clamd.start()
+    wait_until("why", lambda: "scanner-limit" in load_report(cluster))
+    down = [line for line in log_of(cluster).splitlines() if "clamd down" in line]
+    assert "StreamMaxLength" in down[-1], down
+    assert send(cluster, [alice], message())[0] == 451
+    assert "StreamMaxLength" in [
+        line for line in log_of(cluster).splitlines() if "not scanned" in line][-1]
+    clamd.kill()
+    clamd.configure(SIZE + 4096)
+    clamd.start()
+    wait_until("mail is taken again", lambda: send(cluster, [alice], message())[0] == 250)
+
 
 if __name__ == "__main__":
     main([infected_mail_goes_where_its_domain_wants_it, clamds_that_fail_stop_nobody,
-          limits_of_both_sides])
+          one_slow_message_stops_nobody, clients_that_drip_stop_nobody, limits_of_both_sides])

@@ -19,10 +19,19 @@ NAME = "Our.Test.EICAR.UNOFFICIAL"
 PROGRAM = "/usr/sbin/clamd"
 
 
-class Clamd:
-    """with Clamd(stream_max=...) as clamd: clamd.address, clamd.kill(), clamd.start() ..."""
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
-    def __init__(self, stream_max=64 << 20):
+
+class Clamd:
+    """with Clamd(stream_max=...) as clamd: clamd.address, clamd.kill(), clamd.start() ...
+
+    tcp: it listens at a port of 127.0.0.1, else at a unix socket. more: further lines of its
+    configuration."""
+
+    def __init__(self, stream_max=64 << 20, tcp=False, more=""):
         if not os.access(PROGRAM, os.X_OK):
             raise RuntimeError(f"no {PROGRAM}: install what `ops/scripts/packages test` lists")
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="roundtable-clamd-"))
@@ -30,16 +39,23 @@ class Clamd:
         self.socket = self.directory / "clamd"
         (self.directory / "db").mkdir()
         (self.directory / "db" / "own.ndb").write_text(f"Our.Test.EICAR:0:*:{EICAR_HEX}\n")
-        (self.directory / "clamd.conf").write_text(
-            f"DatabaseDirectory {self.directory}/db\nLocalSocket {self.socket}\n"
-            f"LocalSocketMode 666\nTemporaryDirectory {self.directory}\nForeground yes\n"
-            f"StreamMaxLength {stream_max}\nMaxFileSize {stream_max}\n"
-            f"MaxScanSize {4 * stream_max}\nMaxThreads 4\n")
+        self.port = free_port() if tcp else None
+        self.configure(stream_max, more)
         self.process = None
+
+    def configure(self, stream_max, more=""):
+        """From its next start on."""
+        listen = (f"TCPAddr 127.0.0.1\nTCPSocket {self.port}\n" if self.port else
+                  f"LocalSocket {self.socket}\nLocalSocketMode 666\n")
+        (self.directory / "clamd.conf").write_text(
+            f"DatabaseDirectory {self.directory}/db\n{listen}"
+            f"TemporaryDirectory {self.directory}\nForeground yes\n"
+            f"StreamMaxLength {stream_max}\nMaxFileSize {stream_max}\n"
+            f"MaxScanSize {4 * stream_max}\nMaxThreads 4\n{more}")
 
     @property
     def address(self):
-        return f"unix:{self.socket}"
+        return f"127.0.0.1:{self.port}" if self.port else f"unix:{self.socket}"
 
     def __enter__(self):
         self.start()
@@ -61,8 +77,10 @@ class Clamd:
     def _accepts(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"clamd ended with {self.process.returncode}")
-        with socket.socket(socket.AF_UNIX) as client:
-            return client.connect_ex(str(self.socket)) == 0
+        family, where = ((socket.AF_INET, ("127.0.0.1", self.port)) if self.port else
+                         (socket.AF_UNIX, str(self.socket)))
+        with socket.socket(family) as client:
+            return client.connect_ex(where) == 0
 
     def kill(self):
         if self.process is not None:
