@@ -169,6 +169,12 @@ BEGIN
     IF NOT EXISTS (SELECT FROM catalog.quarantine_places(p_message, p_domain)) THEN
         RAISE EXCEPTION 'RT004: the quarantine does not hold this message' USING ERRCODE = 'RT004';
     END IF;
+    -- To nobody would be lost: it stays where it is.
+    IF EXISTS (SELECT FROM catalog.quarantine_places(p_message, p_domain) p
+                WHERE NOT EXISTS (SELECT FROM catalog.quarantined q
+                                   WHERE q.message_id = p_message AND q.domain = p.domain)) THEN
+        RAISE EXCEPTION 'it is not known for whom this message is: nothing was released' USING ERRCODE = 'RT006';
+    END IF;
     FOR v_to IN
         SELECT w.recipient, coalesce(w.account, -w.box) AS owner, w.box, p.internal_date, p.size
           FROM unnest(v_recipients, v_accounts, v_boxes) AS w(recipient, account, box)

@@ -121,6 +121,20 @@ BOOST_AUTO_TEST_CASE(a_release_delivers_once_with_new_uids_and_the_old_date) {
     BOOST_TEST(value("SELECT count(*) FROM catalog.retained") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(what_is_for_nobody_that_is_known_stays) {
+    const auto once = infected(0, {held(ann, "ann@example.test"), held(bob, "bob@other.test")});
+    deliver(batch({once}));
+    sql("DELETE FROM catalog.quarantined WHERE domain = 'other.test'");
+    for (const std::string domain : {"NULL", "'other.test'"}) {
+        BOOST_TEST(error_of("release_quarantined($1, " + domain + ", 'eve')", once)
+                       .find("not known for whom") != std::string::npos);
+    }
+    BOOST_TEST(value("SELECT count(*) FROM report.quarantine") == "2");
+    BOOST_TEST(value("SELECT count(*) FROM directory.event WHERE kind = 'quarantine_released'") ==
+               "0");
+    BOOST_TEST(release(once, "'example.test'") == "ann@example.test INBOX 1");
+}
+
 BOOST_AUTO_TEST_CASE(a_release_of_one_domain_leaves_the_others) {
     const auto once = infected(0, {held(ann, "ann@example.test"), held(bob, "bob@other.test")});
     deliver(batch({once}));
