@@ -8,6 +8,75 @@ LANGUAGE sql STABLE SET search_path = pg_catalog
 RETURN (SELECT concat_ws(':', a_account, count(*), coalesce(sum(b.id), 0), coalesce(sum(b.highest_modseq), 0))
           FROM catalog.mailbox b WHERE b.account_id = a_account);
 
+-- What an agent acknowledged while the catalog was away is in its segments alone, until it has told the
+-- catalog or a tracker has read them. So an agent that has nothing left to tell says so every 2 s, and a
+-- tracker says when it last read all that a segment has.
+CREATE TABLE catalog.writer (
+    committer  text NOT NULL,
+    boot_epoch bigint NOT NULL,
+    writer     text NOT NULL,
+    alive_at   timestamptz NOT NULL,
+    PRIMARY KEY (committer, boot_epoch)
+) WITH (fillfactor = 10);
+COMMENT ON TABLE catalog.writer IS 'Lives of agents; earlier ones as long as they have segments that are open or not catalogued';
+COMMENT ON COLUMN catalog.writer.alive_at IS 'when all that it had acknowledged was in the catalog';
+ALTER TABLE catalog.segment ADD COLUMN seen_at timestamptz;
+COMMENT ON COLUMN catalog.segment.seen_at IS 'when a tracker last had from so many copies all that the segment held that none can hold more';
+
+-- Segments that were opened while the catalog was away are found by listing the storage roots.
+CREATE TABLE catalog.listing (
+    id        smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    listed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE catalog.listing IS 'When a tracker last listed the newest folders of so many storage servers that no segment can be on the others alone';
+
+CREATE FUNCTION catalog.note_listed(p_unlisted bigint, p_ago_ms bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    INSERT INTO catalog.listing AS l (listed_at)
+    SELECT now() - make_interval(secs => p_ago_ms::double precision / 1000)
+      FROM directory.cluster c WHERE p_unlisted < c.min_copies
+    ON CONFLICT (id) DO UPDATE SET listed_at = greatest(l.listed_at, excluded.listed_at);
+$$;
+COMMENT ON FUNCTION catalog.note_listed(bigint, bigint) IS 'A tracker: all but so many storage servers were listed, beginning so long ago';
+
+CREATE FUNCTION catalog.note_alive(p_committer text, p_writer text, p_boot_epoch bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    DELETE FROM catalog.writer w
+     WHERE w.committer = p_committer AND w.boot_epoch <> p_boot_epoch
+       AND NOT EXISTS (SELECT FROM catalog.segment s
+                        WHERE (s.state = 'open' OR s.catalogued_to < s.length)
+                          AND s.writer = w.writer AND s.boot_epoch = w.boot_epoch);
+    INSERT INTO catalog.writer AS w (committer, boot_epoch, writer, alive_at)
+    VALUES (p_committer, p_boot_epoch, p_writer, now())
+    ON CONFLICT (committer, boot_epoch) DO UPDATE SET alive_at = excluded.alive_at;
+$$;
+COMMENT ON FUNCTION catalog.note_alive(text, text, bigint) IS 'An agent: all that it has acknowledged is in the catalog';
+
+-- Nobody may be told that there is no message while one may be in a segment whose writer is silent and
+-- that nobody has read, or found, since: three signs of life are missing, and two of them were due before
+-- the reading.
+CREATE FUNCTION catalog.require_read() RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    IF EXISTS (SELECT FROM catalog.segment s
+                 LEFT JOIN LATERAL (
+                      SELECT max(w.alive_at) AS at FROM catalog.writer w
+                       WHERE w.writer = s.writer AND w.boot_epoch = s.boot_epoch) AS life ON true
+                WHERE (s.state = 'open' OR s.catalogued_to < s.length) AND s.superseded_at IS NULL
+                  AND s.writer <> '/journal'
+                  AND coalesce(life.at, s.opened_at) < now() - interval '6 s'
+                  AND (s.seen_at IS NULL OR s.seen_at < coalesce(life.at, s.opened_at) + interval '4 s'))
+       OR EXISTS (SELECT FROM catalog.writer w
+                   WHERE w.alive_at < now() - interval '6 s'
+                     AND NOT EXISTS (SELECT FROM catalog.listing l
+                                      WHERE l.listed_at > w.alive_at + interval '4 s')) THEN
+        RAISE EXCEPTION 'RT008: a storage server that may hold messages does not answer' USING ERRCODE = 'RT008';
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION catalog.require_read() IS 'True, or SQLSTATE RT008 while messages that were acknowledged may be in no place that could be read';
+
 -- What was delivered after the last journal is put into INBOX when its segment is read. Until all are,
 -- an INBOX without a message is not known to be empty, and nobody may be told that it is.
 CREATE OR REPLACE FUNCTION catalog.require_whole(a_mailbox bigint) RETURNS boolean
@@ -21,12 +90,15 @@ BEGIN
                               WHERE b.id = a_mailbox AND b.name = 'INBOX' AND b.messages = 0)) THEN
         RAISE EXCEPTION 'RT008: the mailbox is being rebuilt' USING ERRCODE = 'RT008';
     END IF;
+    IF EXISTS (SELECT FROM catalog.mailbox b WHERE b.id = a_mailbox AND b.messages = 0) THEN
+        PERFORM catalog.require_read();
+    END IF;
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION catalog.require_whole(bigint) IS 'True, or SQLSTATE RT008 until every message of the mailbox has been found again; an empty INBOX only once all segments have been read';
+COMMENT ON FUNCTION catalog.require_whole(bigint) IS 'True, or SQLSTATE RT008 until every message of the mailbox has been found again; of an empty one also as require_read()';
 
-CREATE FUNCTION catalog.require_account_whole(a_account bigint) RETURNS boolean
+CREATE FUNCTION catalog.require_account_found(a_account bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
     PERFORM catalog.require_open();
@@ -39,6 +111,18 @@ BEGIN
     RETURN true;
 END
 $$;
+COMMENT ON FUNCTION catalog.require_account_found(bigint) IS 'True, or SQLSTATE RT008 while a rebuild has not found all mailboxes of the account (RT003 after a failover)';
+
+CREATE FUNCTION catalog.require_account_whole(a_account bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    PERFORM catalog.require_account_found(a_account);
+    IF NOT EXISTS (SELECT FROM catalog.mailbox b WHERE b.account_id = a_account AND b.messages > 0) THEN
+        PERFORM catalog.require_read();
+    END IF;
+    RETURN true;
+END
+$$;
 COMMENT ON FUNCTION catalog.require_account_whole(bigint) IS 'True, or SQLSTATE RT008 (RT003 after a failover) while it is not known what the account has';
 
 -- \Seen is 1, \Flagged 4, \Deleted 8. Asterisk marks urgent messages that it stores by IMAP \Flagged.
@@ -47,7 +131,7 @@ RETURNS TABLE (new_messages integer, old_messages integer, new_urgent integer, o
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
     -- While the catalog is rebuilt nobody may be told that nothing waits.
-    PERFORM catalog.require_account_whole(a_account);
+    PERFORM catalog.require_account_found(a_account);
     RETURN QUERY
     SELECT count(*) FILTER (WHERE x.flags & 1 = 0)::integer,
            count(*) FILTER (WHERE x.flags & 1 = 1)::integer,
@@ -176,9 +260,13 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
 $$;
 COMMENT ON FUNCTION catalog.finish_waiting IS 'Ends a claim: told (p_problem is null), or why not, to be tried again later';
 
-REVOKE ALL ON FUNCTION catalog.require_account_whole(bigint), catalog.waiting_mark(bigint), catalog.count_waiting(bigint),
-    catalog.may_tell(bigint, integer),
-    catalog.claim_waiting, catalog.finish_waiting FROM PUBLIC;
+REVOKE ALL ON FUNCTION catalog.note_alive(text, text, bigint), catalog.note_listed(bigint, bigint), catalog.require_read(),
+    catalog.require_account_found(bigint), catalog.require_account_whole(bigint), catalog.waiting_mark(bigint), catalog.count_waiting(bigint),
+    catalog.may_tell(bigint, integer), catalog.claim_waiting, catalog.finish_waiting FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION catalog.note_alive(text, text, bigint) TO roundtable_mtad, roundtable_accessd;
+GRANT EXECUTE ON FUNCTION catalog.note_listed(bigint, bigint) TO roundtable_trackerd;
+GRANT UPDATE (seen_at) ON catalog.segment TO roundtable_trackerd;
+GRANT SELECT ON catalog.writer, catalog.listing TO roundtable_operator;
 GRANT EXECUTE ON FUNCTION catalog.claim_waiting, catalog.finish_waiting TO roundtable_mtad;
 GRANT EXECUTE ON FUNCTION catalog.require_account_whole(bigint) TO roundtable_operator;
 GRANT EXECUTE ON FUNCTION catalog.count_waiting(bigint) TO roundtable_operator, roundtable_report;

@@ -50,8 +50,13 @@ constexpr base::Statement kForgetVoid{"storage_forget_void",
                                       "SELECT catalog.forget_void($1::uuid)"};
 constexpr base::Statement kRelease{
     "storage_release_segment",
-    "UPDATE catalog.segment SET claimed_by = NULL, claimed_until = NULL, read_at = now() "
+    "UPDATE catalog.segment SET claimed_by = NULL, claimed_until = NULL, read_at = now(), "
+    // An acknowledged frame is in min_copies copies: so many fewer unread ones cannot hide it.
+    "seen_at = CASE WHEN $3::bigint < min_copies "
+    "THEN now() - make_interval(secs => $4::double precision / 1000) ELSE seen_at END "
     "WHERE id = $1::uuid AND claimed_by = $2"};
+constexpr base::Statement kAlive{"storage_note_alive", "SELECT catalog.note_alive($1, $2, $3)"};
+constexpr base::Statement kListed{"storage_note_listed", "SELECT catalog.note_listed($1, $2)"};
 constexpr base::Statement kUnknown{
     "storage_unknown_segments",
     "SELECT x.id FROM unnest($1::uuid[]) AS x(id) "
@@ -126,8 +131,27 @@ Result<bool> forget_void(base::Connection& connection, const SegmentId& segment)
 
 Status release_segment(base::Connection& connection,
                        const SegmentId& segment,
-                       std::string_view tracker) {
-    (void)TRY(connection.query(kRelease, {segment.uuid(), tracker}));
+                       std::string_view tracker,
+                       const std::optional<SegmentSeen>& seen) {
+    (void)TRY(connection.query(kRelease,
+                               {segment.uuid(),
+                                tracker,
+                                seen ? base::Param(seen->unread) : base::Param(nullptr),
+                                static_cast<std::int64_t>(seen ? seen->ago.count() : 0)}));
+    return base::Done{};
+}
+
+Status note_listed(base::Connection& connection, const SegmentSeen& seen) {
+    (void)TRY(
+        connection.query(kListed, {seen.unread, static_cast<std::int64_t>(seen.ago.count())}));
+    return base::Done{};
+}
+
+Status note_alive(base::Connection& connection,
+                  std::string_view committer,
+                  std::string_view writer,
+                  std::uint64_t boot_epoch) {
+    (void)TRY(connection.query(kAlive, {committer, writer, static_cast<std::int64_t>(boot_epoch)}));
     return base::Done{};
 }
 

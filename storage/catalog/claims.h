@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,10 +60,27 @@ struct ClaimRequest {
 [[nodiscard]] base::Result<bool> forget_void(base::Connection& connection,
                                              const SegmentId& segment);
 
-/// Done with it for now.
+/// A reading of what storage servers hold: all of it but for those that did not answer.
+struct SegmentSeen {
+    std::int64_t unread = 0;  ///< storage servers that may have copies that could not be read
+    std::chrono::milliseconds ago{0};  ///< when it began to read
+};
+
+/// Done with it for now. `seen`: null if something of what was found is still to be dealt with.
 [[nodiscard]] base::Status release_segment(base::Connection& connection,
                                            const SegmentId& segment,
-                                           std::string_view tracker);
+                                           std::string_view tracker,
+                                           const std::optional<SegmentSeen>& seen = std::nullopt);
+
+/// The newest folders of all but `seen.unread` storage servers were listed.
+[[nodiscard]] base::Status note_listed(base::Connection& connection, const SegmentSeen& seen);
+
+/// An agent's sign of life: all that it has acknowledged is catalogued. `committer` is its name as
+/// one, `writer` its server's.
+[[nodiscard]] base::Status note_alive(base::Connection& connection,
+                                      std::string_view committer,
+                                      std::string_view writer,
+                                      std::uint64_t boot_epoch);
 
 /// Those of `segments` that the catalog does not know.
 [[nodiscard]] base::Result<std::vector<SegmentId>> unknown_segments(

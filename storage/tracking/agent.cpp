@@ -116,7 +116,9 @@ struct TrackingAgent::State {
                     {committer_name(options),
                      options.deliver_batch_max,
                      options.deliver_queue_max,
-                     [this] { mirror.renew_segment(); }}),
+                     [this] { mirror.renew_segment(); },
+                     options.server,
+                     local->boot_epoch()}),
           copies(servers, [this](const Suspicion& suspicion) { file(suspicion); }),
           reader(loop,
                  queries,
@@ -148,7 +150,7 @@ struct TrackingAgent::State {
     std::unique_ptr<LayoutFollower> follower;
     PathMetrics path_metrics{servers};
     MirrorMetrics mirror_metrics;
-    base::Timer show_metrics;
+    base::Timer show_metrics, signs;  // of life
     std::optional<base::Instant> degraded_event_at;
     bool stopping = false;  // loop thread
 
@@ -374,6 +376,8 @@ void TrackingAgent::start() {
         state.path_metrics.update();
         state.mirror_metrics.update(state.mirror.fitness(), state.mirror.counters());
     });
+    state.signs =
+        base::Timer::every(state.loop, kSignPeriod, [&state] { state.committer.sign_of_life(); });
     const Result<base::FiberId> recovery =
         base::spawn(state.loop, "recovery", [&state] { state.recover(); });
     if (!recovery) {

@@ -80,7 +80,7 @@ Result<std::size_t> CatchUp::run_once() {
     }
     for (std::size_t n = 0; n < claimed.size(); ++n) {
         const ClaimedSegment& segment = claimed[n];
-        Status worked = base::Done{};
+        Result<std::optional<SegmentSeen>> worked = std::optional<SegmentSeen>();
         if (!is_paused(segment.id)) {
             ++counters_.segments_read;
             worked = work_on(segment, kept[n] ? std::move(*kept[n]) : find(segment));
@@ -95,8 +95,10 @@ Result<std::size_t> CatchUp::run_once() {
             }
         }
         TRY(pool_.run(
-            [id = segment.id, tracker = options_.tracker](base::Connection& connection) {
-                return release_segment(connection, id, tracker);
+            [id = segment.id,
+             tracker = options_.tracker,
+             seen = worked ? worked.value() : std::nullopt](base::Connection& connection) {
+                return release_segment(connection, id, tracker, seen);
             },
             statement()));
     }
@@ -136,8 +138,8 @@ void CatchUp::pause(const SegmentId& segment) {
     }
 }
 
-Status CatchUp::work_on(const ClaimedSegment& segment, Found found) {
-    const std::uint64_t mark = TRY(deliver_steps(segment, found));
+Result<std::optional<SegmentSeen>> CatchUp::work_on(const ClaimedSegment& segment, Found found) {
+    const auto [mark, complete] = TRY(deliver_steps(segment, found));
     // Nobody writes to it any more, and yet there is no way on: a copy that is away, or a gap.
     if (segment.state != SegmentState::Open && mark == segment.catalogued_to) {
         pause(segment.id);
@@ -148,9 +150,15 @@ Status CatchUp::work_on(const ClaimedSegment& segment, Found found) {
         (void)TRY(pool_.run(
             [id = segment.id](base::Connection& connection) { return forget_void(connection, id); },
             statement()));
-        return base::Done{};
+        return std::optional<SegmentSeen>();
     }
-    return note_end(segment, found);
+    TRY(note_end(segment, found));
+    if (!complete) {
+        return std::optional<SegmentSeen>();
+    }
+    return std::optional(SegmentSeen{static_cast<std::int64_t>(found.unread.size()),
+                                     std::chrono::duration_cast<std::chrono::milliseconds>(
+                                         base::monotonic_now() - found.began)});
 }
 
 Status CatchUp::tell_aborts(const Found& found) {
@@ -168,9 +176,11 @@ std::string CatchUp::committer() const {
 }
 
 CatchUp::Found CatchUp::find(const ClaimedSegment& segment) {
+    const base::Instant began = base::monotonic_now();
     FoundCopies copies = find_copies(servers_, segment.id, Deadline::after(kListDeadline));
     Found found{newest_of(std::move(copies.copies)),
                 std::move(copies.unread),
+                began,
                 FrameMerge(segment.catalogued_to),
                 std::nullopt,
                 0};
@@ -215,13 +225,14 @@ Delivery CatchUp::delivery_of(const SegmentId& segment, const ScannedFrame& fram
     return delivery;
 }
 
-// Returns up to where the segment is dealt with now.
-Result<std::uint64_t> CatchUp::deliver_steps(const ClaimedSegment& segment, const Found& found) {
+// What is left to its own agent for now makes it incomplete; what the catalog does not take does
+// not: that is an alarm.
+Result<CatchUp::Dealt> CatchUp::deliver_steps(const ClaimedSegment& segment, const Found& found) {
     const auto now_ms = static_cast<std::uint64_t>(base::wall_us() / 1'000);
+    const bool quiet = is_quiet(segment.id, found.merge.end());
     const std::uint64_t before_ms =
-        is_quiet(segment.id, found.merge.end())
-            ? UINT64_MAX
-            : now_ms - std::min(now_ms, static_cast<std::uint64_t>(options_.grace.count()));
+        quiet ? UINT64_MAX
+              : now_ms - std::min(now_ms, static_cast<std::uint64_t>(options_.grace.count()));
     const std::vector<FrameMerge::Step> steps = found.merge.steps(
         before_ms,
         segment.state == SegmentState::Open ? FrameMerge::SealStep::No : FrameMerge::SealStep::Yes);
@@ -260,7 +271,7 @@ Result<std::uint64_t> CatchUp::deliver_steps(const ClaimedSegment& segment, cons
     if (stuck) {
         pause(segment.id);
     }
-    return reached;
+    return Dealt{reached, quiet || stuck || reached >= found.merge.end()};
 }
 
 Result<CatchUp::Taken> CatchUp::deliver_batch(DeliveryBatch batch) {

@@ -10,7 +10,8 @@
 // lie in a later segment than the message that it cancels: so the aborts of all that was claimed
 // are told to the catalog first, then messages are delivered, the oldest segment first. A frame
 // that the catalog does not take, or whose envelope is unreadable, raises an alarm, and the mark
-// stays before it; the others go on.
+// stays before it; the others go on. When all that it found of a segment is dealt with it tells the
+// catalog so, with how many storage servers may have more (catalog.require_read()).
 //
 // Thread rule: loop thread, from a fiber. Limits: CatchUpOptions.
 
@@ -73,18 +74,27 @@ class CatchUp {
     struct Found {
         std::vector<SegmentCopy> newest;      // one for each server that has any
         std::vector<StorageServerId> unread;  // servers, or copies, that could not be read
+        base::Instant began = base::monotonic_now();
         FrameMerge merge;
         std::optional<SegmentHeader> header;
         std::uint64_t first_frame = 0;
     };
 
-    [[nodiscard]] base::Status work_on(const ClaimedSegment& segment, Found found);
+    // How far a segment is dealt with, and whether that is all that was found.
+    struct Dealt {
+        std::uint64_t mark;
+        bool complete;
+    };
+
+    // Returns what the catalog may be told of the reading.
+    [[nodiscard]] base::Result<std::optional<SegmentSeen>> work_on(const ClaimedSegment& segment,
+                                                                   Found found);
     [[nodiscard]] bool is_paused(const SegmentId& segment);
     [[nodiscard]] bool is_quiet(const SegmentId& segment, std::uint64_t end);
     [[nodiscard]] base::Status tell_aborts(const Found& found);
     [[nodiscard]] Found find(const ClaimedSegment& segment);
-    [[nodiscard]] base::Result<std::uint64_t> deliver_steps(const ClaimedSegment& segment,
-                                                            const Found& found);
+    [[nodiscard]] base::Result<Dealt> deliver_steps(const ClaimedSegment& segment,
+                                                    const Found& found);
     void pause(const SegmentId& segment);
     enum class Taken : std::uint8_t { All, Some };
     [[nodiscard]] base::Result<Taken> deliver_batch(DeliveryBatch batch);

@@ -10,6 +10,7 @@
 #include "base/guarded.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "storage/catalog/claims.h"
 #include "storage/tracking/segment_ledger.h"
 
 namespace storage {
@@ -83,6 +84,7 @@ struct Work {
     std::vector<Abort> aborts;
     DeliveryBatch batch;
     SegmentLedger::Plan plan;
+    bool signs = false;  // nothing waits behind it, and the catalog is to be told
 
     [[nodiscard]] bool empty() const {
         return items.empty() && aborts.empty() && batch.segments.empty() && batch.covered.empty();
@@ -110,6 +112,7 @@ struct Committer::State : std::enable_shared_from_this<Committer::State> {
     std::vector<Abort> aborts;
     SegmentLedger ledger;
     bool job_queued = false;
+    bool sign_due = false;
     bool away = false;
     std::size_t alone = 0;  // messages of a batch that failed for a reason of its own: one by one
     bool stopped = false;
@@ -150,6 +153,7 @@ struct Committer::State : std::enable_shared_from_this<Committer::State> {
     void settle(Work& work, const DeliveryReport& report);
     void fail(Work& work, const Error& error);
     void give_up_waiting(const std::vector<ItemPtr>& items);
+    void sign(base::Connection& connection);
     void wait_for_retry();
     void tell_drains();
 };
@@ -233,6 +237,8 @@ void Committer::State::arm() {
         const bool idle = queue.empty() && aborts.empty() && !ledger.is_due();
         if (idle) {
             tell_drains();
+        }
+        if (idle && !sign_due) {
             return;
         }
         job_queued = true;
@@ -294,6 +300,7 @@ Work Committer::State::take() {
     under_way_oldest = work.items.empty() ? 0 : work.items.front()->delivery.received_us;
     show();
     work.aborts = std::exchange(aborts, {});
+    work.signs = queue.empty() && std::exchange(sign_due, false);
     plan(work);
     return work;
 }
@@ -322,15 +329,20 @@ void Committer::State::plan(Work& work) {
 
 void Committer::State::run(base::Connection& connection) {
     Work work = take();
+    bool told = true;
     if (!work.empty()) {
         Result<DeliveryReport> report = deliver(connection, work.batch);
         if (report) {
             finish(work, std::move(report).take_value());
         } else {
+            told = false;
             fail(work, report.error());
             // The one connection has nothing else to do. Nobody waits for these messages any more.
             wait_for_retry();
         }
+    }
+    if (work.signs && told) {
+        sign(connection);
     }
     {
         const std::lock_guard lock(mutex);
@@ -338,6 +350,20 @@ void Committer::State::run(base::Connection& connection) {
     }
     renew_segment();
     arm();
+}
+
+// On the worker. If it fails the next one is due soon.
+void Committer::State::sign(base::Connection& connection) {
+    {
+        const std::lock_guard lock(mutex);
+        if (!queue.empty()) {
+            return;  // refused and acknowledged meanwhile: it is to be delivered once more
+        }
+    }
+    if (note_alive(connection, options.name, options.writer, options.boot_epoch)) {
+        const std::lock_guard lock(mutex);
+        set_away(false);
+    }
 }
 
 // On the worker. The destructor cuts it short.
@@ -492,6 +518,14 @@ void Committer::note_closed(const SegmentClosed& closed, std::uint64_t first_fra
     {
         const std::lock_guard lock(state_->mutex);
         state_->ledger.note_closed(closed, first_frame);
+    }
+    state_->arm();
+}
+
+void Committer::sign_of_life() {
+    {
+        const std::lock_guard lock(state_->mutex);
+        state_->sign_due = true;
     }
     state_->arm();
 }

@@ -31,6 +31,9 @@
 
 namespace storage {
 
+/// catalog.require_read() counts with it.
+inline constexpr std::chrono::seconds kSignPeriod{2};
+
 struct CommitterOptions {
     std::string name;             ///< of the committer: one for each agent
     std::size_t batch_max = 256;  ///< messages in one statement
@@ -39,6 +42,8 @@ struct CommitterOptions {
     /// rest of that segment is left, too, for its order; a new one is not. On the pool's worker;
     /// must not block. May be empty.
     std::function<void()> on_left = {};
+    std::string writer = {};  ///< of the segments: the server
+    std::uint64_t boot_epoch = 0;
 };
 
 /// How the catalog took a message.
@@ -85,6 +90,10 @@ class Committer {
 
     /// A segment was sealed or given up.
     void note_closed(const SegmentClosed& closed, std::uint64_t first_frame);
+
+    /// Tells the catalog that all is in it that was acknowledged, as soon as it is: note_alive().
+    /// To be called every kSignPeriod. Never waits.
+    void sign_of_life();
 
     /// True if the queue has no room and the catalog is not away: the caller should not take more.
     [[nodiscard]] bool is_full() const;

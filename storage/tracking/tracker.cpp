@@ -190,6 +190,7 @@ struct Tracker::State {
     void repeat(const char* name, std::chrono::milliseconds pause, std::function<Status()> step);
     Status look_for_failover();
     Status catch_up_round();
+    Status discover_recent();
     void start_journal();
     Status wait_for_stores();
     Status look_at_numbers();
@@ -254,7 +255,7 @@ Status Tracker::State::catch_up_round() {
     }
     if (!came_through || std::exchange(catalog_changed, false)) {
         TRY(wait_for_stores());
-        (void)TRY(discovery.run_once(DiscoveryDepth::Recent));
+        TRY(discover_recent());
     }
     came_through = false;
     while (!stopping) {
@@ -285,6 +286,16 @@ Status Tracker::State::wait_for_stores() {
         TRY(base::sleep_until(Deadline::after(kProbeLook).sooner(deadline)));
     }
     return base::Done{};
+}
+
+Status Tracker::State::discover_recent() {
+    const base::Instant began = base::monotonic_now();
+    (void)TRY(discovery.run_once(DiscoveryDepth::Recent));
+    const SegmentSeen seen{
+        static_cast<std::int64_t>(discovery.unlisted().size()),
+        std::chrono::duration_cast<std::chrono::milliseconds>(base::monotonic_now() - began)};
+    return pool.run([seen](base::Connection& connection) { return note_listed(connection, seen); },
+                    Deadline::after(kStatementDeadline));
 }
 
 Status Tracker::State::look_at_numbers() {
@@ -369,10 +380,8 @@ void Tracker::start() {
     state.repeat(
         "catch up", state.options.catch_up_pause, [&state] { return state.catch_up_round(); });
     state.repeat("failover", kFailoverPause, [&state] { return state.look_for_failover(); });
-    state.repeat("discover", state.options.recent_pause, [&state]() -> Status {
-        (void)TRY(state.discovery.run_once(DiscoveryDepth::Recent));
-        return base::Done{};
-    });
+    state.repeat(
+        "discover", state.options.recent_pause, [&state] { return state.discover_recent(); });
     state.repeat("discover all", state.options.full_pause, [&state]() -> Status {
         // The first probes take a moment; without them nothing would be listed for an hour.
         TRY(base::sleep_until(Deadline::after(state.options.recent_pause)));

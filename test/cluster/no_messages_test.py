@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A client with no messages is told so, by POP3, IMAP and `roundtable message list`; and nobody is
 told so who has some: while PostgreSQL is away, while the catalog is rebuilt, while every storage
-server that holds them hangs or is gone."""
+server that holds them hangs or is gone, when the agent that took them is gone as well."""
 
 import contextlib
 import imaplib
@@ -180,8 +180,9 @@ def no_storage_server_answers():
     all_answer("alice", SOME)
 
 
-def every_storage_server_hangs():
-    """Their helpers are stopped, and so are those that are started in their place."""
+@contextlib.contextmanager
+def all_stores_hang():
+    """Their helpers are stopped; gives a function that stops those that were started since."""
     stopped = set()
 
     def stop_helpers():
@@ -196,15 +197,22 @@ def every_storage_server_hangs():
     try:
         stop_helpers()
         assert stopped, "no helpers found"
-        for _ in range(3):
-            answers = nobody_says_none("alice")
-            stop_helpers()
-        assert answers["command"] == SOME, answers
-        assert set(everybody("bob").values()) <= {NONE, UNAVAILABLE}
+        yield stop_helpers
     finally:
         for pid in stopped:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGCONT)
+
+
+def every_storage_server_hangs():
+    with all_stores_hang() as stop_helpers:
+        for _ in range(3):
+            answers = nobody_says_none("alice")
+            stop_helpers()
+        assert answers["command"] == SOME, answers
+        # The agents live, and have told the catalog all.
+        assert set(everybody("bob").values()) <= {NONE, UNAVAILABLE}
+        assert command("bob") == NONE
     all_answer("alice", SOME)
 
 
@@ -216,6 +224,60 @@ def the_database_is_away():
         assert set(everybody("bob").values()) == {UNAVAILABLE}
     all_answer("alice", SOME)
     all_answer("bob", NONE)
+
+
+def database_answers():
+    try:
+        return cluster.sql("SELECT 1")
+    except RuntimeError:
+        return False
+
+
+def send_to(number, user, subject):
+    server = cluster.endpoints.mail_servers[number]
+    with smtplib.SMTP(server["address"], server["smtp_port"], timeout=60) as smtp:
+        smtp.sendmail("a@client.invalid", [cluster.address(user)],
+                      f"Subject: {subject}\r\n\r\nhello\r\n")
+
+
+@contextlib.contextmanager
+def gone_for_good(name):
+    """Killed, and each successor ends at once."""
+    config = cluster.directory / "config" / f"{name}.yaml"
+    config.rename(f"{config}.away")
+    try:
+        cluster.kill(name)
+        yield
+    finally:
+        pathlib.Path(f"{config}.away").rename(config)
+        cluster.run("daemon", "stop", name, check=False)
+        cluster.run("daemon", "start", name)
+
+
+def an_agent_is_gone_and_what_it_took_is_out_of_reach():
+    """Taken while PostgreSQL was away, catalogued by nobody, on storage servers that hang."""
+    with contextlib.ExitStack() as gone:
+        with contextlib.ExitStack() as hanging:
+            with daemon_stopped("postgres"):
+                for number in range(SENT):
+                    send_to(0, "carol", number)
+                gone.enter_context(gone_for_good("mail1"))
+                stop_helpers = hanging.enter_context(all_stores_hang())
+                # Longer than the agent's last sign of life counts.
+                began = time.monotonic()
+                while time.monotonic() < began + 8:
+                    nobody_says_none("carol")
+            wait_until("PostgreSQL", database_answers, 60)
+            for _ in range(5):
+                stop_helpers()
+                answers = nobody_says_none("carol")
+                assert set(answers.values()) == {UNAVAILABLE}, answers
+            # Who has some is shown them, though there may be more.
+            assert command("alice") == SOME
+            assert command("bob") == UNAVAILABLE
+        # The storage servers are back, the agent is not.
+        all_answer("carol", SOME)
+        all_answer("bob", NONE)
 
 
 def the_catalog_is_rebuilt():
@@ -239,13 +301,14 @@ def the_catalog_is_rebuilt():
 
 def with_cluster():
     global cluster
-    with Cluster() as cluster:
+    with Cluster(users=("alice", "bob", "carol")) as cluster:
         main([who_has_none_is_told_so,
               who_is_asked_wrongly_is_told_what_is_wrong,
               who_has_some_sees_them,
               no_storage_server_answers,
               every_storage_server_hangs,
               the_database_is_away,
+              an_agent_is_gone_and_what_it_took_is_out_of_reach,
               the_catalog_is_rebuilt])
 
 

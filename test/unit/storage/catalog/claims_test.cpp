@@ -33,6 +33,12 @@ class ClaimsFixture : public ClusterFixture {
         return std::move(claimed).take_value();
     }
 
+    bool is_read() {
+        const auto answer = admin().query("SELECT catalog.require_read()");
+        BOOST_REQUIRE((answer || answer.error().detail.find("RT008") != std::string::npos));
+        return bool(answer);
+    }
+
     std::unique_ptr<base::Connection> tracker;
 };
 
@@ -52,6 +58,43 @@ BOOST_AUTO_TEST_CASE(a_claim_is_one_trackers_until_it_is_released_or_lapses) {
     BOOST_TEST(claim("u").size() == 1U);
     sql("UPDATE catalog.segment SET claimed_until = now() - interval '1 second'");
     BOOST_TEST(claim("t").size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_known_of_what_a_silent_writer_left_until_it_was_read) {
+    BOOST_TEST(is_read());
+    const SegmentNote segment = note(1);
+    sql("UPDATE catalog.segment SET opened_at = now()");
+    BOOST_TEST(is_read());  // its writer has time to say that it lives
+    sql("UPDATE catalog.segment SET opened_at = now() - interval '1 minute'");
+    BOOST_TEST(!is_read());
+    // As long as it does, it is the one to know.
+    const auto agent = open("roundtable_mtad");
+    BOOST_REQUIRE(note_alive(*agent, "mail a", "a", segment.boot_epoch));
+    BOOST_TEST(is_read());
+    BOOST_REQUIRE(note_alive(*agent, "mail a", "a", segment.boot_epoch + 1));  // its successor
+    BOOST_TEST(is_read());
+    sql("UPDATE catalog.writer SET alive_at = now() - interval '1 minute'");
+    BOOST_TEST(!is_read());
+    // Two of the copies may have it; one cannot.
+    const auto read = [&](std::optional<SegmentSeen> seen) {
+        BOOST_REQUIRE(claim("t").size() == 1U);
+        BOOST_REQUIRE(release_segment(*tracker, segment.id, "t", seen));
+        return is_read();
+    };
+    BOOST_TEST(!read(std::nullopt));
+    BOOST_TEST(!read(SegmentSeen{2, milliseconds(0)}));
+    BOOST_TEST(!read(SegmentSeen{0, milliseconds(59'000)}));  // begun when it may have written
+    BOOST_TEST(!read(SegmentSeen{1, milliseconds(0)}));
+    // And there may be segments that nobody has found yet.
+    BOOST_REQUIRE(note_listed(*tracker, {2, milliseconds(0)}));
+    BOOST_TEST(!is_read());
+    BOOST_REQUIRE(note_listed(*tracker, {1, milliseconds(0)}));
+    BOOST_TEST(is_read());
+    BOOST_TEST(read(SegmentSeen{3, milliseconds(0)}));  // it was read once since
+    // A life without segments to be read is forgotten.
+    sql("UPDATE catalog.segment SET state = 'sealed', length = catalogued_to");
+    BOOST_REQUIRE(note_alive(*agent, "mail a", "a", segment.boot_epoch + 1));
+    BOOST_TEST(value("SELECT count(*) FROM catalog.writer") == "1");
 }
 
 BOOST_AUTO_TEST_CASE(what_may_hold_more_is_due_the_longest_unread_first) {

@@ -31,6 +31,7 @@ class MailboxFixture : public test_support::DeliverFixture {
             messages.push_back(message(n, {to(ann)}));
         }
         deliver(batch(messages));
+        sql("UPDATE catalog.segment SET opened_at = now() + interval '1 hour'");  // its agent lives
         return inbox_id();
     }
 

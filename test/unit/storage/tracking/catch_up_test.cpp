@@ -43,6 +43,11 @@ class CatchUpFixture : public ClusterFixture {
         });
     }
 
+    std::string seen() {
+        return value(
+            "SELECT CASE WHEN seen_at IS NULL THEN '' ELSE 'seen' END FROM catalog.segment");
+    }
+
     static void once(CatchUp& catch_up) {
         const auto done = catch_up.run_once();
         BOOST_REQUIRE_MESSAGE(done, why(done));
@@ -200,6 +205,34 @@ BOOST_AUTO_TEST_CASE(young_messages_are_left_to_their_agent) {
         once(catch_up);
         BOOST_TEST(in_inbox(ann) == "1");
         BOOST_TEST(catalogued_to(segment.id()) == end_of(old));
+    });
+}
+
+BOOST_AUTO_TEST_CASE(says_when_it_had_all_that_a_segment_holds) {
+    options.grace = milliseconds(60'000);
+    SegmentBuilder segment(header);
+    FrameInput young = make_mail(1, ann, "young");
+    young.id = mail::MessageId::from_bytes(base::Uuid::time_ordered().bytes());
+    (void)segment.add(young);
+    publish(segment);
+    with([&](Servers& servers, CatchUp& catch_up) {
+        once(catch_up);
+        BOOST_TEST(seen() == "");  // it is left to its agent for now
+        options.grace = milliseconds(0);
+        CatchUp later(servers.set, pool, options);
+        for (std::uint8_t store = 1; store <= 2; ++store) {
+            std::filesystem::remove(stores.root(store) + "/roundtable-store");
+            BOOST_REQUIRE(eventually(
+                [&] { return !servers.set.find(store_id(store))->health().is_healthy(); }));
+        }
+        once(later);
+        BOOST_TEST(seen() == "");  // nothing could be read
+        write_identity(stores.root(1), store_id(1));
+        BOOST_REQUIRE(eventually([&] {
+            once(later);
+            return seen() == "seen";
+        }));
+        BOOST_TEST(in_inbox(ann) == "1");
     });
 }
 

@@ -126,6 +126,29 @@ BOOST_AUTO_TEST_CASE(a_refusal_leaves_the_mark_until_the_abort_is_durable) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_sign_of_life_comes_behind_all_that_waits) {
+    CommitterOptions options{"mail a", 1, 8'192};
+    options.writer = "a";
+    options.boot_epoch = 41;
+    start(options);
+    const auto alive = [&] { return value("SELECT max(alive_at) FROM catalog.writer"); };
+    run_in_fiber([&](base::Loop& loop) {
+        committer->sign_of_life();
+        BOOST_REQUIRE(eventually([&] { return !alive().empty(); }));
+        const std::string first = alive();
+        int catalogued = 0;
+        commit_behind_one(loop, 0, 3, catalogued);
+        committer->sign_of_life();
+        BOOST_TEST(alive() == first);
+        wake_database();
+        BOOST_REQUIRE(eventually([&] { return alive() != first; }));
+        BOOST_TEST(mark() == after(3));  // by one statement a message: batch_max
+        BOOST_TEST(value("SELECT committer || writer || boot_epoch FROM catalog.writer") ==
+                   "mail aa41");
+        BOOST_REQUIRE(eventually([&] { return catalogued == 3; }));
+    });
+}
+
 BOOST_AUTO_TEST_CASE(what_comes_while_a_statement_runs_becomes_one_statement) {
     start();
     run_in_fiber([&](base::Loop& loop) {
