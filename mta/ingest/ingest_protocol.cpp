@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 4> kStatusNames = {"stored", "again", "tr
 constexpr std::array kNeverCodes = {Errc::NotFound, Errc::Refused, Errc::Invalid, Errc::TooLarge};
 constexpr std::array<std::string_view, 4> kOthersAttributes = {
     "key", "verdict", "signature", "scanner"};
+static_assert(kOthersAttributes.size() + kIngestAttributesMax == mail::kAttributesMax);
 constexpr std::size_t kReasonMax = 1'000;
 
 Error wrong(std::string what) {
@@ -117,9 +118,9 @@ Status check(const IngestHeader& header) {
                          "\" is not the client's to set; a key is a member of its own");
         }
     }
-    // The key becomes one of them.
-    if (!header.key.empty() && header.attributes.size() >= mail::kAttributesMax) {
-        return Error{Errc::TooLarge, "more than 31 attributes beside a key"};
+    if (header.attributes.size() > kIngestAttributesMax) {
+        return Error{Errc::TooLarge,
+                     "more than " + std::to_string(kIngestAttributesMax) + " attributes"};
     }
     return base::Done{};
 }

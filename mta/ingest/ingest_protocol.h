@@ -21,7 +21,8 @@
 // then said only if none is ours). Others than these are refused. The line is UTF-8 of at most
 // kIngestHeaderMax octets, "\n" included.
 //
-// Thread rule: pure functions. Limits: kIngestHeaderMax, kIngestKeyMax, those of attributes.h.
+// Thread rule: pure functions. Limits: kIngestHeaderMax, kIngestKeyMax, kIngestAttributesMax,
+// those of attributes.h.
 
 #include <cstddef>
 #include <cstdint>
@@ -32,11 +33,14 @@
 #include "base/result.h"
 #include "mail/attributes.h"
 #include "mail/kind.h"
+#include "mail/limits.h"
 
 namespace mta {
 
 inline constexpr std::size_t kIngestHeaderMax = std::size_t{64} << 10U;
 inline constexpr std::size_t kIngestKeyMax = 200;
+/// The others are the key and what the virus scanner says, which no client may crowd out.
+inline constexpr std::size_t kIngestAttributesMax = mail::kAttributesMax - 4;
 inline constexpr std::size_t kIngestAnswerMax = std::size_t{128} << 10U;
 
 /// What comes before a message.
@@ -45,7 +49,7 @@ struct IngestHeader {
     std::string key;
     std::string sender;
     std::vector<std::string> recipients;  ///< at least one
-    mail::Attributes attributes;          ///< without key, verdict, signature, scanner
+    mail::Attributes attributes;          ///< without key, verdict, signature, scanner; 28
     bool seen = false;                    ///< delivered with \Seen
     bool partial = false;                 ///< recipients that are not ours are left out
     std::uint64_t size = 0;               ///< at least 1

@@ -1,6 +1,11 @@
 #include "mta/ingest/ingest_protocol.h"
 
+#include <string>
+
 #include <boost/test/unit_test.hpp>
+
+#include "mail/envelope.h"
+#include "mta/scan/scan_gate.h"
 
 using base::Errc;
 using mta::IngestAnswer;
@@ -90,6 +95,29 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
     }
     const auto longest = mta::parse_ingest_header(std::string(mta::kIngestHeaderMax, 'x'));
     BOOST_TEST((longest.error().code == Errc::TooLarge));
+}
+
+BOOST_AUTO_TEST_CASE(leaves_room_for_what_is_not_the_clients_to_say) {
+    IngestHeader header = example();
+    header.attributes = {};
+    while (header.attributes.size() < mta::kIngestAttributesMax) {
+        BOOST_REQUIRE(header.attributes.set(std::string(header.attributes.size() + 1, 'x'), "1"));
+    }
+    const auto parsed = mta::parse_ingest_header(line_of(header));
+    BOOST_REQUIRE(parsed);
+    mail::Envelope envelope;
+    envelope.attributes = parsed.value().attributes;
+    BOOST_REQUIRE(envelope.attributes.set("key", header.key));
+    (void)mta::judge_scan(
+        {mta::ScanVerdict::Kind::Infected, "Some.Name", "ClamAV", {}}, mta::PolicyList(), envelope);
+    for (const std::string_view name : {"key", "verdict", "signature", "scanner"}) {
+        BOOST_TEST((envelope.attributes.find(name) != nullptr), name);
+    }
+    for (const std::string& key : {std::string("k"), std::string()}) {
+        header.key = key;
+        BOOST_REQUIRE(header.attributes.set("one-more", "1"));
+        BOOST_TEST((mta::format_ingest_header(header).error().code == Errc::TooLarge));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(does_not_write_what_it_would_not_read) {
