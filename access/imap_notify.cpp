@@ -209,8 +209,9 @@ bool is_below(const std::vector<std::string>& names, std::string_view name) {
 
 bool is_in(const NotifyGroup& group, std::string_view name, bool subscribed) {
     switch (group.which) {
+        // Faxes, voicemail and what is released from a quarantine go to other mailboxes than INBOX,
+        // which an operator names per account: RFC 5465 6.2 has "personal" for who cannot tell.
         case Which::Inboxes:
-            return name == "INBOX";  // the one that SMTP delivers to
         case Which::Personal:
             return true;  // an account sees no mailboxes but its own
         case Which::Subscribed:

@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(events_that_are_not_offered_are_told_apart) {
 }
 
 BOOST_AUTO_TEST_CASE(groups_name_mailboxes) {
-    const auto wishes = parsed(" SET (inboxes (" + kBoth +
+    const auto wishes = parsed(" SET (mailboxes inbox (" + kBoth +
                                ")) (subtree (Lists \"A B\") (MailboxName))"
                                " (mailboxes (x inbox &bad) (SubscriptionChange)) (subscribed (" +
                                kBoth + " FlagChange))")
@@ -143,6 +143,10 @@ BOOST_AUTO_TEST_CASE(groups_name_mailboxes) {
     BOOST_TEST(events("x") == "---s");
     BOOST_TEST(events("x/y") == "----");
     BOOST_TEST(events("other", true) == "nf--");
+    // RFC 5465 6.2: mail is delivered to others than INBOX, too.
+    const auto inboxes = parsed(" SET (inboxes (" + kBoth + "))").wishes;
+    BOOST_TEST(inboxes.events_of("INBOX", false).has(NotifyEvent::MessageNew));
+    BOOST_TEST(inboxes.events_of("Faxes", false).has(NotifyEvent::MessageNew));
     // RFC 5465 6.6: no wildcards.
     BOOST_TEST(parsed(" SET (mailboxes \"*\" (MailboxName))").wishes.events_of("a", true).empty());
 }

@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(one_that_is_made_later_is_told) {
 }
 
 BOOST_AUTO_TEST_CASE(statuses_of_all_that_is_wished_for) {
-    Account account("(subtree a (" + kCounts + ")) (inboxes (MailboxName))");
+    Account account("(subtree a (" + kCounts + ")) (mailboxes inbox (MailboxName))");
     std::string out;
     account.view.append_statuses(out, MailboxId{3});
     BOOST_TEST(out == "* STATUS \"a\" (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 102)\r\n");
