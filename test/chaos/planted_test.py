@@ -207,4 +207,4 @@ def chosen_tests(arguments):
 
 if __name__ == "__main__":
     needs_root()
-    main(chosen_tests(sys.argv[1:]))
+    main(chosen_tests(sys.argv[1:]), chosen=())

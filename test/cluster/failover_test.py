@@ -397,8 +397,6 @@ def an_old_backup_reuses_no_uid():
 
 
 if __name__ == "__main__":
-    tests = [a_synchronous_standby_takes_over, cut_connections_leave_nothing_in_doubt,
-             a_silent_primary_does_not_stop_acceptance, lost_commits_reuse_no_uid,
-             an_old_backup_reuses_no_uid]
-    chosen = sys.argv[1:]
-    main([test for test in tests if not chosen or test.__name__ in chosen])
+    main([a_synchronous_standby_takes_over, cut_connections_leave_nothing_in_doubt,
+          a_silent_primary_does_not_stop_acceptance, lost_commits_reuse_no_uid,
+          an_old_backup_reuses_no_uid])

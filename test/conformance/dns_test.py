@@ -20,11 +20,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "ops" / "demo"))
+sys.path[:0] = [str(ROOT / "ops" / "demo"), str(ROOT / "test" / "support")]
 import dns_client  # noqa: E402
+import ran  # noqa: E402
 from endpoints import wait_until  # noqa: E402
 
 HOST = "127.0.0.1"
@@ -95,13 +97,20 @@ class LoadServer(socketserver.ThreadingTCPServer):
         def handle(self):
             self.wfile.write(f"roundtable-load 1 name={self.server.name} start=1\r\n".encode())
             while self.rfile.readline(512) == b"LOAD\r\n":
-                self.wfile.write(b"start=1 busy_us=0 arrivals=0 refused=0 accepted=0 fit=1 "
-                                 b"reason=ok\r\n")
+                self.wfile.write(
+                    f"start=1 busy_us={self.server.busy_us()} arrivals=0 refused=0 accepted=0 "
+                    f"fit={int(self.server.fit)} reason=test\r\n".encode())
 
     def __init__(self, name):
         super().__init__((HOST, 0), self.Handler)
         self.name = name
+        self.fit = True
+        self.busy_since = None  # idle until it is set; then all its workers are busy
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def busy_us(self):
+        since = self.busy_since
+        return 0 if since is None else int((time.monotonic() - since) * 1e6)
 
 
 class NameServer:
@@ -204,8 +213,8 @@ class World:
         subprocess.run([binaries / "roundtable", "schema", "migrate",
                         "--database", self.postgres.conninfo("postgres")],
                        check=True, stdout=subprocess.DEVNULL)
-        loads = [LoadServer(f"mail{i}") for i in (1, 2, 3)]
-        self.postgres.sql(ZONE.format(*(load.server_address[1] for load in loads)))
+        self.loads = [LoadServer(f"mail{i}") for i in (1, 2, 3)]
+        self.postgres.sql(ZONE.format(*(load.server_address[1] for load in self.loads)))
         self.server = NameServer(self.directory, "ns1", self.postgres.conninfo("roundtable_dnsd"))
         self.cleanup.callback(self.server.stop)
         self.server.start()
@@ -231,7 +240,8 @@ class Dig:
             ["dig", f"@{HOST}", "-p", str(port or WORLD.server.port), "-b", source, "+norecurse",
              "+tries=1", "+time=5", "+qr", *arguments],
             capture_output=True, text=True).stdout
-        reply = self.text.split("Got answer:")[-1]
+        # Before it stands the question, which has a status, too.
+        reply = self.text.rpartition("Got answer:")[2] if "Got answer:" in self.text else ""
         self.status = (re.search(r"status: (\w+)", reply) or [None, None])[1]
         self.flags = (re.search(r"flags: ([a-z ]*);", reply) or ["", ""])[1].split()
         self.reply = reply
@@ -578,6 +588,34 @@ class Steering(Overriding):
             r'roundtable_dns_answers_total\{kind="steered"\} [1-9]', WORLD.server.metrics()), 10)
 
 
+class WeighedByLoad(Overriding):
+    """After Steering: what is learnt about loads stays for a while."""
+
+    def test_the_busy_one_loses_its_priority_and_only_where_load_counts(self):
+        for server in ("mail1", "mail2", "mail3"):
+            self.override(f"'weight', '{server}', 1")
+        equal = [(10, "mail1"), (10, "mail2"), (10, "mail3")]
+        for domain in ("load.test", "table.test"):
+            wait_until("all equal", lambda at=domain: all(
+                mx(at, source) == equal for source in Steering.sources), 30)
+        WORLD.loads[0].busy_since = time.monotonic()
+        try:
+            wait_until("mail1 behind the others, for some", lambda: any(
+                (20, "mail1") in mx("load.test", source) for source in Steering.sources), 60, 0.5)
+            for source in Steering.sources:
+                self.assertEqual(mx("table.test", source), equal)
+        finally:
+            WORLD.loads[0].busy_since = None
+
+    def test_the_unfit_one_is_withdrawn(self):
+        WORLD.loads[1].fit = False
+        try:
+            until_mx("mail.test", [(10, "mail1"), (30, "mail3")])
+        finally:
+            WORLD.loads[1].fit = True
+        until_mx("mail.test", [(10, "mail1"), (20, "mail2"), (30, "mail3")])
+
+
 class Withdrawn(Overriding):
     """After Steering, which would see that a server that comes back starts slowly."""
 
@@ -631,4 +669,4 @@ class ZDatabaseAway(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=1)
+    unittest.main(testRunner=ran.Runner(verbosity=1))

@@ -14,6 +14,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "ops" / "demo"))
 import dns_client  # noqa: E402,F401
+import ran  # noqa: E402
 from endpoints import Endpoints, wait_until  # noqa: E402
 
 START_SECONDS = 90
@@ -219,13 +220,25 @@ class Cluster:
             dns_client.best_hosts(self.endpoints.dns, self.domain, source)[0])
 
 
-def main(tests):
-    """Runs test functions in order; prints ctest-friendly lines; exit 1 on the first failure."""
-    passed = 0
+def main(tests, chosen=None):
+    """Runs test functions in order; prints ctest-friendly lines; exit 1 on the first failure.
+    Arguments that are names of tests choose them: `smoke_test.py a_message_is_mirrored`."""
+    program = ran.program_of(sys.argv[0])
+    if chosen is None:
+        chosen = [word for word in sys.argv[1:] if not word.startswith("-")]
+    unknown = set(chosen) - {test.__name__ for test in tests}
+    if unknown:
+        names = ", ".join(test.__name__ for test in tests)
+        raise SystemExit(f"no test {', '.join(sorted(unknown))}; there are: {names}")
+    passed = []
+    ran.record(program, passed)
     for test in tests:
+        if chosen and test.__name__ not in chosen:
+            continue
         started = time.monotonic()
         print(f"[ RUN  ] {test.__name__}", flush=True)
         test()
-        passed += 1
+        passed.append(test.__name__)
+        ran.record(program, passed)
         print(f"[ PASS ] {test.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-    print(f"{passed} passed, 0 failed")
+    print(f"{len(passed)} passed, 0 failed")
