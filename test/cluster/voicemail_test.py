@@ -118,6 +118,8 @@ def boxes_are_named():
 
 
 def a_message_is_swept_once():
+    if not cluster.json("voicemail", "box", "list"):
+        boxes_are_named()  # this case runs by itself, too
     audio = speak("Hello, this is Anna. Please call me back.", "anna")
     lay("1001", 0, audio, "1795600800-00000001", duration=99)
     assert "1 stored" in sweep().stdout
