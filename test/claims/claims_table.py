@@ -76,8 +76,10 @@ def read_claims(path):
             claims.append(int(heading[1]))
         elif line.startswith("| ") and claims:
             found = cells(line)
-            if found[0] == "part" or len(found) != 4:
+            if found[0] == "part":
                 continue
+            if len(found) != 4:  # reported as a part without anything
+                found = ["not a row of four cells", "", "", ""]
             names = [tuple(re.findall(r"`([^`]+)`", cell)) for cell in found[1:]]
             parts.append(Part(claims[-1], number, found[0], *names))
     return claims, parts
