@@ -57,6 +57,7 @@ def imap(user, server=0):
             if status != "OK":
                 found.add(UNAVAILABLE)
                 continue
+            assert data[0] is not None, "IMAP does not say how many there are"
             text = data[0].decode()
             count = int(text.rsplit("MESSAGES", 1)[1].strip(" )")) if "(" in text else int(text)
             assert count in (0, SENT), data

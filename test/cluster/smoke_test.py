@@ -26,7 +26,8 @@ def a_message_is_mirrored_and_read_everywhere():
             imap = imaplib.IMAP4(server["address"], server["imap_port"], timeout=30)
             imap.login(cluster.address("alice"), cluster.password)
             assert imap.select("INBOX")[1] == [b"1"]
-            _, data = imap.fetch("1", "(UID BODY.PEEK[])")
+            status, data = imap.fetch("1", "(UID BODY.PEEK[])")
+            assert status == "OK", data
             assert data[0][1].endswith(b"\r\n\r\n.dot first\r\nbody\r\n"), data
             assert b"\r\nSubject: smoke\r\n" in data[0][1], data
             imap.logout()
