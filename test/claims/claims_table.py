@@ -8,7 +8,7 @@ HEAD = """# Parts switched off, and what failed
 
 Written by `ops/prove claims`; the names are those of [disablings.py](disablings.py). A row counts
 if the test began and failed for the reason that the disabling states. `nothing`: with nothing
-switched off.
+switched off. Rows that the last run did not choose are of a run before it.
 """
 COLUMNS = ("switched off", "edit", "test", "seen", "how it failed", "seconds")
 REASON_MAX = 240
