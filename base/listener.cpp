@@ -6,13 +6,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "base/metrics.h"
+#include "base/accept.h"
 
 namespace base {
 
 namespace {
-
-constexpr Duration kRest = std::chrono::milliseconds(100);
 
 // How many connections are taken before other events get their turn.
 constexpr int kAcceptsPerTurn = 64;
@@ -77,39 +75,21 @@ Result<std::unique_ptr<Listener>> Listener::create(
 
 void Listener::accept_some() {
     for (int i = 0; i < kAcceptsPerTurn && !paused_; ++i) {
-        sockaddr_storage storage{};
-        socklen_t length = sizeof storage;
-        Fd accepted(::accept4(socket_.get(),
-                              reinterpret_cast<sockaddr*>(&storage),
-                              &length,
-                              SOCK_NONBLOCK | SOCK_CLOEXEC));
-        if (accepted) {
-            on_accept_(std::move(accepted),
-                       Endpoint::from_sockaddr(reinterpret_cast<const sockaddr&>(storage)));
-            continue;
-        }
-        switch (errno) {
-            case EAGAIN:
-                return;
-            case EMFILE:
-            case ENFILE:
-            case ENOBUFS:
-            case ENOMEM:
+        Accepted accepted = accept_next(socket_.get(), kAcceptsPerTurn);
+        if (!accepted.socket) {
+            if (accepted.exhausted) {
                 rest();
-                return;
-            default:
-                break;  // that connection died in the queue (accept(2)); the next may be well
+            }
+            return;
         }
+        on_accept_(std::move(accepted.socket),
+                   Endpoint::from_sockaddr(reinterpret_cast<const sockaddr&>(accepted.peer)));
     }
 }
 
 void Listener::rest() {
-    static Counter& rests = counter("roundtable_accept_rests_total",
-                                    "Times a listener paused because descriptors ran out.",
-                                    {{"folder", "base"}});
-    rests.add();
     watch_.disable();
-    rest_timer_ = Timer::after(*loop_, kRest, [this] {
+    rest_timer_ = Timer::after(*loop_, kAcceptRest, [this] {
         if (!paused_) {
             watch_.enable();
         }

@@ -10,13 +10,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/metrics.h"
+#include "base/accept.h"
 
 namespace base {
 
 namespace {
-
-constexpr Duration kRest = std::chrono::milliseconds(100);
 
 // For the question whether somebody listens.
 constexpr Duration kProbe = std::chrono::seconds(1);
@@ -108,36 +106,19 @@ Result<std::unique_ptr<UnixListener>> UnixListener::create(
 
 void UnixListener::accept_some() {
     for (int i = 0; i < kAcceptsPerTurn; ++i) {
-        Fd accepted(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-        if (accepted) {
-            ucred who{};
-            socklen_t length = sizeof who;
-            (void)::getsockopt(accepted.get(), SOL_SOCKET, SO_PEERCRED, &who, &length);
-            on_accept_(std::move(accepted), {who.uid, who.pid});
-            continue;
+        Accepted accepted = accept_next(socket_.get(), kAcceptsPerTurn);
+        if (!accepted.socket) {
+            if (accepted.exhausted) {
+                watch_.disable();
+                rest_timer_ = Timer::after(*loop_, kAcceptRest, [this] { watch_.enable(); });
+            }
+            return;
         }
-        switch (errno) {
-            case EAGAIN:
-                return;
-            case EMFILE:
-            case ENFILE:
-            case ENOBUFS:
-            case ENOMEM:
-                rest();
-                return;
-            default:
-                break;  // that connection died in the queue (accept(2)); the next may be well
-        }
+        ucred who{};
+        socklen_t length = sizeof who;
+        (void)::getsockopt(accepted.socket.get(), SOL_SOCKET, SO_PEERCRED, &who, &length);
+        on_accept_(std::move(accepted.socket), {who.uid, who.pid});
     }
-}
-
-void UnixListener::rest() {
-    static Counter& rests = counter("roundtable_accept_rests_total",
-                                    "Times a listener paused because descriptors ran out.",
-                                    {{"folder", "base"}});
-    rests.add();
-    watch_.disable();
-    rest_timer_ = Timer::after(*loop_, kRest, [this] { watch_.enable(); });
 }
 
 Result<Fd> connect_unix(const std::string& path, Deadline deadline) {

@@ -49,7 +49,6 @@ class UnixListener {
     UnixListener(Loop& loop, std::string path, Fd socket, OnAccept on_accept);
 
     void accept_some();
-    void rest();
 
     Loop* loop_;
     std::string path_;

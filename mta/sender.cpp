@@ -1,12 +1,10 @@
 #include "mta/sender.h"
 
-#include <chrono>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/log.h"
 
 namespace mta {
 
@@ -24,7 +22,6 @@ constexpr base::Statement kList = {
     " ORDER BY id LIMIT 1000001"};
 constexpr base::Statement kCountHits = {"mta_count_block_hits",
                                         "SELECT directory.count_block_hits($1, $2)"};
-constexpr base::Duration kJobDeadline = std::chrono::seconds(30);
 
 base::Result<SenderList::Entry> read_row(const base::Row& row) {
     SenderList::Entry entry;
@@ -41,7 +38,10 @@ base::Result<SenderList::Entry> read_row(const base::Row& row) {
 }  // namespace
 
 SenderPolicy::SenderPolicy(std::string path)
-    : path_(std::move(path)), list_(std::make_shared<const SenderList>()) {
+    : path_(std::move(path)),
+      list_(std::make_shared<const SenderList>()),
+      polling_("sender list not refreshed",
+               [this](base::Connection& connection) { return refresh(connection); }) {
 }
 
 base::Status SenderPolicy::load() {
@@ -68,23 +68,7 @@ base::Status SenderPolicy::check(const std::optional<mail::Address>& sender) {
 }
 
 void SenderPolicy::poll(base::DbPool& pool) {
-    if (polling_.exchange(true)) {
-        return;  // the one that is queued or running sees what we would see
-    }
-    const base::Status queued = pool.submit(
-        [this](base::Connection& connection) {
-            polling_.store(false);
-            const base::Status refreshed = refresh(connection);
-            if (!refreshed) {
-                base::log::warning(
-                    "mta", "sender list not refreshed", {{"error", refreshed.error()}});
-            }
-        },
-        base::Deadline::after(kJobDeadline),
-        [this](const base::Error&) { polling_.store(false); });
-    if (!queued) {
-        polling_.store(false);
-    }
+    polling_.poll(pool);
 }
 
 base::Status SenderPolicy::refresh(base::Connection& connection) {

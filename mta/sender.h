@@ -24,6 +24,7 @@
 #include "base/guarded.h"
 #include "base/result.h"
 #include "mail/address.h"
+#include "mta/poll_once.h"
 #include "mta/sender_list.h"
 
 namespace mta {
@@ -64,7 +65,7 @@ class SenderPolicy {
     base::Guarded<std::shared_ptr<const SenderList>> list_;
     base::Guarded<Hits> hits_;
     std::atomic<bool> known_{false};
-    std::atomic<bool> polling_{false};
+    PollOnce polling_;
     std::int64_t version_ = -1;  ///< of the directory when the list was read; pool thread only
 };
 

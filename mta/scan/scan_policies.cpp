@@ -1,11 +1,9 @@
 #include "mta/scan/scan_policies.h"
 
-#include <chrono>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/log.h"
 
 namespace mta {
 
@@ -22,12 +20,14 @@ constexpr base::Statement kPolicies = {
     "       coalesce(d.no_scanner_policy, c.no_scanner_policy)"
     "  FROM directory.domain d CROSS JOIN directory.cluster c"
     " LIMIT 1000002"};
-constexpr base::Duration kJobDeadline = std::chrono::seconds(30);
 
 }  // namespace
 
 ScanPolicies::ScanPolicies(std::string path)
-    : path_(std::move(path)), list_(std::make_shared<const PolicyList>()) {
+    : path_(std::move(path)),
+      list_(std::make_shared<const PolicyList>()),
+      polling_("scan policies not refreshed",
+               [this](base::Connection& connection) { return refresh(connection); }) {
 }
 
 base::Status ScanPolicies::load() {
@@ -41,23 +41,7 @@ base::Status ScanPolicies::load() {
 }
 
 void ScanPolicies::poll(base::DbPool& pool) {
-    if (polling_.exchange(true)) {
-        return;  // the one that is queued or running sees what we would see
-    }
-    const base::Status queued = pool.submit(
-        [this](base::Connection& connection) {
-            polling_.store(false);
-            const base::Status refreshed = refresh(connection);
-            if (!refreshed) {
-                base::log::warning(
-                    "mta", "scan policies not refreshed", {{"error", refreshed.error()}});
-            }
-        },
-        base::Deadline::after(kJobDeadline),
-        [this](const base::Error&) { polling_.store(false); });
-    if (!queued) {
-        polling_.store(false);
-    }
+    polling_.poll(pool);
 }
 
 base::Status ScanPolicies::refresh(base::Connection& connection) {

@@ -8,7 +8,6 @@
 // Thread rule: list() from any thread, never waits. poll() and refresh() from any thread; their
 // work runs on the database pool. Owner: the mail agent; the pool must end before this object does.
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,6 +15,7 @@
 #include "base/db.h"
 #include "base/guarded.h"
 #include "base/result.h"
+#include "mta/poll_once.h"
 #include "mta/scan/policy_list.h"
 
 namespace mta {
@@ -43,7 +43,7 @@ class ScanPolicies {
     std::string path_;
     // Shared: session loops read, the database pool replaces.
     base::Guarded<std::shared_ptr<const PolicyList>> list_;
-    std::atomic<bool> polling_{false};
+    PollOnce polling_;
     std::int64_t version_ = -1;  ///< of the directory when they were read; pool thread only
 };
 
