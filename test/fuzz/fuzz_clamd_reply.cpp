@@ -35,9 +35,12 @@ void check_reply(std::string_view text) {
             CHECK(text == "stream: OK");
             break;
         case mta::ClamdReply::Kind::Infected:
+        case mta::ClamdReply::Kind::NotAll:
             CHECK(text.starts_with("stream: ") && text.ends_with(" FOUND"));
             CHECK(!reply.value().text.empty() && reply.value().text.size() <= mta::kSignatureMax &&
                   reply.value().text.find(' ') == std::string::npos);
+            CHECK(reply.value().kind == mta::ClamdReply::Kind::Infected ||
+                  reply.value().text.starts_with("Heuristics.Limits.Exceeded"));
             break;
         case mta::ClamdReply::Kind::Pong:
             CHECK(text == "PONG");
