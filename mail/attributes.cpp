@@ -43,7 +43,7 @@ std::size_t clean_length(std::string_view text) noexcept {
 auto place_of(auto& entries, std::string_view name) {
     return std::lower_bound(
         entries.begin(), entries.end(), name, [](const Attribute& entry, std::string_view wanted) {
-            return entry.name < wanted;
+            return entry.name.compare(wanted) < 0;  // clang 14 does not know < of these two
         });
 }
 
