@@ -59,7 +59,8 @@ CREATE TABLE directory.notification (
     events      text[] NOT NULL DEFAULT '{MessageNew}'
         CHECK (cardinality(events) > 0 AND events <@ ARRAY['MessageAppend', 'MessageNew', 'MessageExpunge',
                'MessageRead', 'MessageTrash', 'FlagsSet', 'FlagsClear', 'QuotaExceed', 'QuotaWithin',
-               'QuotaChange', 'MailboxCreate', 'MailboxDelete', 'MailboxRename', 'MailboxSubscribe', 'MailboxUnSubscribe']),
+               'QuotaChange', 'MailboxCreate', 'MailboxDelete', 'MailboxRename', 'MailboxSubscribe', 'MailboxUnSubscribe',
+               'Login', 'Logout']),
     kinds       smallint[] CHECK (cardinality(kinds) > 0 AND kinds <@ ARRAY[1, 2, 3]::smallint[]),
     sender      text CHECK (sender = lower(sender) AND octet_length(sender) BETWEEN 1 AND 320),
     folder      text CHECK (folder <> '' AND octet_length(folder) <= 1000),
@@ -162,7 +163,12 @@ CREATE TYPE directory.store_event AS (
     message_id   uuid,
     flags        text[],
     disk_quota   bigint,
-    disk_used    bigint
+    disk_used    bigint,
+    service      text,
+    client_ip    inet,
+    client_port  integer,
+    server_ip    inet,
+    server_port  integer
 );
 COMMENT ON TYPE directory.store_event IS 'An event of RFC 5423; key is the same whenever the same event is met again';
 
@@ -340,7 +346,8 @@ RETURNS TABLE (job bigint, claim uuid, token uuid, rule bigint, login text, chan
                hmac_key bytea, push_key bytea, push_auth bytea, attempts integer, more bigint, event text,
                at_us bigint, kind smallint, sender text, mailbox text, old_mailbox text, uid_validity bigint,
                uids text, modseq bigint, size bigint, message_id uuid, flags text[], disk_quota bigint,
-               disk_used bigint)
+               disk_used bigint, service text, client_ip text, client_port integer, server_ip text,
+               server_port integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -442,7 +449,9 @@ BEGIN
            (extract(epoch FROM (t.happened).at) * 1000000)::bigint, (t.happened).kind, (t.happened).sender,
            (t.happened).mailbox, (t.happened).old_mailbox, (t.happened).uid_validity, (t.happened).uids,
            (t.happened).modseq, (t.happened).size, (t.happened).message_id, (t.happened).flags,
-           (t.happened).disk_quota, (t.happened).disk_used
+           (t.happened).disk_quota, (t.happened).disk_used, (t.happened).service,
+           host((t.happened).client_ip), (t.happened).client_port, host((t.happened).server_ip),
+           (t.happened).server_port
       FROM unnest(v_claimed) AS c(id)
       JOIN directory.notification_job j ON j.id = c.id
       JOIN directory.notification x ON x.id = j.notification_id
@@ -616,6 +625,8 @@ GRANT SELECT (id, smarthost, smarthost_tls, smarthost_user, smarthost_password_f
               retry_first, retry_most, give_up),
     INSERT, UPDATE ON directory.notification_gateway TO roundtable_operator;
 GRANT SELECT ON directory.notification_job, directory.notification_hold TO roundtable_operator;
+-- Access servers see at sign-in whether anybody wishes to hear of it.
+GRANT SELECT (account_id, state, events) ON directory.notification TO roundtable_accessd;
 GRANT EXECUTE ON FUNCTION directory.test_notification(bigint), directory.quiet_end(time, time, text, timestamptz),
     directory.notification_queue(), directory.wild_match(text, text) TO roundtable_operator;
 GRANT DELETE ON directory.notification_hold TO roundtable_operator;

@@ -45,7 +45,8 @@ BEGIN
                             ELSE timestamptz 'epoch' + ('x' || left(replace(f.message_id::text, '-', ''), 12))::bit(48)::bigint
                                                        * interval '1 millisecond' END,
                        m.kind::smallint, m.sender, b.name, NULL, b.uid_validity, f.uid::text, x.modseq,
-                       m.message_size, f.message_id, catalog.flag_names(x.flags, x.keywords), NULL, NULL
+                       m.message_size, f.message_id, catalog.flag_names(x.flags, x.keywords), NULL, NULL,
+                       NULL, NULL, NULL, NULL, NULL
                    )::directory.store_event
               FROM fresh f
              CROSS JOIN LATERAL (SELECT CASE f.recipient WHEN '' THEN 'MessageAppend' ELSE 'MessageNew' END AS event) AS t
@@ -99,7 +100,8 @@ BEGIN
                                           array_to_string(g.names, ' ')),
                        b.account_id, now(), NULL, NULL, b.name, NULL, b.uid_validity,
                        directory.uid_set(array_agg(g.uid)), g.modseq, NULL, NULL,
-                       CASE WHEN g.event LIKE 'Flags%' THEN g.names END, NULL, NULL)::directory.store_event
+                       CASE WHEN g.event LIKE 'Flags%' THEN g.names END, NULL, NULL,
+                       NULL, NULL, NULL, NULL, NULL)::directory.store_event
               FROM numbered g JOIN catalog.mailbox b ON b.id = g.mailbox_id
              WHERE b.account_id IS NOT NULL
              GROUP BY g.event, g.mailbox_id, g.modseq, g.names, g.page, b.account_id, b.name, b.uid_validity));
@@ -126,7 +128,8 @@ BEGIN
         PERFORM directory.queue_notifications(ARRAY(
             SELECT ROW('MessageExpunge', concat_ws(':', 'MessageExpunge', g.mailbox_id, b.uid_validity, min(g.uid)),
                        b.account_id, now(), NULL, NULL, b.name, NULL, b.uid_validity,
-                       directory.uid_set(array_agg(g.uid)), g.modseq, NULL, NULL, NULL, NULL, NULL
+                       directory.uid_set(array_agg(g.uid)), g.modseq, NULL, NULL, NULL, NULL, NULL,
+                       NULL, NULL, NULL, NULL, NULL
                    )::directory.store_event
               FROM (SELECT x.*, (row_number() OVER (PARTITION BY x.mailbox_id, x.modseq ORDER BY x.uid) - 1) / 500 AS page
                       FROM gone x) AS g
@@ -164,7 +167,8 @@ BEGIN
             v_event, v_event || ':' || box.id || ':' || box.uid_validity
                      || CASE TG_OP WHEN 'UPDATE' THEN ':' || txid_current() ELSE '' END,
             box.account_id, now(), NULL, NULL, box.name, CASE TG_OP WHEN 'UPDATE' THEN OLD.name END,
-            box.uid_validity, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::directory.store_event]);
+            box.uid_validity, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            NULL, NULL, NULL, NULL, NULL)::directory.store_event]);
     EXCEPTION WHEN OTHERS THEN
         PERFORM catalog.lose_notifications('mailbox', SQLERRM);
     END;
@@ -187,7 +191,8 @@ BEGIN
     BEGIN
         PERFORM directory.queue_notifications(ARRAY[ROW(
             v_event, v_event || ':' || row.name || ':' || txid_current(), row.account_id, now(), NULL, NULL, row.name,
-            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::directory.store_event]);
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            NULL, NULL, NULL, NULL, NULL)::directory.store_event]);
     EXCEPTION WHEN OTHERS THEN
         PERFORM catalog.lose_notifications('subscription', SQLERRM);
     END;
@@ -211,7 +216,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
     SELECT directory.queue_notifications(ARRAY[ROW(
                p_event, p_event || ':' || p_key, a.id, now(), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
                a.quota_bytes / 1024,
-               (SELECT coalesce(sum(b.bytes), 0)::bigint / 1024 FROM catalog.mailbox b WHERE b.account_id = a.id)
+               (SELECT coalesce(sum(b.bytes), 0)::bigint / 1024 FROM catalog.mailbox b WHERE b.account_id = a.id),
+               NULL, NULL, NULL, NULL, NULL
            )::directory.store_event])
       FROM directory.account a WHERE a.id = p_account
 $$;
@@ -291,6 +297,28 @@ BEGIN
 END
 $$;
 
+-- Login, Logout. Access servers ask for them, and only for accounts that had a rule at sign-in.
+-- p_session is another for each connection, so that each is told once, however often it is noted.
+CREATE FUNCTION catalog.note_session(p_event text, p_account bigint, p_session text, p_at_us bigint, p_service text,
+                                     p_client inet, p_client_port integer, p_server inet, p_server_port integer)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET jit = off AS $$
+BEGIN
+    IF p_event NOT IN ('Login', 'Logout') OR p_service NOT IN ('imap', 'pop') THEN
+        RAISE EXCEPTION 'no event of a session: % by %', p_event, p_service USING ERRCODE = 'check_violation';
+    END IF;
+    BEGIN
+        PERFORM directory.queue_notifications(ARRAY[ROW(
+            p_event, p_event || ':' || p_session, p_account,
+            timestamptz 'epoch' + p_at_us * interval '1 microsecond', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            NULL, NULL, NULL, NULL, p_service, p_client, p_client_port, p_server, p_server_port
+            )::directory.store_event]);
+    EXCEPTION WHEN OTHERS THEN
+        PERFORM catalog.lose_notifications('session', SQLERRM);
+    END;
+END
+$$;
+COMMENT ON FUNCTION catalog.note_session IS 'An account signed in (Login), or its session ended (Logout), at an access server';
+
 -- deliver() says what it refuses for want of room. One place, which must be there once.
 DO $migration$
 DECLARE
@@ -323,6 +351,6 @@ REVOKE ALL ON FUNCTION catalog.is_rebuilding(), catalog.lose_notifications(text,
     catalog.notify_expunged(), catalog.notify_mailbox(), catalog.notify_subscription(),
     catalog.notify_quota(text, bigint, text), catalog.note_quota_exceeded(bigint[], bigint[]),
     catalog.note_copy_exceeded(bigint, bigint[], bigint[], bigint), catalog.note_quota_within(bigint),
-    catalog.notify_room(), catalog.note_quota_changed(bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION catalog.note_copy_exceeded(bigint, bigint[], bigint[], bigint) TO roundtable_accessd;
+    catalog.notify_room(), catalog.note_quota_changed(bigint), catalog.note_session FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION catalog.note_copy_exceeded(bigint, bigint[], bigint[], bigint), catalog.note_session TO roundtable_accessd;
 GRANT SELECT ON report.notification TO roundtable_report, roundtable_operator;

@@ -155,6 +155,13 @@ std::string event_json(const StoreEvent& event, std::string_view login, std::str
     if (event.disk_used) {
         members.number("diskUsed", *event.disk_used);
     }
+    if (!event.service.empty()) {
+        members.text("service", event.service);
+        members.text("clientIP", event.client_ip);
+        members.number("clientPort", event.client_port);
+        members.text("serverDomain", event.server_ip);
+        members.number("serverPort", event.server_port);
+    }
     if (!event.envelope.empty()) {
         members.text("envelope", event.envelope);
     }

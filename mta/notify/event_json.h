@@ -9,6 +9,8 @@
 //   messageSize octets                         modseq      of the messages afterwards
 //   flagNames   array                          diskQuota, diskUsed  KiB (Quota...)
 //   envelope    IMAP ENVELOPE, if the rule asks for content
+//   service     "imap", "pop" (Login, Logout)  clientIP, clientPort  where the client came from
+//   serverDomain, serverPort  where it connected to: the address; what name it looked up is unknown
 //
 // What an event does not have is left out. Numbers are JSON numbers: all are below 2^53 but modseq,
 // which RFC 7162 lets grow to 2^63 - 1; a reader that counts in doubles rounds it.

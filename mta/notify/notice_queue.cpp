@@ -15,7 +15,8 @@ constexpr base::Statement kClaim{
     "mta_notice_claim",
     "SELECT job, claim, token, rule, login, channel, target, content, hmac_key, push_key, "
     "push_auth, attempts, more, event, at_us, kind, sender, mailbox, old_mailbox, uid_validity, "
-    "uids, modseq, size, message_id, array_to_string(flags, ' '), disk_quota, disk_used "
+    "uids, modseq, size, message_id, array_to_string(flags, ' '), disk_quota, disk_used, "
+    "service, client_ip, client_port, server_ip, server_port "
     "FROM directory.claim_notifications($1, $2, $3)"};
 constexpr base::Statement kFinish{"mta_notice_finish",
                                   "SELECT directory.finish_notification($1, $2::uuid, $3, $4, $5)"};
@@ -96,6 +97,11 @@ StoreEvent read_event(const base::Row& row) {
     event.flags = words(row.text(24));
     event.disk_quota = number(row, 25);
     event.disk_used = number(row, 26);
+    event.service = row.string(27);
+    event.client_ip = row.string(28);
+    event.client_port = row.int64(29);
+    event.server_ip = row.string(30);
+    event.server_port = row.int64(31);
     return event;
 }
 

@@ -47,6 +47,20 @@ std::string_view kind_noun(int kind) {
     }
 }
 
+bool is_of_session(const StoreEvent& event) {
+    return event.name == "Login" || event.name == "Logout";
+}
+
+// "Sign-in to ann@example.org by IMAP from 192.0.2.7"; without a login: where it is clear whose.
+std::string session_text(const StoreEvent& event, std::string_view login) {
+    const bool in = event.name == "Login";
+    std::string text = in ? "Sign-in" : "Sign-out";
+    if (!login.empty()) {
+        text.append(in ? " to " : " of ").append(login);
+    }
+    return text + (event.service == "pop" ? " by POP3 from " : " by IMAP from ") + event.client_ip;
+}
+
 std::string describe(const StoreEvent& event) {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kVerbs = {
         {{"MessageAppend", "Message stored"},
@@ -65,6 +79,9 @@ std::string describe(const StoreEvent& event) {
          {"MailboxUnSubscribe", "Mailbox unsubscribed"}}};
     if (event.name == "MessageNew") {
         return "New " + std::string(kind_noun(event.kind));
+    }
+    if (is_of_session(event)) {
+        return session_text(event, "");
     }
     for (const auto& [name, verb] : kVerbs) {
         if (name == event.name) {
@@ -143,7 +160,9 @@ std::string notice_title(const NoticeJob& job) {
     if (count > 1) {
         return ascii(std::to_string(count) + " notifications for " + job.login);
     }
-    return ascii(describe(job.events.front()) + " for " + job.login);
+    const StoreEvent& event = job.events.front();
+    return ascii(is_of_session(event) ? session_text(event, job.login)
+                                      : describe(event) + " for " + job.login);
 }
 
 std::string notice_mail(const NoticeJob& job,

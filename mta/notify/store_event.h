@@ -19,7 +19,7 @@
 namespace mta {
 
 /// What a rule may ask for: as directory.notification has them.
-inline constexpr std::array<std::string_view, 15> kStoreEvents = {"MessageNew",
+inline constexpr std::array<std::string_view, 17> kStoreEvents = {"MessageNew",
                                                                   "MessageAppend",
                                                                   "MessageExpunge",
                                                                   "MessageRead",
@@ -33,7 +33,9 @@ inline constexpr std::array<std::string_view, 15> kStoreEvents = {"MessageNew",
                                                                   "MailboxDelete",
                                                                   "MailboxRename",
                                                                   "MailboxSubscribe",
-                                                                  "MailboxUnSubscribe"};
+                                                                  "MailboxUnSubscribe",
+                                                                  "Login",
+                                                                  "Logout"};
 
 struct StoreEvent {
     std::string name;               ///< "MessageNew", RFC 5423 4
@@ -50,6 +52,13 @@ struct StoreEvent {
     std::vector<std::string> flags;
     std::optional<std::int64_t> disk_quota;  ///< KiB
     std::optional<std::int64_t> disk_used;   ///< KiB
+
+    // Of Login and Logout.
+    std::string service;    ///< "imap", "pop"; empty: none
+    std::string client_ip;  ///< text
+    std::int64_t client_port = 0;
+    std::string server_ip;  ///< where the client connected to
+    std::int64_t server_port = 0;
 
     // Read from the message, if the rule asks for it.
     std::string envelope;  ///< IMAP ENVELOPE

@@ -55,6 +55,21 @@ BOOST_AUTO_TEST_CASE(flags_renames_and_quotas) {
                std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_sign_in_says_from_where_and_to_where) {
+    mta::StoreEvent event;
+    event.name = "Login";
+    event.at_us = 1'795'000'000'123'000;
+    event.service = "pop";
+    event.client_ip = "2001:db8::7";
+    event.client_port = 40'001;
+    event.server_ip = "192.0.2.1";
+    event.server_port = 995;
+    BOOST_TEST(mta::event_json(event, "ann@example.test", "imap.example.test") ==
+               R"({"event":"Login","timestamp":"2026-11-18T11:06:40.123Z",)"
+               R"("user":"ann@example.test","service":"pop","clientIP":"2001:db8::7",)"
+               R"("clientPort":40001,"serverDomain":"192.0.2.1","serverPort":995})");
+}
+
 BOOST_AUTO_TEST_CASE(whatever_a_text_holds_it_stays_one_json_string) {
     BOOST_TEST(mta::json_string("a\"b\\c\n\x01\x7F") == R"("a\"b\\c\u000A\u0001\u007F")");
     BOOST_TEST(mta::json_string("\xC3\xA4\xF0\x9F\x90\xB1") == "\"\xC3\xA4\xF0\x9F\x90\xB1\"");

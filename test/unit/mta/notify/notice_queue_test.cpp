@@ -147,6 +147,23 @@ BOOST_AUTO_TEST_CASE(quotas_are_told_when_they_are_met_left_and_changed) {
     BOOST_TEST(value("SELECT count(*) FROM catalog.over_quota") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(sign_ins_come_with_both_ends) {
+    rule("events", "'{Login}'");
+    sql("SELECT catalog.note_session('Login', $1, 'abc', $2, 'pop', '192.0.2.7', 40001, '::1', "
+        "995)",
+        {ann, base::wall_us()});
+    const auto jobs = claim();
+    BOOST_TEST_REQUIRE(jobs.size() == 1U);
+    const mta::StoreEvent& event = jobs.front().events.at(0);
+    BOOST_TEST(event.name == "Login");
+    BOOST_TEST(event.service == "pop");
+    BOOST_TEST(event.client_ip == "192.0.2.7");
+    BOOST_TEST(event.client_port == 40'001);
+    BOOST_TEST(event.server_ip == "::1");
+    BOOST_TEST(event.server_port == 995);
+    BOOST_TEST(event.at_us <= base::wall_us());
+}
+
 BOOST_AUTO_TEST_CASE(the_path_of_a_webhook_is_shown_to_nobody) {
     for (const char* target : {"https://x.test/services/T0/secret",
                                "https://x.test?token=secret",

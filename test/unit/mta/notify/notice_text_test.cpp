@@ -42,6 +42,22 @@ BOOST_AUTO_TEST_CASE(an_e_mail_says_that_no_person_sent_it) {
     BOOST_TEST(body_of(message) == "1970-01-01 00:00 UTC  New mail in INBOX, 2 KiB\r\n");
 }
 
+BOOST_AUTO_TEST_CASE(sign_ins_and_sign_outs_say_by_what_and_from_where) {
+    mta::NoticeJob job = job_of(1);
+    mta::StoreEvent event;
+    event.name = "Login";
+    event.service = "imap";
+    event.client_ip = "192.0.2.7";
+    job.events.front() = event;
+    BOOST_TEST(mta::notice_short_text(job) == "Sign-in to ann@example.test by IMAP from 192.0.2.7");
+    event.name = "Logout";
+    event.service = "pop";
+    job.events.front() = event;
+    BOOST_TEST(mta::notice_title(job) == "Sign-out of ann@example.test by POP3 from 192.0.2.7");
+    BOOST_TEST(body_of(mta::notice_mail(job, "n@example.test", "a@b.test", 0)) ==
+               "1970-01-01 00:00 UTC  Sign-out by POP3 from 192.0.2.7\r\n");
+}
+
 BOOST_AUTO_TEST_CASE(hostile_subjects_stay_text) {
     mta::NoticeJob job = job_of(1);
     job.events.front().subject = "x\r\nBcc: victim@example.test\r\n\r\nbody";
