@@ -29,6 +29,8 @@ struct AccountRecord {
     std::string login;          ///< lower case
     std::string password_hash;  ///< crypt(5); empty: cannot sign in
     bool active = false;        ///< false: disabled, cannot sign in
+    bool hears_login = false;   ///< a rule of notification asks for Login (session_notes.h)
+    bool hears_logout = false;
 };
 
 /// The row of a mailbox.

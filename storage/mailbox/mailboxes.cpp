@@ -26,8 +26,12 @@ using base::Status;
 
 constexpr Statement kFindAccount{
     "storage_find_account",
-    "SELECT id, login, password_hash, state = 'active' FROM directory.account "
-    "WHERE login = lower($1)"};
+    "SELECT a.id, a.login, a.password_hash, a.state = 'active', "
+    "coalesce(n.login, false), coalesce(n.logout, false) FROM directory.account a "
+    "LEFT JOIN LATERAL (SELECT bool_or('Login' = ANY (r.events)) AS login, "
+    "bool_or('Logout' = ANY (r.events)) AS logout FROM directory.notification r "
+    "WHERE r.account_id = a.id AND r.state = 'active') AS n ON true "
+    "WHERE a.login = lower($1)"};
 constexpr Statement kUsage{
     "storage_usage",
     "SELECT coalesce(sum(b.bytes), 0)::bigint, coalesce(sum(b.messages), 0)::bigint, "
@@ -262,7 +266,12 @@ Result<AccountRecord> Mailboxes::find_account(std::string_view login, Deadline d
         return Error{Errc::NotFound, "no such account"};
     }
     const base::Row row = rows[0];
-    return AccountRecord{AccountId{row.int64(0)}, row.string(1), row.string(2), row.boolean(3)};
+    return AccountRecord{AccountId{row.int64(0)},
+                         row.string(1),
+                         row.string(2),
+                         row.boolean(3),
+                         row.boolean(4),
+                         row.boolean(5)};
 }
 
 Result<Mailboxes::Usage> Mailboxes::usage(AccountId account, Deadline deadline) {

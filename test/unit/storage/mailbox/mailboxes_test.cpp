@@ -72,6 +72,27 @@ BOOST_AUTO_TEST_CASE(finds_an_account_by_login_in_any_case) {
     BOOST_CHECK(code(boxes.find_account("nobody@example.test", soon())) == Errc::NotFound);
 }
 
+BOOST_AUTO_TEST_CASE(an_account_says_whether_a_rule_hears_of_its_sessions) {
+    const auto heard = [&] {
+        const auto found = must(boxes.find_account("ann@example.test", soon()));
+        return std::string(found.hears_login ? "in " : "") + (found.hears_logout ? "out" : "");
+    };
+    const auto rule = [&](std::int64_t whose, const std::string& events) {
+        sql("INSERT INTO directory.notification (account_id, channel, target, events) "
+            "VALUES ($1, 'webhook', 'https://x.test/h', $2::text[])",
+            {whose, events});
+    };
+    rule(bob, "{Login,Logout}");
+    rule(ann, "{MessageNew}");
+    BOOST_TEST(heard().empty());
+    rule(ann, "{MessageNew,Logout}");
+    BOOST_TEST(heard() == "out");
+    rule(ann, "{Login}");
+    BOOST_TEST(heard() == "in out");
+    sql("UPDATE directory.notification SET state = 'paused' WHERE 'Logout' = ANY (events)");
+    BOOST_TEST(heard() == "in ");
+}
+
 BOOST_AUTO_TEST_CASE(inbox_is_there_before_any_mail) {
     BOOST_TEST(must(boxes.status(account(), "inbox", soon())).messages == 0U);
     const auto listed = must(boxes.list(account(), soon()));
