@@ -22,6 +22,7 @@
 #include "base/metrics.h"
 #include "storage/mailbox/mailbox_watch.h"
 #include "storage/mailbox/mailboxes.h"
+#include "storage/mailbox/session_notes.h"
 #include "storage/tracking/agent.h"
 
 namespace accessd {
@@ -29,6 +30,7 @@ namespace {
 
 constexpr base::Duration kHealthEvery = std::chrono::milliseconds(200);
 constexpr base::Duration kAgentShutdown = std::chrono::seconds(5);
+constexpr base::Duration kNotesShutdown = std::chrono::seconds(2);
 constexpr int kBacklog = 512;
 constexpr std::size_t kPasswordQueueMax = 128;
 constexpr std::size_t kWorkerQueueMax = 256;
@@ -106,6 +108,7 @@ struct AccessServer::State {
     std::unique_ptr<base::DbPool> database;
     std::unique_ptr<storage::Mailboxes> mailboxes;
     std::unique_ptr<storage::MailboxWatch> mailbox_watch;
+    std::unique_ptr<storage::SessionNotes> session_notes;
     std::unique_ptr<storage::TrackingAgent> agent;
     std::unique_ptr<CatalogStore> store;
     std::unique_ptr<SignIn> sign_in;
@@ -130,7 +133,8 @@ base::Status AccessServer::State::open() {
     database = std::make_unique<base::DbPool>(config.database, who, pool_options(config));
     mailboxes = std::make_unique<storage::Mailboxes>(*database);
     mailbox_watch = std::make_unique<storage::MailboxWatch>(config.database, who);
-    store = std::make_unique<CatalogStore>(*mailboxes, *agent, *mailbox_watch);
+    session_notes = std::make_unique<storage::SessionNotes>(config.database, who);
+    store = std::make_unique<CatalogStore>(*mailboxes, *agent, *mailbox_watch, *session_notes);
     sign_in = std::make_unique<SignIn>(*store, view, passwords);
     context = std::make_unique<AccessContext>(
         AccessContext{config.settings, *store, *sign_in, workers, append_budget});
@@ -239,6 +243,7 @@ void AccessServer::State::stop() {
     if (!sessions->stop(base::Deadline::after(config.stop))) {
         base::log::warning("access", "sessions left", {{"sessions", table.sessions()}});
     }
+    session_notes->finish(base::Deadline::after(kNotesShutdown));
     agent->shutdown(base::Deadline::after(kAgentShutdown));
     health_timer.cancel();
     load.reset();

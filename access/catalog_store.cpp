@@ -170,4 +170,8 @@ base::Status CatalogStore::release_maildrop(const MaildropLock& lock) {
     return mailboxes_.release_maildrop({lock.account, lock.token}, soon());
 }
 
+void CatalogStore::note_session(storage::SessionNote note) {
+    session_notes_.add(std::move(note));
+}
+
 }  // namespace accessd

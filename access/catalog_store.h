@@ -9,6 +9,7 @@
 #include "access/mail_store.h"
 #include "storage/mailbox/mailbox_watch.h"
 #include "storage/mailbox/mailboxes.h"
+#include "storage/mailbox/session_notes.h"
 #include "storage/tracking/agent.h"
 
 namespace accessd {
@@ -17,8 +18,12 @@ class CatalogStore final : public MailStore {
   public:
     CatalogStore(storage::Mailboxes& mailboxes,
                  storage::TrackingAgent& agent,
-                 storage::MailboxWatch& mailbox_watch) noexcept
-        : mailboxes_(mailboxes), agent_(agent), mailbox_watch_(mailbox_watch) {}
+                 storage::MailboxWatch& mailbox_watch,
+                 storage::SessionNotes& session_notes) noexcept
+        : mailboxes_(mailboxes),
+          agent_(agent),
+          mailbox_watch_(mailbox_watch),
+          session_notes_(session_notes) {}
 
     [[nodiscard]] base::Result<AccountRecord> find_account(std::string_view login) override;
     [[nodiscard]] base::Result<std::vector<ListedMailbox>> list(AccountId account) override;
@@ -60,11 +65,13 @@ class CatalogStore final : public MailStore {
                                                            std::string_view holder) override;
     [[nodiscard]] base::Status renew_maildrop(const MaildropLock& lock) override;
     [[nodiscard]] base::Status release_maildrop(const MaildropLock& lock) override;
+    void note_session(storage::SessionNote note) override;
 
   private:
     storage::Mailboxes& mailboxes_;
     storage::TrackingAgent& agent_;
     storage::MailboxWatch& mailbox_watch_;
+    storage::SessionNotes& session_notes_;
 };
 
 }  // namespace accessd

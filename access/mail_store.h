@@ -34,6 +34,7 @@
 #include "mail/uid_set.h"
 #include "storage/catalog/ids.h"
 #include "storage/mailbox/mailbox_view.h"
+#include "storage/mailbox/session_notes.h"
 
 namespace accessd {
 
@@ -160,6 +161,9 @@ class MailStore {
     /// To be called at least every kMaildropRenewal. Refused: it lapsed; delete nothing.
     [[nodiscard]] virtual base::Status renew_maildrop(const MaildropLock& lock) = 0;
     [[nodiscard]] virtual base::Status release_maildrop(const MaildropLock& lock) = 0;
+
+    /// A sign-in, or the end of its session, for who wishes to be told of it. Never waits.
+    virtual void note_session(storage::SessionNote note) = 0;
 };
 
 }  // namespace accessd

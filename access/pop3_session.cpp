@@ -67,6 +67,7 @@ void Pop3Session::run() {
             ended_ = true;
         }
     }
+    signed_in_.reset();
     release_lock();
     if (!broken_) {
         (void)stream_.flush(base::Deadline::after(kGoodbyeTimeout));  // nobody is left to tell
@@ -293,6 +294,7 @@ void Pop3Session::sign_in(std::string_view user, std::string_view password) {
         "access",
         "signed in",
         {{"session", id_}, {"peer", stream_.peer().to_text()}, {"login", account.value().login}});
+    signed_in_.emplace(context_.store, account.value(), SignedInNote::Service::Pop, id_, stream_);
     std::uint64_t octets = 0;
     for (const Message& message : maildrop_->messages) {
         octets += message.size;

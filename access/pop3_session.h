@@ -25,6 +25,7 @@
 #include "access/context.h"
 #include "access/imap_command_reader.h"
 #include "access/pop3_grammar.h"
+#include "access/signed_in_note.h"
 #include "base/clock.h"
 #include "base/stream.h"
 
@@ -97,6 +98,7 @@ class Pop3Session {
     base::Deadline login_deadline_;
     std::optional<std::string> user_;
     std::optional<Maildrop> maildrop_;
+    std::optional<SignedInNote> signed_in_;
     unsigned failed_sign_ins_ = 0;
     unsigned bad_commands_ = 0;
     bool ended_ = false;

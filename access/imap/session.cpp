@@ -93,6 +93,7 @@ void ImapSession::run() {
         refusal_.reset();
         reader_.next_command();
     }
+    signed_in_.reset();
     watch_.reset();
     notifier_.reset();
     if (!broken_) {
@@ -119,6 +120,7 @@ void ImapSession::sign_in(AccountRecord account) {
         "access",
         "signed in",
         {{"session", id_}, {"peer", stream_.peer().to_text()}, {"login", account.login}});
+    signed_in_.emplace(context_.store, account, SignedInNote::Service::Imap, id_, stream_);
     account_ = std::move(account);
     account_->password_hash.clear();
     reader_.set_bytes_max(kCommandBytesMax);

@@ -21,6 +21,7 @@
 #include "access/imap_arguments.h"
 #include "access/imap_command_reader.h"
 #include "access/imap_cursor.h"
+#include "access/signed_in_note.h"
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "base/stream.h"
@@ -182,6 +183,7 @@ class ImapSession {
     CommandReader reader_;
     base::Deadline login_deadline_;
     std::optional<AccountRecord> account_;
+    std::optional<SignedInNote> signed_in_;
     std::unique_ptr<SelectedMailbox> mailbox_;
     std::unique_ptr<WatchHandle> watch_;
     base::FiberEvent news_;  ///< wakes; what there is to look at is said by these two

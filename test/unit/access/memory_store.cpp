@@ -125,6 +125,15 @@ void MemoryStore::disable_account(const std::string& login) {
     accounts_.at(login).active = false;
 }
 
+void MemoryStore::set_hears(const std::string& login, bool login_event, bool logout_event) {
+    accounts_.at(login).hears_login = login_event;
+    accounts_.at(login).hears_logout = logout_event;
+}
+
+void MemoryStore::note_session(storage::SessionNote note) {
+    notes.push_back(std::move(note));
+}
+
 std::uint32_t MemoryStore::deliver(const std::string& mailbox,
                                    const std::string& message,
                                    mail::FlagList flags,

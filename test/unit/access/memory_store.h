@@ -50,6 +50,10 @@ class MemoryStore final : public accessd::MailStore {
     std::vector<accessd::MailboxId> last_watched;
     std::optional<accessd::AppendRequest> last_append;
     bool append_uid_unknown = false;
+    std::vector<storage::SessionNote> notes;
+
+    /// As with rules of notification that name these events.
+    void set_hears(const std::string& login, bool login_event, bool logout_event);
 
     // ---- MailStore
 
@@ -94,6 +98,7 @@ class MemoryStore final : public accessd::MailStore {
                                                       std::string_view holder) override;
     base::Status renew_maildrop(const accessd::MaildropLock& lock) override;
     base::Status release_maildrop(const accessd::MaildropLock& lock) override;
+    void note_session(storage::SessionNote note) override;
 
   private:
     struct Entry {
