@@ -10,7 +10,10 @@ import email.policy
 import imaplib
 import json
 import pathlib
+import poplib
 import smtplib
+import socket
+import struct
 import subprocess
 import sys
 
@@ -450,6 +453,127 @@ def a_full_mailbox_is_told(cluster):
     receiver.close()
 
 
+def from_address(protocol, where, port, source):
+    """A client of imaplib or poplib at that address of this machine."""
+
+    class Client(protocol):
+        def _create_socket(self, timeout):
+            return socket.create_connection((where["address"], where[port]), timeout, (source, 0))
+
+    return Client(where["address"], where[port], timeout=30)
+
+
+@contextlib.contextmanager
+def locked_queue(cluster):
+    """Nothing can be queued meanwhile."""
+    words = [w for w in cluster.endpoints.database.split() if not w.startswith("user=")]
+    with subprocess.Popen(["psql", "-X", "-A", "-t", " ".join([*words, "user=roundtable"])],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
+        psql.stdin.write("BEGIN;\nLOCK TABLE directory.notification_job;\nSELECT 'locked';\n")
+        psql.stdin.flush()
+        while psql.stdout.readline() != "locked\n":
+            assert psql.poll() is None, psql
+        yield
+        psql.stdin.close()  # and with it the transaction
+
+
+def sign_ins_and_sign_outs_are_told(cluster):
+    clear(cluster)
+    receiver = HttpReceiver()
+    hook(cluster, "alice", receiver.url + "/hook", "--event", "login", "--event", "logout")
+    hook(cluster, "bob", receiver.url + "/bob")
+    expected = []
+    where = cluster.endpoints.access_servers[0]
+
+    def told():
+        return sorted((e["event"], e["service"], e["clientIP"], e["clientPort"], e["serverPort"])
+                      for n in notices(receiver, "/hook").values() for e in n["events"]
+                      if e["clientIP"] != "127.0.0.78")
+
+    def hear(what, *events):
+        expected.extend(events)
+        wait_until(what, lambda: told() == sorted(expected), 30)
+
+    def imap_of(user, source):
+        imap = from_address(imaplib.IMAP4, where, "imap_port", source)
+        client = (*imap.sock.getsockname(), where["imap_port"])
+        imap.login(cluster.address(user), cluster.password)
+        return imap, client
+
+    def pop3_of(user, source):
+        pop3 = from_address(poplib.POP3, where, "pop3_port", source)
+        client = (*pop3.sock.getsockname(), where["pop3_port"])
+        pop3.user(cluster.address(user))
+        pop3.pass_(cluster.password)
+        return pop3, client
+
+    imap, client = imap_of("alice", "127.0.0.71")
+    hear("an IMAP sign-in", ("Login", "imap", *client))
+    imap.logout()
+    hear("an IMAP sign-out", ("Logout", "imap", *client))
+    pop3, client = pop3_of("alice", "127.0.0.72")
+    hear("a POP3 sign-in", ("Login", "pop", *client))
+    pop3.quit()
+    hear("a POP3 sign-out", ("Logout", "pop", *client))
+    assert {e["user"] for n in notices(receiver, "/hook").values() for e in n["events"]} == {
+        cluster.address("alice")}
+
+    imap, client = imap_of("alice", "127.0.0.73")
+    hear("its sign-in", ("Login", "imap", *client))
+    imap.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    imap.shutdown()  # no LOGOUT, no FIN: RST
+    hear("a connection that broke", ("Logout", "imap", *client))
+
+    for _ in range(3):
+        imap_of("bob", "127.0.0.74")[0].logout()
+        pop3_of("bob", "127.0.0.74")[0].quit()
+    wrong = from_address(imaplib.IMAP4, where, "imap_port", "127.0.0.75")
+    with contextlib.suppress(imaplib.IMAP4.error):
+        wrong.login(cluster.address("alice"), "wrong")
+    wrong.logout()
+
+    # Notes arrive in the order in which they were made: nothing of bob's comes behind these.
+    imap, client = imap_of("alice", "127.0.0.76")
+    hear("the last sign-in", ("Login", "imap", *client))
+    cluster.run("daemon", "stop", where["name"])
+    hear("a server that stopped", ("Logout", "imap", *client))
+    cluster.run("daemon", "start", where["name"])
+    assert receiver.of("/bob") == [] and admin(
+        cluster, "SELECT count(*) FROM directory.notification_job j JOIN directory.account a ON"
+        f" a.id = j.account_id WHERE a.login = '{cluster.address('bob')}' AND"
+        " (j.happened).event LIKE 'Log%'") == [["0"]]
+
+    # Nobody waits for a note. Whether these are told depends on how long the lock was held.
+    def signed_in():
+        with contextlib.suppress(OSError, imaplib.IMAP4.error):
+            return imap_of("alice", "127.0.0.77")
+
+    imap, client = wait_until("the server back", signed_in, 60)
+    hear("the server that came back", ("Login", "imap", *client))
+    with locked_queue(cluster):
+        imap_of("alice", "127.0.0.78")[0].logout()
+        pop3_of("alice", "127.0.0.78")[0].quit()
+        wait_until("a note that waits", lambda: admin(
+            cluster, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND"
+            " query LIKE '%note_session%'") == [["1"]], 5, 0.05)
+    imap.logout()
+    hear("the queue after it", ("Logout", "imap", *client))
+
+    imap, client = imap_of("alice", "127.0.0.79")
+    hear("the last of all", ("Login", "imap", *client))
+
+    def answers():
+        with contextlib.suppress(RuntimeError):
+            return admin(cluster, "SELECT 1") == [["1"]]
+
+    cluster.run("daemon", "stop", "postgres")
+    wait_until("no database", lambda: not answers(), 30)
+    assert imap.logout()[0] == "BYE"
+    cluster.run("daemon", "start", "postgres")
+    wait_until("the database back", answers, 60)
+    receiver.close()
+
+
 def a_database_that_is_away_loses_nothing(cluster):
     clear(cluster)
     receiver = HttpReceiver()
@@ -505,6 +629,7 @@ def accounts_are_told():
                      certificates_are_verified,
                      what_clients_do_is_told_by_its_name,
                      a_full_mailbox_is_told,
+                     sign_ins_and_sign_outs_are_told,
                      a_database_that_is_away_loses_nothing,
                      a_rebuild_tells_nothing_again):
             print(f"  {step.__name__}", flush=True)
