@@ -23,6 +23,9 @@ using base::Status;
 constexpr auto kStatementDeadline = std::chrono::seconds(20);
 constexpr auto kAbortDeadline = std::chrono::seconds(60);
 constexpr std::size_t kAbortsMax = 1'000;
+constexpr base::Statement kDirectoryServers{
+    "storage_rebuild_servers",
+    "SELECT store_id, name FROM directory.storage_server WHERE state <> 'retired' ORDER BY name"};
 
 bool is_lost(const RebuildClaim& claim, const StorageServerConfig& server) {
     return std::ranges::find(claim.without, server.name) != claim.without.end();
@@ -133,15 +136,33 @@ Status Rebuilder::replay(const RebuildClaim& claim) {
     return open(plan);
 }
 
+// A directory that was lost may still be empty, and a tracker that ran on knows its storage servers
+// all the same: what it found then would be recorded without copies, and the journal taken for
+// lost. A tracker that has just started may not know them yet.
+Status Rebuilder::require_layout(const RebuildClaim& claim) {
+    const base::Rows rows =
+        TRY(pool_.run([](Connection& connection) { return connection.query(kDirectoryServers); },
+                      Deadline::after(kStatementDeadline)));
+    if (rows.empty()) {
+        return waits_for("the directory has no storage servers");
+    }
+    for (const base::Row row : rows) {
+        const std::string name = row.string(1);
+        if (servers_.find(StorageServerId(row.uuid(0))) == nullptr &&
+            std::ranges::find(claim.without, name) == claim.without.end()) {
+            return waits_for("storage server " + name + " is not known to the tracker yet");
+        }
+    }
+    return base::Done{};
+}
+
 Status Rebuilder::find_segments(const RebuildClaim& claim) {
+    TRY(require_layout(claim));
     std::vector<std::string> missing;
     for (const StorageServerClient* server : servers_.all()) {
         if (!server->health().is_healthy() && !is_lost(claim, server->config())) {
             missing.push_back(server->config().name);
         }
-    }
-    if (servers_.all().empty()) {
-        return waits_for("the directory has no storage servers");
     }
     if (missing.empty()) {
         (void)TRY(discovery_.run_once(DiscoveryDepth::All));

@@ -64,6 +64,8 @@ class Rebuilder {
   private:
     [[nodiscard]] base::Status work(const RebuildClaim& claim);
     [[nodiscard]] base::Status replay(const RebuildClaim& claim);
+    // Until the storage servers that this tracker knows are those of the directory.
+    [[nodiscard]] base::Status require_layout(const RebuildClaim& claim);
     [[nodiscard]] base::Status find_segments(const RebuildClaim& claim);
     // Without copies on storage servers that are lost.
     [[nodiscard]] base::Result<std::vector<SegmentPlaces>> places(const RebuildClaim& claim,

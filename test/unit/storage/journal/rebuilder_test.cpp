@@ -296,6 +296,31 @@ BOOST_AUTO_TEST_CASE(a_storage_server_that_does_not_answer_is_waited_for_or_give
     });
 }
 
+// A directory that is put back with the rebuild comes after the request, and a tracker that ran on
+// knows its storage servers meanwhile.
+BOOST_AUTO_TEST_CASE(it_waits_until_the_directory_has_the_storage_servers_that_are_known_here) {
+    with([&](Parts& parts) {
+        use_mailboxes(parts);
+        BOOST_REQUIRE(parts.writer.delta());
+        const std::string before = listing();
+        drop_catalog();
+        const auto waits_for = [&](const std::string& problem) {
+            BOOST_CHECK(code_of(parts.rebuilder.step()) == base::Errc::Unavailable);
+            BOOST_TEST(value("SELECT problem FROM report.rebuild") == problem);
+            BOOST_TEST(value("SELECT count(*) FROM catalog.segment") == "0");
+        };
+        sql("CREATE TEMP TABLE lost AS SELECT id, state FROM directory.storage_server");
+        sql("UPDATE directory.storage_server SET state = 'retired'");
+        waits_for("the directory has no storage servers");
+        sql("UPDATE directory.storage_server s SET state = l.state FROM lost l WHERE l.id = s.id");
+        sql("INSERT INTO directory.storage_server (name, failure_domain) VALUES ('store9', 'f9')");
+        waits_for("storage server store9 is not known to the tracker yet");
+        sql("DELETE FROM directory.storage_server WHERE name = 'store9'");
+        run_rebuild(parts);
+        BOOST_TEST(listing() == before);
+    });
+}
+
 BOOST_AUTO_TEST_CASE(torn_and_spoilt_copies_of_the_journal_are_passed_over) {
     with([&](Parts& parts) {
         use_mailboxes(parts);
