@@ -30,6 +30,8 @@ constexpr auto kStatementDeadline = std::chrono::seconds(20);
 constexpr std::size_t kAskMax = 1'000;
 constexpr std::size_t kKnownMax = 100'000;
 constexpr std::int64_t kDayUs = 86'400'000'000;
+constexpr base::Statement kDirectoryStores{"storage_discovery_stores",
+                                           "SELECT store_id FROM directory.storage_server"};
 
 // "20261122", as segment_day() names the folder of a segment opened then.
 std::string day_of(std::int64_t epoch_us) {
@@ -193,6 +195,17 @@ Result<Seal> Discovery::read_whole(const SegmentId& segment, const SegmentCopy& 
     return worker_.run([bytes] { return verify_sealed(*bytes); }, deadline);
 }
 
+Result<std::set<StorageServerId>> Discovery::directory_stores() {
+    const base::Rows rows = TRY(
+        pool_.run([](base::Connection& connection) { return connection.query(kDirectoryStores); },
+                  Deadline::after(kStatementDeadline)));
+    std::set<StorageServerId> stores;
+    for (const base::Row row : rows) {
+        stores.insert(StorageServerId(row.uuid(0)));
+    }
+    return stores;
+}
+
 Result<std::size_t> Discovery::tell(const Names& names) {
     std::vector<SegmentId> ids;
     for (const auto& [id, copy] : names.copies) {
@@ -207,8 +220,17 @@ Result<std::size_t> Discovery::tell(const Names& names) {
         const std::vector<SegmentId> unknown = TRY(pool_.run(
             [part](base::Connection& connection) { return unknown_segments(connection, *part); },
             Deadline::after(kStatementDeadline)));
+        // A directory that was lost and is about to be put back is empty: what is told before would
+        // be recorded without copies, and no later look would add them.
+        const std::set<StorageServerId> stores =
+            unknown.empty() ? std::set<StorageServerId>() : TRY(directory_stores());
         std::vector<SegmentNote> notes;
         for (const SegmentId& id : unknown) {
+            if (std::ranges::none_of(names.copies.at(id), [&](const SegmentCopy& copy) {
+                    return stores.contains(copy.server);
+                })) {
+                continue;
+            }
             const Result<DecodedHeader> header = header_of(id, names.copies.at(id));
             if (header && header.value().header.boot_epoch == format::kWholeBootEpoch) {
                 std::optional<SegmentNote> note =

@@ -38,8 +38,9 @@ class Discovery {
     Discovery(StorageServerSet& servers, base::DbPool& pool) noexcept
         : servers_(servers), pool_(pool) {}
 
-    /// Returns how many were new to the catalog. Storage servers that do not answer are passed
-    /// over: ask again. Errors: those of the database; Cancelled.
+    /// Returns how many were new to the catalog. Storage servers that do not answer, or that the
+    /// directory does not have (yet), are passed over: ask again. Errors: those of the database;
+    /// Cancelled.
     [[nodiscard]] base::Result<std::size_t> run_once(DiscoveryDepth depth);
 
     /// The catalog is another than it was: it may not know any more what it knew.
@@ -60,6 +61,7 @@ class Discovery {
     [[nodiscard]] base::Status list_day(const StorageServerId& server,
                                         const std::string& day,
                                         Names& names);
+    [[nodiscard]] base::Result<std::set<StorageServerId>> directory_stores();
     [[nodiscard]] base::Result<std::size_t> tell(const Names& names);
     [[nodiscard]] base::Result<DecodedHeader> header_of(const SegmentId& segment,
                                                         const std::vector<SegmentCopy>& copies);

@@ -68,6 +68,23 @@ BOOST_AUTO_TEST_CASE(segments_opened_while_the_catalog_was_away_are_found) {
     });
 }
 
+// As while a lost directory is put back.
+BOOST_AUTO_TEST_CASE(segments_on_storage_servers_that_the_directory_has_not_are_told_later) {
+    const SegmentId id = put_segment(0, {1, 2});
+    with([&](Servers&, Discovery& discovery) {
+        sql("UPDATE directory.storage_server SET store_id = gen_random_uuid()");
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 0U);
+        BOOST_TEST(state_of(id).empty());
+        for (const std::uint8_t store : {std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{3}}) {
+            sql("UPDATE directory.storage_server SET store_id = $1 WHERE name = $2",
+                {store_id(store).uuid(), "s" + std::to_string(store)});
+        }
+        BOOST_TEST(discovery.run_once(DiscoveryDepth::Recent).value() == 1U);
+        BOOST_TEST(value("SELECT count(*) FROM catalog.segment_replica WHERE segment_id = $1",
+                         {id.uuid()}) != "0");
+    });
+}
+
 BOOST_AUTO_TEST_CASE(one_bad_copy_does_not_hide_a_segment) {
     const SegmentId id = put_segment(0, {1, 2, 3});
     spoil(stores.path_of(1, {id, 1}), 30);
