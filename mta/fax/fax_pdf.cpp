@@ -108,7 +108,7 @@ void draw_text(
 std::uint8_t reversed(std::uint8_t octet) {
     std::uint8_t out = 0;
     for (unsigned bit = 0; bit < 8; ++bit) {
-        out = static_cast<std::uint8_t>((out << 1U) | ((octet >> bit) & 1U));
+        out = static_cast<std::uint8_t>((unsigned{out} << 1U) | ((octet >> bit) & 1U));
     }
     return out;
 }

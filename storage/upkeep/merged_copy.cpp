@@ -29,19 +29,20 @@ bool has_header(const ReadCopy& read, const SegmentId& segment) {
 
 // On a worker.
 void put_together(const SegmentId& segment, std::vector<ReadCopy>& copies, CopyMerge& merge) {
-    const auto bad = std::ranges::partition(
-        copies, [&](const ReadCopy& read) { return has_header(read, segment); });
-    if (bad.begin() == copies.begin()) {
+    const auto bad = std::partition(copies.begin(), copies.end(), [&](const ReadCopy& read) {
+        return has_header(read, segment);
+    });
+    if (bad == copies.begin()) {
         return;
     }
     const std::size_t size = decode_header(copies.front().bytes).value().size;
     const Bytes header(copies.front().bytes.begin(),
                        copies.front().bytes.begin() + static_cast<std::ptrdiff_t>(size));
-    for (ReadCopy& read : bad) {
+    std::for_each(bad, copies.end(), [&](ReadCopy& read) {
         if (read.bytes.size() >= size) {
             std::ranges::copy(header, read.bytes.begin());
         }
-    }
+    });
     for (ReadCopy& read : copies) {
         merge.add(read.copy, std::move(read.bytes));
     }
