@@ -1,14 +1,14 @@
 #include "mta/fax/maildrop.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <utility>
 
 #include <poll.h>
 #include <sys/socket.h>
+
+#include "base/fd_wait.h"
 
 namespace mta {
 
@@ -23,21 +23,11 @@ namespace {
 constexpr std::size_t kReadSize = 64U << 10U;
 
 Status wait_for(int socket, short events, Deadline deadline) {
-    for (;;) {
-        pollfd wanted{socket, events, 0};
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(deadline.remaining()).count();
-        const int ready = ::poll(&wanted, 1, static_cast<int>(std::min<long>(left, 60'000)));
-        if (ready > 0) {
-            return base::Done{};
-        }
-        if (ready < 0 && errno != EINTR) {
-            return base::errno_error("poll", errno);
-        }
-        if (deadline.passed()) {
-            return Error{Errc::Timeout, "the access server does not answer in time"};
-        }
+    const Status ready = base::wait_ready(socket, events, deadline);
+    if (!ready && ready.error().code == Errc::Timeout) {
+        return Error{Errc::Timeout, "the access server does not answer in time"};
     }
+    return ready;
 }
 
 Status connect_to(int socket, const base::Endpoint& server, Deadline deadline) {

@@ -1,6 +1,5 @@
 #include "mta/ingest/ingest_client.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -9,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/fd_wait.h"
 #include "base/unix_socket.h"
 #include "mta/ingest/ingest_protocol.h"
 
@@ -28,21 +28,14 @@ Error unknown_outcome(const std::string& socket, std::string_view what) {
 }
 
 Status wait_for(int fd, short events, const std::string& socket, Deadline deadline) {
-    pollfd wanted{fd, events, 0};
-    for (;;) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(deadline.remaining()).count();
-        const int ready = ::poll(&wanted, 1, static_cast<int>(std::min<long>(left, 60'000)));
-        if (ready > 0) {
-            return base::Done{};
-        }
-        if (ready < 0 && errno != EINTR) {
-            return unknown_outcome(socket, "poll failed");
-        }
-        if (deadline.passed()) {
-            return Error{Errc::Timeout, socket + " does not answer in time"};
-        }
+    const Status ready = base::wait_ready(fd, events, deadline);
+    if (ready) {
+        return ready;
     }
+    if (ready.error().code == Errc::Timeout) {
+        return Error{Errc::Timeout, socket + " does not answer in time"};
+    }
+    return unknown_outcome(socket, ready.error().detail);
 }
 
 // Ok also when the server reads no more: it has answered already, and that is to be read.
