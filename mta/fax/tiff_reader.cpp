@@ -24,27 +24,29 @@ constexpr std::size_t kProblemMax = 200;
 // What libtiff complained of. Its handlers get a pointer to one of these: nothing is global, and
 // nothing is printed.
 struct Complaints {
-    std::string first;
+    std::array<char, kProblemMax> text{};
     std::size_t count = 0;
 
-    void clear() {
-        first.clear();
+    void clear() noexcept {
+        text[0] = '\0';
         count = 0;
+    }
+
+    // libtiff's own texts name the file and module; they are ASCII but for what a tag holds.
+    [[nodiscard]] std::string first() const {
+        std::string out(text.data());
+        std::replace_if(
+            out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+        return out;
     }
 };
 
-// libtiff's own texts name the file and module; they are ASCII but for what a tag holds.
-int keep_complaint(TIFF*, void* user, const char*, const char* format, std::va_list values) {
+// Called by C, like all below: nothing here allocates or throws.
+int keep_complaint(
+    TIFF*, void* user, const char*, const char* format, std::va_list values) noexcept {
     auto* complaints = static_cast<Complaints*>(user);
     if (++complaints->count == 1) {
-        std::array<char, kProblemMax> text{};
-        (void)std::vsnprintf(text.data(), text.size(), format, values);
-        complaints->first = text.data();
-        std::replace_if(
-            complaints->first.begin(),
-            complaints->first.end(),
-            [](char c) { return c < 0x20 || c > 0x7e; },
-            '?');
+        (void)std::vsnprintf(complaints->text.data(), complaints->text.size(), format, values);
     }
     return 1;  // handled: the global handlers, which print, are not called
 }
@@ -55,7 +57,7 @@ struct MemoryFile {
     std::uint64_t at = 0;
 };
 
-tmsize_t read_memory(thandle_t handle, void* out, tmsize_t size) {
+tmsize_t read_memory(thandle_t handle, void* out, tmsize_t size) noexcept {
     auto* file = static_cast<MemoryFile*>(handle);
     if (size <= 0 || file->at >= file->octets.size()) {
         return 0;
@@ -67,11 +69,11 @@ tmsize_t read_memory(thandle_t handle, void* out, tmsize_t size) {
     return static_cast<tmsize_t>(part);
 }
 
-tmsize_t refuse_write(thandle_t, void*, tmsize_t) {
+tmsize_t refuse_write(thandle_t, void*, tmsize_t) noexcept {
     return -1;
 }
 
-toff_t seek_memory(thandle_t handle, toff_t offset, int whence) {
+toff_t seek_memory(thandle_t handle, toff_t offset, int whence) noexcept {
     auto* file = static_cast<MemoryFile*>(handle);
     const std::uint64_t base =
         whence == SEEK_CUR ? file->at : (whence == SEEK_END ? file->octets.size() : 0);
@@ -79,15 +81,15 @@ toff_t seek_memory(thandle_t handle, toff_t offset, int whence) {
     return file->at;
 }
 
-int close_memory(thandle_t) {
+int close_memory(thandle_t) noexcept {
     return 0;
 }
 
-toff_t size_memory(thandle_t handle) {
+toff_t size_memory(thandle_t handle) noexcept {
     return static_cast<MemoryFile*>(handle)->octets.size();
 }
 
-int map_memory(thandle_t handle, void** base, toff_t* size) {
+int map_memory(thandle_t handle, void** base, toff_t* size) noexcept {
     auto* file = static_cast<MemoryFile*>(handle);
     // libtiff does not write to what it has mapped for reading; its interface has no const.
     *base =
@@ -96,7 +98,7 @@ int map_memory(thandle_t handle, void** base, toff_t* size) {
     return 1;
 }
 
-void unmap_memory(thandle_t, void*, toff_t) {
+void unmap_memory(thandle_t, void*, toff_t) noexcept {
 }
 
 using Tiff = base::Handle<TIFF, TIFFClose>;
@@ -228,7 +230,7 @@ void TiffReader::State::decode(TiffPage& page) {
         const bool read = TIFFReadScanline(tiff.get(), out, row, 0) == 1;
         if (complaints.count > 0 || !read) {
             page.rows_bad += 1;
-            reason = reason.empty() ? complaints.first : reason;
+            reason = reason.empty() ? complaints.first() : reason;
         }
         if (!read) {
             std::fill_n(out, page.stride(), std::uint8_t{0});
@@ -295,7 +297,7 @@ std::string TiffReader::State::move_on() {
     if (TIFFReadDirectory(tiff.get()) != 1) {
         ended = true;
         return "the file ends before its next page" +
-               (complaints.first.empty() ? std::string() : " (" + complaints.first + ")");
+               (complaints.count == 0 ? std::string() : " (" + complaints.first() + ")");
     }
     return {};
 }
@@ -332,7 +334,7 @@ base::Result<TiffReader> TiffReader::open(std::string_view file) {
                                         options.get()));
     if (state->tiff == nullptr) {
         return Error{Errc::Corrupt,
-                     "the file is no TIFF that can be read (" + state->complaints.first + ")"};
+                     "the file is no TIFF that can be read (" + state->complaints.first() + ")"};
     }
     state->call = read_call(state->tiff.get());
     return TiffReader(std::move(state));
