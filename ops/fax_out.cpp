@@ -14,6 +14,7 @@
 #include "mta/fax/fax_intake.h"
 #include "mta/fax/outgoing.h"
 #include "mta/fax/outgoing_step.h"
+#include "ops/hand_in.h"
 
 namespace ops {
 

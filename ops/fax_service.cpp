@@ -1,24 +1,12 @@
 #include "ops/fax_service.h"
 
-#include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstdio>
 #include <utility>
 
-#include <poll.h>
-#include <unistd.h>
-
-#include "base/clock.h"
 #include "mta/fax/fax_number.h"
 #include "ops/hand_in.h"
 
 namespace ops {
-
-std::string machine_name() {
-    std::array<char, 256> name{};
-    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
-}
 
 Handler with_mail_codes(Handler handler) {
     return [handler = std::move(handler)](CommandContext& context, const Arguments& arguments) {
@@ -29,11 +17,6 @@ Handler with_mail_codes(Handler handler) {
         }
         return done;
     };
-}
-
-void wait_between_passes(base::Duration span) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
-    (void)::poll(nullptr, 0, static_cast<int>(std::clamp<std::int64_t>(ms, 1, 86'400'000)));
 }
 
 FaxService::FaxService(CommandContext& context, std::vector<std::string> sockets)

@@ -49,15 +49,9 @@ class FaxService {
     std::vector<std::string> sockets_;
 };
 
-/// The name of this machine, for events and jobs.
-[[nodiscard]] std::string machine_name();
-
 /// The handler of a command whose end is told in the numbers of mail programs (sysexits.h): 0 the
 /// promise of 250 holds, 75 (EX_TEMPFAIL) try again, 65 (EX_DATAERR) never.
 using Handler = std::function<base::Status(CommandContext&, const Arguments&)>;
 [[nodiscard]] Handler with_mail_codes(Handler handler);
-
-/// Waits so long, or until a signal ends the process.
-void wait_between_passes(base::Duration span);
 
 }  // namespace ops

@@ -7,6 +7,9 @@
 #include <iostream>
 #include <system_error>
 
+#include <poll.h>
+#include <unistd.h>
+
 #include "base/file.h"
 #include "base/unix_socket.h"
 #include "ops/cluster_files.h"
@@ -51,6 +54,16 @@ void tell(const CommandContext& context, const mta::IngestReceipt& receipt) {
 }
 
 }  // namespace
+
+std::string machine_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+void wait_between_passes(base::Duration span) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
+    (void)::poll(nullptr, 0, static_cast<int>(std::clamp<std::int64_t>(ms, 1, 86'400'000)));
+}
 
 OptionSpec socket_option() {
     return {"--socket",

@@ -50,6 +50,12 @@ base::Result<mta::IngestReceipt> hand_in(CommandContext& context,
                                          const std::vector<std::string>& sockets,
                                          const mta::IngestRequest& request);
 
+/// The name of this machine, for events, jobs and messages.
+[[nodiscard]] std::string machine_name();
+
+/// Waits so long, or until a signal ends the process.
+void wait_between_passes(base::Duration span);
+
 /// Sets context.failure_code to kExitUsage if `result` is an error: for what was wrong before
 /// anything was handed in.
 template <typename T>

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <map>
 #include <optional>
@@ -7,10 +6,7 @@
 #include <string>
 #include <utility>
 
-#include <unistd.h>
-
 #include "base/config.h"
-#include "base/fiber.h"
 #include "mail/attributes.h"
 #include "mta/voicemail/mailcmd_message.h"
 #include "mta/voicemail/spool.h"
@@ -35,16 +31,6 @@ constexpr std::int64_t kOlderSeconds = 10;
 constexpr std::size_t kRememberedMax = 1'000'000;
 constexpr base::Duration kRest = std::chrono::minutes(10);
 constexpr base::Duration kAskAgain = std::chrono::hours(24);
-
-// Nothing wakes it: a wait.
-void wait(base::Duration span) {
-    (void)base::Completion<base::Done>().await(base::Deadline::after(span));
-}
-
-std::string host_name() {
-    std::array<char, 256> name{};
-    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
-}
 
 void complain(const std::string& what) {
     std::fprintf(stderr, "roundtable: %s\n", what.c_str());
@@ -101,7 +87,7 @@ base::Result<std::optional<mta::SpoolMessage>> look_into_spool(const Arguments& 
         }
         const base::Error& error = found.error();
         if (error.code == base::Errc::Busy && look < kLooks) {
-            wait(kLookAgain);
+            wait_between_passes(kLookAgain);
             continue;
         }
         if (error.code == base::Errc::NotFound && !given) {
@@ -173,7 +159,7 @@ base::Result<mta::IngestRequest> mailcmd_request(CommandContext& context,
     }
     request.kind = mail::Kind::Voicemail;
     voice.recipient = request.recipients.front();
-    voice.server = host_name();
+    voice.server = machine_name();
     request.attributes = mta::voice_attributes(voice);
     // attach=no: the recording is in the spool alone, and must not stay there.
     request.message =
@@ -265,7 +251,7 @@ struct Sweeper {
     std::vector<std::string> sockets;
     bool open = false;  // somebody listens at one of them
     std::int64_t older_us = 0;
-    std::string server = host_name();
+    std::string server = machine_name();
     base::Duration ask_again = kAskAgain;
     std::map<std::string, base::Deadline> settled;  // by key; until then it is not handed in again
     std::map<std::string, base::Deadline> resting;  // refused for good: asked again now and then
@@ -480,7 +466,7 @@ base::Status sweep(CommandContext& context, const Arguments& arguments) {
         } else if (tally.value().stored > 0) {
             report(context, tally.value());
         }
-        wait(every.value());
+        wait_between_passes(every.value());
     }
 }
 
