@@ -9,25 +9,12 @@ import subprocess
 
 from bench_lib import free_port, service
 from cluster import wait_until
+from postfix import SERVICES
 
-POSTFIX_MASTER = """
+POSTFIX_MASTER = SERVICES + """
 smtp_in   inet  n - n - -    smtpd
-pickup    unix  n - n 60 1   pickup
-cleanup   unix  n - n - 0    cleanup
-qmgr      unix  n - n 300 1  qmgr
-rewrite   unix  - - n - -    trivial-rewrite
-bounce    unix  - - n - 0    bounce
-defer     unix  - - n - 0    bounce
-trace     unix  - - n - 0    bounce
-verify    unix  - - n - 1    verify
-flush     unix  n - n 1000? 0 flush
-proxymap  unix  - - n - -    proxymap
-error     unix  - - n - -    error
-retry     unix  - - n - -    error
 local     unix  - n n - -    local
 lmtp      unix  - - n - -    lmtp
-anvil     unix  - - n - 1    anvil
-scache    unix  - - n - 1    scache
 """
 
 

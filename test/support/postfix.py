@@ -9,8 +9,7 @@ import subprocess
 
 from cluster import wait_until
 
-MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
+SERVICES = """
 pickup    unix  n - n 60 1   pickup
 cleanup   unix  n - n - 0    cleanup
 qmgr      unix  n - n 300 1  qmgr
@@ -21,11 +20,14 @@ trace     unix  - - n - 0    bounce
 verify    unix  - - n - 1    verify
 flush     unix  n - n 1000? 0 flush
 proxymap  unix  - - n - -    proxymap
-smtp      unix  - - n - -    smtp
 error     unix  - - n - -    error
 retry     unix  - - n - -    error
 anvil     unix  - - n - 1    anvil
 scache    unix  - - n - 1    scache
+"""  # of every Postfix
+MASTER = SERVICES + """
+127.0.0.1:{port} inet n - n - - smtpd
+smtp      unix  - - n - -    smtp
 postlog   unix-dgram n - n - 1 postlogd
 """
 MAIN = """
