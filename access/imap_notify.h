@@ -1,6 +1,6 @@
 #pragma once
 
-// What NOTIFY asks for, RFC 5465 8. Pure; values.
+// What NOTIFY asks for, RFC 5465 8. Pure. Thread rule: values; functions of their arguments.
 //
 // Errors: Errc::Invalid (grammar, and events that may not stand alone, RFC 5465 5), TooLarge (over
 // kNotifyGroupsMax, kNotifyNamesMax or a limit of FETCH). An event that is not offered is no error
