@@ -71,6 +71,15 @@ std::string_view denial_name(Denial denial) noexcept {
     return kNames[static_cast<std::size_t>(denial)];
 }
 
+std::optional<Denial> parse_denial(std::string_view name) noexcept {
+    for (const Denial denial : {Denial::Nsec, Denial::Nsec3, Denial::Compact}) {
+        if (denial_name(denial) == name) {
+            return denial;
+        }
+    }
+    return std::nullopt;
+}
+
 std::string type_bitmap(const TypeSet& types) {
     std::string out;
     auto at = types.begin();

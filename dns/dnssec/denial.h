@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ enum class Denial : std::uint8_t { Nsec, Nsec3, Compact };
 
 /// "nsec", "nsec3", "compact".
 [[nodiscard]] std::string_view denial_name(Denial denial) noexcept;
+[[nodiscard]] std::optional<Denial> parse_denial(std::string_view name) noexcept;
 
 /// RFC 4034 4.1.2. Types that exist in answers only (OPT, 128..255 but NXNAME) are left out.
 [[nodiscard]] std::string type_bitmap(const TypeSet& types);

@@ -1,0 +1,151 @@
+#include "dns/dnssec/zone_signatures.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/hash.h"
+
+namespace dns::dnssec {
+namespace {
+
+constexpr auto kSoa = static_cast<std::uint16_t>(RrType::Soa);
+
+base::Error foreign(const Name& owner) {
+    return {base::Errc::Invalid,
+            owner.to_text() + ": signed and compiled records are not the same"};
+}
+
+const SignedSet* find_set(const SignedZone& zone, const Name& owner, std::uint16_t type) {
+    const auto name = zone.names.find(owner);
+    if (name == zone.names.end()) {
+        return nullptr;
+    }
+    const auto set = name->second.find(type);
+    return set == name->second.end() ? nullptr : &set->second;
+}
+
+}  // namespace
+
+int canonical_order(const WireName& left, std::span<const std::byte> right) noexcept {
+    std::array<std::uint8_t, kLabelsMax + 1> right_at;  // NOLINT: written before it is read
+    std::size_t right_count = 0;
+    for (std::size_t at = 0;
+         at < right.size() && right[at] != std::byte{0} && right_count < kLabelsMax;) {
+        right_at[right_count++] = static_cast<std::uint8_t>(at);
+        at += std::to_integer<std::size_t>(right[at]) + 1;
+    }
+    const std::size_t common = std::min<std::size_t>(left.label_count, right_count);
+    for (std::size_t i = 1; i <= common; ++i) {
+        const std::byte* const a = left.octets.data() + left.label_at[left.label_count - i];
+        const std::byte* const b = right.data() + right_at[right_count - i];
+        const auto a_size = std::to_integer<std::size_t>(*a);
+        const auto b_size = std::to_integer<std::size_t>(*b);
+        const int order = std::memcmp(a + 1, b + 1, std::min(a_size, b_size));
+        if (order != 0) {
+            return order;
+        }
+        if (a_size != b_size) {
+            return a_size < b_size ? -1 : 1;
+        }
+    }
+    return static_cast<int>(left.label_count) - static_cast<int>(right_count);
+}
+
+base::Result<ZoneSignatures> ZoneSignatures::build(const ZoneImage& zone,
+                                                   const SignedZone& signed_zone) {
+    if (signed_zone.denial != Denial::Nsec) {
+        return base::Error{
+            base::Errc::Unsupported,
+            "answers deny by NSEC only, not " + std::string(denial_name(signed_zone.denial))};
+    }
+    ZoneSignatures made;
+    made.arena_.resize(2);  // offset 0 is "none"
+    made.serial_ = signed_zone.serial;
+    made.validity_ = signed_zone.validity;
+    TRY(made.add_sets(zone, signed_zone));
+    TRY(made.add_soa(signed_zone));
+    made.arena_.shrink_to_fit();
+    return made;
+}
+
+base::Status ZoneSignatures::add_sets(const ZoneImage& zone, const SignedZone& signed_zone) {
+    for (const Node& node : zone.nodes()) {
+        const Name owner = TRY(Name::from_wire(zone.name(node)));
+        for (const SetRef& set : zone.sets(node)) {
+            std::uint32_t at = 0;
+            const SignedSet* const found = find_set(signed_zone, owner, set.type);
+            if (set.steered == SteeredKind::None && found == nullptr) {
+                return foreign(owner);
+            }
+            if (set.steered == SteeredKind::None && !found->signatures.empty()) {
+                ImageBuilder builder(signed_zone.apex);
+                for (const std::string& data : found->signatures) {
+                    builder.record(kTypeRrsig, found->set.ttl, data);
+                }
+                at = TRY(builder.finish(arena_));
+            }
+            sets_.push_back(at);
+        }
+        nodes_.push_back(TRY(add_nsec(signed_zone, owner)));
+    }
+    return nodes_.empty() || nodes_.front() == 0 ? base::Status(foreign(signed_zone.apex))
+                                                 : base::Status(base::Done{});
+}
+
+base::Result<std::uint32_t> ZoneSignatures::add_nsec(const SignedZone& signed_zone,
+                                                     const Name& owner) {
+    const SignedSet* const nsec = find_set(signed_zone, owner, kTypeNsec);
+    if (nsec == nullptr) {
+        return std::uint32_t{0};
+    }
+    ImageBuilder builder(signed_zone.apex);
+    builder.record_of(owner, kTypeNsec, nsec->set.ttl, nsec->set.data.front());
+    for (const std::string& data : nsec->signatures) {
+        builder.record_of(owner, kTypeRrsig, nsec->set.ttl, data);
+    }
+    return builder.finish(arena_);
+}
+
+base::Status ZoneSignatures::add_soa(const SignedZone& signed_zone) {
+    const SignedSet* const soa = find_set(signed_zone, signed_zone.apex, kSoa);
+    if (soa == nullptr || soa->set.data.size() != 1) {
+        return foreign(signed_zone.apex);
+    }
+    ImageBuilder answer(signed_zone.apex);
+    ImageBuilder negative(signed_zone.apex);
+    answer.record(kSoa, soa->set.ttl, soa->set.data.front());
+    negative.record_of(signed_zone.apex, kSoa, signed_zone.negative_ttl, soa->set.data.front());
+    for (const std::string& data : soa->signatures) {
+        answer.record(kTypeRrsig, soa->set.ttl, data);
+        negative.record_of(signed_zone.apex, kTypeRrsig, signed_zone.negative_ttl, data);
+    }
+    soa_ = TRY(answer.finish(arena_));
+    negative_soa_ = TRY(negative.finish(arena_));
+    return base::Done{};
+}
+
+std::size_t ZoneSignatures::covering(const ZoneImage& zone, const WireName& name) const noexcept {
+    const std::span<const Node> nodes = zone.nodes();
+    std::size_t low = 0;  // at or before the name: the apex is
+    std::size_t high = nodes.size();
+    while (high - low > 1) {
+        const std::size_t middle = low + (high - low) / 2;
+        if (canonical_order(name, zone.name(nodes[middle])) >= 0) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    while (nodes_[low] == 0 && low > 0) {
+        --low;  // empty non-terminals have no record
+    }
+    return low;
+}
+
+std::size_t ZoneSignatures::memory() const noexcept {
+    return sizeof *this + arena_.capacity() +
+           (sets_.capacity() + nodes_.capacity()) * sizeof(std::uint32_t);
+}
+
+}  // namespace dns::dnssec

@@ -1,0 +1,131 @@
+#include "dns/dnssec/zone_signatures.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "dns/message.h"
+#include "test/unit/dns/dnssec/text.h"
+#include "test/unit/dns/world.h"
+
+using namespace dns::dnssec;  // NOLINT(google-build-using-namespace): what is tested
+using dnssec_test::name;
+
+namespace {
+
+constexpr std::uint32_t kSerial = 2026112601;
+
+// A zone with its key records, compiled and signed.
+struct Served {
+    explicit Served(Denial denial = Denial::Nsec) {
+        ZoneSigning signing;
+        signing.zone_keys = {zone_key(dnssec_test::ed25519_key())};
+        signing.published = {dnssec_test::public_half(dnssec_test::ed25519_key())};
+        signing.denial = denial;
+        signing.validity = {1'800'000'000, 1'801'000'000};
+        signing.serial = kSerial;
+        const dns::Zone plain = dns::build_zone(dns_test::zone_source("example.test",
+                                                                      {"www A 192.0.2.1",
+                                                                       "a.b.c TXT deep",
+                                                                       "*.w MX 10 www",
+                                                                       "cut NS ns.cut",
+                                                                       "ns.cut A 192.0.2.2"}))
+                                    .take_value();
+        signed_zone = sign_zone(plain, signing).take_value();
+        dns::Zone whole = plain;
+        whole.names[whole.apex].merge(key_sets(whole.apex, signing));
+        image = std::make_unique<dns::ZoneImage>(dns::compile_zone(whole).take_value());
+    }
+
+    [[nodiscard]] std::size_t index_of(const char* owner) const {
+        return static_cast<std::size_t>(image->find(name(owner)) - image->nodes().data());
+    }
+
+    // The owner of the NSEC record that covers a name.
+    [[nodiscard]] std::string covers(const char* text) const {
+        dns::WireName wire;
+        BOOST_REQUIRE(dns::read_name(name(text).wire(), wire));
+        const auto made = ZoneSignatures::build(*image, signed_zone).take_value();
+        const dns::Node& node = image->nodes()[made.covering(*image, wire)];
+        return dns::Name::from_wire(image->name(node)).value().to_text();
+    }
+
+    SignedZone signed_zone;
+    std::unique_ptr<dns::ZoneImage> image;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(dns_dnssec_zone_signatures)
+
+BOOST_AUTO_TEST_CASE(the_order_of_wire_names_is_that_of_names) {
+    const char* const names[] = {"test",
+                                 "example.test",
+                                 "a.example.test",
+                                 "yljkjljk.a.example.test",
+                                 "z.a.example.test",
+                                 "zabc.a.example.test",
+                                 "z.example.test",
+                                 "\\001.z.example.test",
+                                 "*.z.example.test",
+                                 "\\200.z.example.test"};
+    for (const char* left : names) {
+        for (const char* right : names) {
+            dns::WireName wire;
+            BOOST_REQUIRE(dns::read_name(name(left).wire(), wire));
+            const int order = canonical_order(wire, name(right).wire());
+            BOOST_TEST(((order <=> 0) == (name(left) <=> name(right))), left << " " << right);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_name_is_covered_by_the_record_before_it) {
+    const Served served;
+    BOOST_TEST(served.covers("example.test") == "example.test.");
+    BOOST_TEST(served.covers("a.example.test") == "example.test.");
+    BOOST_TEST(served.covers("b.c.example.test") == "example.test.");  // an empty non-terminal
+    BOOST_TEST(served.covers("a.b.c.example.test") == "a.b.c.example.test.");
+    BOOST_TEST(served.covers("x.a.b.c.example.test") == "a.b.c.example.test.");
+    BOOST_TEST(served.covers("d.example.test") == "cut.example.test.");
+    BOOST_TEST(served.covers("x.w.example.test") == "*.w.example.test.");
+    BOOST_TEST(served.covers("zzz.example.test") == "www.example.test.");
+}
+
+BOOST_AUTO_TEST_CASE(each_signed_set_has_an_image_that_verifies) {
+    const Served served;
+    const auto made = ZoneSignatures::build(*served.image, served.signed_zone).take_value();
+    BOOST_TEST(made.serial() == kSerial);
+    std::size_t signed_sets = 0;
+    std::size_t index = 0;
+    for (const dns::Node& node : served.image->nodes()) {
+        const auto owner = dns::Name::from_wire(served.image->name(node)).value();
+        for (const dns::SetRef& set : served.image->sets(node)) {
+            const auto view = made.signatures(index++);
+            BOOST_REQUIRE(view.has_value());
+            // Owner pointer, type, class, TTL, length: 12 octets before the data.
+            const std::string data(base::as_text(view->octets().subspan(12)));
+            BOOST_TEST(verify_set(dnssec_test::public_half(dnssec_test::ed25519_key()),
+                                  owner,
+                                  served.signed_zone.names.at(owner).at(set.type).set,
+                                  data,
+                                  1'800'500'000));
+            ++signed_sets;
+        }
+    }
+    BOOST_TEST(signed_sets == 6U);  // SOA, NS, DNSKEY; www A, TXT, MX
+    BOOST_TEST(made.at(served.index_of("cut.example.test")).has_value());
+    BOOST_TEST(!made.at(served.index_of("b.c.example.test")).has_value());
+    BOOST_TEST(made.at(0)->header().records == 2);
+    BOOST_TEST(made.soa().header().records == 2);
+    BOOST_TEST(made.negative_soa().header().records == 2);
+}
+
+BOOST_AUTO_TEST_CASE(refuses_signatures_of_other_records) {
+    const Served served;
+    SignedZone other = served.signed_zone;
+    other.names.erase(name("www.example.test"));
+    BOOST_TEST((ZoneSignatures::build(*served.image, other).error().code == base::Errc::Invalid));
+    const Served hashed(Denial::Nsec3);
+    BOOST_TEST((ZoneSignatures::build(*hashed.image, hashed.signed_zone).error().code ==
+                base::Errc::Unsupported));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
