@@ -10,10 +10,36 @@ namespace dns::dnssec {
 namespace {
 
 constexpr auto kSoa = static_cast<std::uint16_t>(RrType::Soa);
+constexpr auto kNs = static_cast<std::uint16_t>(RrType::Ns);
 
 base::Error foreign(const Name& owner) {
     return {base::Errc::Invalid,
             owner.to_text() + ": signed and compiled records are not the same"};
+}
+
+void put_set(ImageBuilder& builder, const Name& owner, std::uint16_t type, const SignedSet& set) {
+    for (const std::string& data : set.set.data) {
+        builder.record_of(owner, type, set.set.ttl, data);
+    }
+    for (const std::string& data : set.signatures) {
+        builder.record_of(owner, kTypeRrsig, set.set.ttl, data);
+    }
+}
+
+// The addresses of a name server, as a set behind others.
+base::Status put_glue(ImageBuilder& builder,
+                      const Name& host,
+                      std::uint16_t type,
+                      const RecordSet& set) {
+    ImageBuilder alone{Name()};
+    for (const std::string& data : set.data) {
+        alone.record(type, set.ttl, data);
+    }
+    Arena arena;
+    const std::uint32_t at = TRY(alone.finish(arena));
+    const ImageView view(arena.data(), at);
+    builder.extra(host, view.octets(), view.header().records);
+    return base::Done{};
 }
 
 const SignedSet* find_set(const SignedZone& zone, const Name& owner, std::uint16_t type) {
@@ -88,6 +114,8 @@ base::Status ZoneSignatures::add_sets(const ZoneImage& zone, const SignedZone& s
             sets_.push_back(at);
         }
         nodes_.push_back(TRY(add_nsec(signed_zone, owner)));
+        referrals_.push_back(node.is(Node::kDelegation) ? TRY(add_referral(signed_zone, owner))
+                                                        : 0);
     }
     return nodes_.empty() || nodes_.front() == 0 ? base::Status(foreign(signed_zone.apex))
                                                  : base::Status(base::Done{});
@@ -100,10 +128,37 @@ base::Result<std::uint32_t> ZoneSignatures::add_nsec(const SignedZone& signed_zo
         return std::uint32_t{0};
     }
     ImageBuilder builder(signed_zone.apex);
-    builder.record_of(owner, kTypeNsec, nsec->set.ttl, nsec->set.data.front());
-    for (const std::string& data : nsec->signatures) {
-        builder.record_of(owner, kTypeRrsig, nsec->set.ttl, data);
+    put_set(builder, owner, kTypeNsec, *nsec);
+    return builder.finish(arena_);
+}
+
+// RFC 4035 3.1.4. Glue of servers below the cut is required (RFC 9471 3.1), other addresses are not
+// given: answers with signatures are long.
+base::Result<std::uint32_t> ZoneSignatures::add_referral(const SignedZone& signed_zone,
+                                                         const Name& cut) {
+    const SignedSet* const servers = find_set(signed_zone, cut, kNs);
+    const SignedSet* const delegation = find_set(signed_zone, cut, kTypeDs);
+    const SignedSet* const nsec = find_set(signed_zone, cut, kTypeNsec);
+    if (servers == nullptr || nsec == nullptr) {
+        return foreign(cut);
     }
+    ImageBuilder builder(cut);
+    put_set(builder, cut, kNs, *servers);
+    put_set(builder,
+            cut,
+            delegation != nullptr ? kTypeDs : kTypeNsec,
+            delegation != nullptr ? *delegation : *nsec);
+    for (const std::string& data : servers->set.data) {
+        const Name host = TRY(target_of(kNs, data));
+        for (const RrType type : {RrType::A, RrType::Aaaa}) {
+            const auto number = static_cast<std::uint16_t>(type);
+            const SignedSet* const glue = find_set(signed_zone, host, number);
+            if (host.is_within(cut) && glue != nullptr) {
+                TRY(put_glue(builder, host, number, glue->set));
+            }
+        }
+    }
+    builder.end_required();
     return builder.finish(arena_);
 }
 
@@ -145,7 +200,7 @@ std::size_t ZoneSignatures::covering(const ZoneImage& zone, const WireName& name
 
 std::size_t ZoneSignatures::memory() const noexcept {
     return sizeof *this + arena_.capacity() +
-           (sets_.capacity() + nodes_.capacity()) * sizeof(std::uint32_t);
+           (sets_.capacity() + nodes_.capacity() + referrals_.capacity()) * sizeof(std::uint32_t);
 }
 
 }  // namespace dns::dnssec

@@ -15,7 +15,8 @@
 //                       covering(name); of a wildcard besides covering(name)
 //   no such name        negative SOA, its signatures, covering(name), covering("*" below the
 //                       closest encloser), each NSEC once
-//   a referral          NS, then the DS set and signatures(DS), or at(cut): there is none
+//   a referral          referral(cut): NS, DS and its RRSIG or the NSEC that says there is none,
+//                       then glue; glue stands behind all of it, so this is one image
 // The SOA's signatures hold for one serial: answers with DO carry soa() and negative_soa() of here,
 // whose serial may be behind the snapshot's until the new one is signed.
 //
@@ -51,6 +52,11 @@ class ZoneSignatures {
         return view(nodes_[node_index]);
     }
 
+    /// The authority section of a referral with what follows it; none if the node is no cut.
+    [[nodiscard]] std::optional<ImageView> referral(std::size_t node_index) const noexcept {
+        return view(referrals_[node_index]);
+    }
+
     /// Index of the node whose NSEC record covers or matches a name of the zone.
     [[nodiscard]] std::size_t covering(const ZoneImage& zone, const WireName& name) const noexcept;
 
@@ -73,6 +79,8 @@ class ZoneSignatures {
     base::Status add_soa(const SignedZone& signed_zone);
     base::Result<std::uint32_t> add_nsec(const SignedZone& signed_zone, const Name& owner);
 
+    base::Result<std::uint32_t> add_referral(const SignedZone& signed_zone, const Name& cut);
+
     [[nodiscard]] std::optional<ImageView> view(std::uint32_t at) const noexcept {
         return at == 0 ? std::nullopt : std::optional(ImageView(arena_.data(), at));
     }
@@ -80,6 +88,7 @@ class ZoneSignatures {
     Arena arena_;
     std::vector<std::uint32_t> sets_;   // by the index of the set; 0: none
     std::vector<std::uint32_t> nodes_;  // by the index of the node; 0: none
+    std::vector<std::uint32_t> referrals_;
     std::uint32_t soa_ = 0;
     std::uint32_t negative_soa_ = 0;
     std::uint32_t serial_ = 0;

@@ -22,13 +22,19 @@ struct Served {
         signing.denial = denial;
         signing.validity = {1'800'000'000, 1'801'000'000};
         signing.serial = kSerial;
-        const dns::Zone plain = dns::build_zone(dns_test::zone_source("example.test",
-                                                                      {"www A 192.0.2.1",
-                                                                       "a.b.c TXT deep",
-                                                                       "*.w MX 10 www",
-                                                                       "cut NS ns.cut",
-                                                                       "ns.cut A 192.0.2.2"}))
-                                    .take_value();
+        const dns::Zone plain =
+            dns::build_zone(
+                dns_test::zone_source(
+                    "example.test",
+                    {"www A 192.0.2.1",
+                     "a.b.c TXT deep",
+                     "*.w MX 10 www",
+                     "cut NS ns.cut",
+                     "ns.cut A 192.0.2.2",
+                     "safe NS ns.cut",
+                     "safe DS 1 13 2 "
+                     "b4c8c1fe2e7477127b27115656ad6256f424625bf5c1e2770ce6d6e37df61d17"}))
+                .take_value();
         signed_zone = sign_zone(plain, signing).take_value();
         dns::Zone whole = plain;
         whole.names[whole.apex].merge(key_sets(whole.apex, signing));
@@ -110,10 +116,18 @@ BOOST_AUTO_TEST_CASE(each_signed_set_has_an_image_that_verifies) {
             ++signed_sets;
         }
     }
-    BOOST_TEST(signed_sets == 6U);  // SOA, NS, DNSKEY; www A, TXT, MX
+    BOOST_TEST(signed_sets == 7U);  // SOA, NS, DNSKEY; www A, TXT, MX; DS
     BOOST_TEST(made.at(served.index_of("cut.example.test")).has_value());
     BOOST_TEST(!made.at(served.index_of("b.c.example.test")).has_value());
     BOOST_TEST(made.at(0)->header().records == 2);
+    const auto cut = made.referral(served.index_of("cut.example.test"));
+    BOOST_REQUIRE(cut.has_value());
+    BOOST_TEST(cut->header().records == 3);  // NS, NSEC, RRSIG
+    BOOST_TEST(cut->header().extras_required == 1);
+    const auto safe = made.referral(served.index_of("safe.example.test"));
+    BOOST_TEST(safe->header().records == 3);  // NS, DS, RRSIG
+    BOOST_TEST(safe->header().extras == 0);
+    BOOST_TEST(!made.referral(0).has_value());
     BOOST_TEST(made.soa().header().records == 2);
     BOOST_TEST(made.negative_soa().header().records == 2);
 }
