@@ -1,6 +1,9 @@
 #include "dns/answer.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <optional>
 
 #include "dns/limits.h"
 #include "dns/steering/source_hash.h"
@@ -30,14 +33,20 @@ class Resolver {
           name_(&query.name) {}
 
     AnswerKind run() noexcept {
+        const AnswerKind kind = walk();
+        write_denials();
+        return kind;
+    }
+
+  private:
+    AnswerKind walk() noexcept {
         NameTable::Found found = snapshot_.names().lookup(*name_);
         if (found.node == nullptr) {
             message_.set_rcode(Rcode::Refused);
             return AnswerKind::OutsideZones;
         }
         message_.set_authoritative();
-        zone_index_ = found.zone;
-        zone_ = &snapshot_.names().zone(found.zone);
+        enter_zone(found.zone);
         for (unsigned step = 0; step < kChainMax; ++step) {
             const Step result = resolve(*found.node, found.labels_off);
             if (result.done) {
@@ -54,7 +63,6 @@ class Resolver {
         return AnswerKind::Alias;
     }
 
-  private:
     struct Step {
         bool done = true;
         AnswerKind kind = AnswerKind::Alias;
@@ -75,9 +83,12 @@ class Resolver {
                 return redirect(found, labels_off);
             }
             if (found.wildcard == 0) {
-                return negative(Rcode::NxDomain, AnswerKind::NoName);
+                const Step step = negative(Rcode::NxDomain, AnswerKind::NoName);
+                deny_name(labels_off);
+                return step;
             }
             node = &zone_->nodes()[found.wildcard];
+            from_wildcard_ = true;
         } else if (found.is(Node::kApex) && query_.type == RrType::Ds) {
             return parent_side();
         }
@@ -92,17 +103,109 @@ class Resolver {
             return follow_alias(node);
         }
         const SetRef* const set = zone_->find_set(node, code(query_.type));
+        if (set == nullptr && query_.type == RrType::Nsec && signatures_ != nullptr &&
+            !from_wildcard_ && signatures_->at(zone_->index_of(node))) {
+            append_if(signatures_->at(zone_->index_of(node)), Section::Answer, owner_);
+            return {true, AnswerKind::Positive};
+        }
         if (set == nullptr) {
-            return negative(Rcode::NoError, AnswerKind::NoData);
+            return no_data(node);
         }
         if (set->steered != SteeredKind::None) {
             return steered(set->steered);
         }
-        append(zone_->image(set->image_at), Section::Answer, owner_);
         if (query_.type == RrType::Soa) {
-            write_serial();
+            append_soa();
+        } else {
+            append_set(*set, owner_);
         }
+        prove_wildcard();
         return {true, AnswerKind::Positive};
+    }
+
+    void enter_zone(std::uint32_t index) noexcept {
+        zone_index_ = index;
+        zone_ = &snapshot_.names().zone(index);
+        signatures_ = query_.has_opt && query_.dnssec_ok ? snapshot_.signatures(index) : nullptr;
+    }
+
+    // An RRset, and its signatures if they are asked for.
+    void append_set(const SetRef& set, std::uint16_t owner) noexcept {
+        append(zone_->image(set.image_at), Section::Answer, owner);
+        if (signatures_ != nullptr) {
+            append_if(signatures_->signatures(zone_->index_of(set)), Section::Answer, owner);
+        }
+    }
+
+    void append_soa() noexcept {
+        if (signatures_ != nullptr) {
+            append(signatures_->soa(), Section::Answer, owner_);
+            return;
+        }
+        const SetRef* const set = zone_->find_set(zone_->nodes().front(), code(RrType::Soa));
+        append(zone_->image(set->image_at), Section::Answer, owner_);
+        write_serial();
+    }
+
+    void append_if(const std::optional<ImageView>& image,
+                   Section section,
+                   std::uint16_t owner) noexcept {
+        if (image) {
+            append(*image, section, owner);
+        }
+    }
+
+    // RFC 4035 3.1.3.3 and 3.1.3.4: an answer from a wildcard says that no closer name exists.
+    void prove_wildcard() noexcept {
+        if (signatures_ != nullptr && from_wildcard_) {
+            deny(signatures_->covering(*zone_, *name_));
+        }
+    }
+
+    // Notes a record that denies, each once. They are written last: an alias from a wildcard is
+    // denied in the authority section, and more answers may follow it.
+    void deny(std::size_t node) noexcept {
+        const auto end = denied_.begin() + static_cast<std::ptrdiff_t>(denied_count_);
+        if (std::find(denied_.begin(), end, node) == end && denied_count_ < denied_.size()) {
+            denied_[denied_count_++] = node;
+        }
+    }
+
+    void write_denials() noexcept {
+        for (std::size_t i = 0; i < denied_count_; ++i) {
+            append_if(signatures_->at(denied_[i]), Section::Authority, kQuestionPointer);
+        }
+    }
+
+    // RFC 4035 3.1.3.1 and 3.1.3.3.
+    Step no_data(const Node& node) noexcept {
+        const Step step = negative(Rcode::NoError, AnswerKind::NoData);
+        if (signatures_ != nullptr) {
+            const std::size_t index = zone_->index_of(node);
+            deny(signatures_->at(index) ? index : signatures_->covering(*zone_, *name_));
+            prove_wildcard();
+        }
+        return step;
+    }
+
+    // RFC 4035 3.1.3.2: neither the name nor a wildcard at its closest encloser.
+    void deny_name(std::size_t labels_off) noexcept {
+        if (signatures_ == nullptr) {
+            return;
+        }
+        deny(signatures_->covering(*zone_, *name_));
+        const std::span<const std::byte> encloser = name_->suffix(labels_off);
+        std::array<std::byte, kNameMax + 1> octets;  // NOLINT: written before it is read
+        if (encloser.size() + 2 > kNameMax) {
+            return;  // no wildcard fits there
+        }
+        octets[0] = std::byte{1};
+        octets[1] = std::byte{'*'};
+        std::memcpy(octets.data() + 2, encloser.data(), encloser.size());
+        WireName wildcard;
+        if (read_name(std::span(octets).first(encloser.size() + 2), wildcard)) {
+            deny(signatures_->covering(*zone_, wildcard));
+        }
     }
 
     Step steered(SteeredKind kind) noexcept {
@@ -127,6 +230,10 @@ class Resolver {
 
     Step negative(Rcode rcode, AnswerKind kind) noexcept {
         message_.set_rcode(rcode);
+        if (signatures_ != nullptr) {
+            append(signatures_->negative_soa(), Section::Authority, kQuestionPointer);
+            return {true, kind};
+        }
         append(zone_->negative_soa(), Section::Authority, kQuestionPointer);
         write_serial();
         return {true, kind};
@@ -154,6 +261,11 @@ class Resolver {
             return {true, AnswerKind::Alias};
         }
         message_.clear_authoritative();
+        if (signatures_ != nullptr) {
+            append_if(
+                signatures_->referral(zone_->index_of(cut)), Section::Authority, kQuestionPointer);
+            return {true, AnswerKind::Referral};
+        }
         append(zone_->image(cut.referral_at), Section::Authority, kQuestionPointer);
         return {true, AnswerKind::Referral};
     }
@@ -163,27 +275,40 @@ class Resolver {
         const std::uint32_t parent = snapshot_.names().parent_zone(zone_index_);
         if (parent != NameTable::kNoZone) {
             const Name& apex = zone_->apex();
-            zone_ = &snapshot_.names().zone(parent);
-            zone_index_ = parent;
+            enter_zone(parent);
             const Node* const node = zone_->find(apex);
             const SetRef* const set =
                 node == nullptr ? nullptr : zone_->find_set(*node, code(RrType::Ds));
             if (set != nullptr) {
-                append(zone_->image(set->image_at), Section::Answer, owner_);
+                append_set(*set, owner_);
                 return {true, AnswerKind::Positive};
             }
+            if (node != nullptr) {
+                return no_data(*node);
+            }
+            return negative(Rcode::NoError, AnswerKind::NoData);
         }
-        return negative(Rcode::NoError, AnswerKind::NoData);
+        return no_data(zone_->nodes().front());
     }
 
     // RFC 8482 4.2 and 4.1: a CNAME as it is, else HINFO "RFC8482" "".
     Step minimal(const Node& node) noexcept {
         if (node.sets_count == 0) {
-            return negative(Rcode::NoError, AnswerKind::NoData);
+            return no_data(node);
+        }
+        // A made-up HINFO has no signature: one of the sets that are there has (RFC 8482 4.1).
+        for (const SetRef& set :
+             signatures_ != nullptr ? zone_->sets(node) : std::span<const SetRef>()) {
+            if (set.type != code(RrType::Soa) && set.steered == SteeredKind::None) {
+                append_set(set, owner_);
+                prove_wildcard();
+                return {true, AnswerKind::Minimal};
+            }
         }
         if (node.is(Node::kAlias)) {
             const SetRef* const set = zone_->find_set(node, code(RrType::Cname));
-            append(zone_->image(set->image_at), Section::Answer, owner_);
+            append_set(*set, owner_);
+            prove_wildcard();
             return {true, AnswerKind::Minimal};
         }
         static constexpr char kData[] = "\7RFC8482";  // and the empty string: the final zero
@@ -200,7 +325,9 @@ class Resolver {
     Step follow_alias(const Node& node) noexcept {
         const SetRef* const set = zone_->find_set(node, code(RrType::Cname));
         const std::size_t at = message_.size();
-        append(zone_->image(set->image_at), Section::Answer, owner_);
+        append_set(*set, owner_);
+        prove_wildcard();
+        from_wildcard_ = false;
         if (message_.truncated() || !read_name(zone_->name_from(node.target_at), target_)) {
             return {true, AnswerKind::Alias};
         }
@@ -219,6 +346,7 @@ class Resolver {
         }
         const std::size_t kept = name_->label_at[labels_off];
         const std::span<const std::byte> owner = zone_->name(node);
+        const std::size_t dname_at = message_.size();
         std::byte* const dname =
             message_.append_record(Section::Answer, owner.size() + 10 + replacement.size);
         if (dname == nullptr) {
@@ -228,6 +356,14 @@ class Resolver {
         std::memcpy(dname, owner.data(), owner.size());
         write_after_owner(dname + owner.size(), code(RrType::Dname), ttl, replacement.size);
         std::memcpy(dname + owner.size() + 10, replacement.octets.data(), replacement.size);
+        if (signatures_ != nullptr) {
+            append_if(signatures_->signatures(zone_->index_of(*set)),
+                      Section::Answer,
+                      static_cast<std::uint16_t>(0xc000U | dname_at));
+            if (message_.truncated()) {
+                return {true, AnswerKind::Alias};
+            }
+        }
         if (kept + replacement.size > kNameMax) {
             message_.set_rcode(Rcode::YxDomain);  // RFC 6672 2.2
             return {true, AnswerKind::Alias};
@@ -258,7 +394,11 @@ class Resolver {
     }
 
     void append(const ImageView& image, Section section, std::uint16_t owner) noexcept {
-        if (!message_.append(image, section, owner)) {
+        if (message_.truncated()) {
+            return;  // nothing follows what was left out
+        }
+        const Extras extras = signatures_ != nullptr ? Extras::Required : Extras::Fitting;
+        if (!message_.append(image, section, owner, extras)) {
             message_.truncate();
         }
     }
@@ -295,6 +435,10 @@ class Resolver {
     std::uint16_t owner_ = kQuestionPointer;  // where that name stands in the message
     std::uint32_t zone_index_ = 0;
     const ZoneImage* zone_ = nullptr;
+    const dnssec::ZoneSignatures* signatures_ = nullptr;  // of zone_; null: none are asked for
+    bool from_wildcard_ = false;                          // what stands at name_
+    std::size_t denied_count_ = 0;
+    std::array<std::size_t, kChainMax + 2> denied_;  // NOLINT: nodes whose NSEC is to be written
     WireName target_;  // NOLINT(cppcoreguidelines-pro-type-member-init): see WireName
 };
 

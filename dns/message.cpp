@@ -8,6 +8,8 @@
 namespace dns {
 namespace {
 
+constexpr std::size_t kPointerMax = 0x3fff;
+
 std::size_t response_limit(const Query& query, Transport transport, std::size_t room) noexcept {
     std::size_t limit = kMessageMax;
     if (transport == Transport::Udp) {
@@ -52,15 +54,22 @@ Message::Message(const Query& query,
     }
 }
 
-bool Message::append(const ImageView& image, Section section, std::uint16_t owner) noexcept {
+bool Message::append(const ImageView& image,
+                     Section section,
+                     std::uint16_t owner,
+                     Extras extras) noexcept {
     const ImageHeader& header = image.header();
     const std::size_t room = limit_ - size_;
-    if (header.size > room || size_ > kImageBaseMax) {
+    // Pointers into the image have 14 bits (RFC 1035 4.1.4).
+    const bool too_far =
+        header.relocations != 0 && size_ > kImageBaseMax && size_ + header.total_size > kPointerMax;
+    if (header.size > room || too_far) {
         return false;
     }
     std::size_t size = header.size;
     std::size_t extra_records = 0;
-    for (std::size_t i = 0; i < header.extras; ++i) {
+    const std::size_t wanted = extras == Extras::Fitting ? header.extras : header.extras_required;
+    for (std::size_t i = 0; i < wanted; ++i) {
         const ImageExtra extra = image.extra(i);
         if (extra.end > room) {
             if (i < header.extras_required) {

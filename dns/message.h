@@ -19,6 +19,10 @@ enum class Transport : std::uint8_t { Udp, Tcp };
 
 enum class Section : std::uint8_t { Answer = 6, Authority = 8, Additional = 10 };
 
+/// Which of an image's additional RRsets go along: as many as fit, or those without which the
+/// answer is truncated.
+enum class Extras : std::uint8_t { Fitting, Required };
+
 class Message {
   public:
     /// Copies header and question of the query. `out` holds at least kUdpPlainMax octets. The
@@ -33,7 +37,8 @@ class Message {
     /// nothing was written.
     [[nodiscard]] bool append(const ImageView& image,
                               Section section,
-                              std::uint16_t owner = kQuestionPointer) noexcept;
+                              std::uint16_t owner = kQuestionPointer,
+                              Extras extras = Extras::Fitting) noexcept;
 
     /// Space for one record of `size` octets, counted in `section`; null if it does not fit.
     [[nodiscard]] std::byte* append_record(Section section, std::size_t size) noexcept;

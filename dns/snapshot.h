@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dns/dnssec/zone_signatures.h"
 #include "dns/name_table.h"
 #include "dns/siphash.h"
 #include "dns/steered_set.h"
@@ -47,6 +48,8 @@ class Snapshot {
         std::shared_ptr<const NameTable> names;
         std::vector<ZoneSets> zones;         ///< by the index of the zone in `names`
         std::vector<std::uint32_t> serials;  ///< SOA serials, by the same index
+        /// By the same index; null for zones that are not signed. Shorter: the rest are not.
+        std::vector<std::shared_ptr<const dnssec::ZoneSignatures>> signatures = {};
     };
 
     /// Invalid if a steered zone lacks its set.
@@ -60,6 +63,11 @@ class Snapshot {
 
     [[nodiscard]] std::uint32_t serial(std::uint32_t zone) const noexcept {
         return source_.serials.data()[zone];
+    }
+
+    /// Null if the zone is not signed.
+    [[nodiscard]] const dnssec::ZoneSignatures* signatures(std::uint32_t zone) const noexcept {
+        return zone < source_.signatures.size() ? source_.signatures.data()[zone].get() : nullptr;
     }
 
     [[nodiscard]] const ZoneSteering& steering(std::uint32_t zone) const noexcept {

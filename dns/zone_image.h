@@ -70,6 +70,15 @@ class ZoneImage {
         return {sets_.data() + node.sets_first, node.sets_count};
     }
 
+    /// Place of a node or a set of this zone in its list.
+    [[nodiscard]] std::size_t index_of(const Node& node) const noexcept {
+        return static_cast<std::size_t>(&node - nodes_.data());
+    }
+
+    [[nodiscard]] std::size_t index_of(const SetRef& set) const noexcept {
+        return static_cast<std::size_t>(&set - sets_.data());
+    }
+
     /// The RRset of `type` at the node; null if there is none.
     [[nodiscard]] const SetRef* find_set(const Node& node, std::uint16_t type) const noexcept {
         for (const SetRef& set : sets(node)) {
