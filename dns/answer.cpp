@@ -5,8 +5,10 @@
 #include <cstring>
 #include <optional>
 
+#include "base/clock.h"
 #include "dns/limits.h"
 #include "dns/steering/source_hash.h"
+#include "dns/transfer/transfer_answer.h"
 
 namespace dns {
 namespace {
@@ -442,6 +444,48 @@ class Resolver {
     WireName target_;  // NOLINT(cppcoreguidelines-pro-type-member-init): see WireName
 };
 
+// A packet and what the parser made of it.
+struct Parsed {
+    std::span<const std::byte> packet;
+    const Query& query;
+    QueryOutcome outcome;
+};
+
+// Signed, or about transfers: off the common path, which is one comparison here.
+bool is_special(const transfer::TransferView& view,
+                QueryOutcome outcome,
+                const Query& query) noexcept {
+    if (outcome == QueryOutcome::Ok) {
+        return query.type == RrType::Soa && !view.rights().catalog().is_root() &&
+               std::ranges::equal(query.name.wire(), view.rights().catalog().wire());
+    }
+    return outcome == QueryOutcome::RefusedSignature ||
+           (outcome == QueryOutcome::RefusedType && query.type == RrType::Ixfr);
+}
+
+std::size_t respond(const Snapshot& snapshot,
+                    const Parsed& parsed,
+                    const Client& client,
+                    ThreadState& state,
+                    std::span<std::byte> out) noexcept {
+    state.counters.outcomes[static_cast<std::size_t>(parsed.outcome)].add();
+    const OutcomeAction action = outcome_action(parsed.outcome);
+    if (!action.answered) {
+        return 0;
+    }
+    Message message(parsed.query, parsed.packet, client.transport, out);
+    if (parsed.outcome == QueryOutcome::Ok) {
+        const AnswerKind kind = Resolver(snapshot, parsed.query, client, state, message).run();
+        state.counters.answers[static_cast<std::size_t>(kind)].add();
+        if (message.truncated()) {
+            state.counters.truncated.add();
+        }
+    } else {
+        message.set_rcode(action.rcode);
+    }
+    return message.finish();
+}
+
 }  // namespace
 
 std::string_view answer_kind_name(AnswerKind kind) noexcept {
@@ -475,22 +519,24 @@ std::size_t answer(const Snapshot& snapshot,
                    std::span<std::byte> out) noexcept {
     Query query;
     const QueryOutcome outcome = parse_query(packet, query);
-    state.counters.outcomes[static_cast<std::size_t>(outcome)].add();
-    const OutcomeAction action = outcome_action(outcome);
-    if (!action.answered) {
-        return 0;
-    }
-    Message message(query, packet, client.transport, out);
-    if (outcome == QueryOutcome::Ok) {
-        const AnswerKind kind = Resolver(snapshot, query, client, state, message).run();
-        state.counters.answers[static_cast<std::size_t>(kind)].add();
-        if (message.truncated()) {
-            state.counters.truncated.add();
+    if (snapshot.transfer() != nullptr && is_special(*snapshot.transfer(), outcome, query)) {
+        const auto now_s = static_cast<std::uint64_t>(base::wall_us() / 1'000'000);
+        const auto size = transfer::answer_special(snapshot, packet, client, state, now_s, out);
+        if (size) {
+            return *size;
         }
-    } else {
-        message.set_rcode(action.rcode);
     }
-    return message.finish();
+    return respond(snapshot, {packet, query, outcome}, client, state, out);
+}
+
+std::size_t answer_plain(const Snapshot& snapshot,
+                         std::span<const std::byte> packet,
+                         const Client& client,
+                         ThreadState& state,
+                         std::span<std::byte> out) noexcept {
+    Query query;
+    const QueryOutcome outcome = parse_query(packet, query);
+    return respond(snapshot, {packet, query, outcome}, client, state, out);
 }
 
 }  // namespace dns

@@ -6,7 +6,8 @@
 // Serves: exact names, no data, no such name (RFC 2308, RFC 8020), empty non-terminals, wildcards
 // (RFC 4592), CNAME and DNAME within a zone (RFC 6672, RFC 6604), referrals with glue (RFC 9471),
 // additional addresses, ANY (RFC 8482 4.2), steered names (STEERING 5.6), EDNS (RFC 6891),
-// truncation by whole RRsets (RFC 2181 9). Not served: other classes, transfers, updates.
+// truncation by whole RRsets (RFC 2181 9). Signed queries and those for transfers are left to
+// transfer/transfer_answer.h. Not served: other classes, updates.
 //
 // Thread rule: answer() from any thread; a ThreadState belongs to one thread, its counters may be
 // read from others.
@@ -103,5 +104,12 @@ struct ThreadState {
                                  const Client& client,
                                  ThreadState& state,
                                  std::span<std::byte> out) noexcept;
+
+/// The same without signatures and transfers: what is signed or asks for a transfer is refused.
+[[nodiscard]] std::size_t answer_plain(const Snapshot& snapshot,
+                                       std::span<const std::byte> packet,
+                                       const Client& client,
+                                       ThreadState& state,
+                                       std::span<std::byte> out) noexcept;
 
 }  // namespace dns

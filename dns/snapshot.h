@@ -17,6 +17,7 @@
 #include "dns/name_table.h"
 #include "dns/siphash.h"
 #include "dns/steered_set.h"
+#include "dns/transfer/transfer_view.h"
 
 namespace dns {
 
@@ -50,6 +51,7 @@ class Snapshot {
         std::vector<std::uint32_t> serials;  ///< SOA serials, by the same index
         /// By the same index; null for zones that are not signed. Shorter: the rest are not.
         std::vector<std::shared_ptr<const dnssec::ZoneSignatures>> signatures = {};
+        transfer::SharedView transfer;       ///< null: nobody may fetch anything
     };
 
     /// Invalid if a steered zone lacks its set.
@@ -68,6 +70,16 @@ class Snapshot {
     /// Null if the zone is not signed.
     [[nodiscard]] const dnssec::ZoneSignatures* signatures(std::uint32_t zone) const noexcept {
         return zone < source_.signatures.size() ? source_.signatures.data()[zone].get() : nullptr;
+    }
+
+    /// Null: nobody may fetch anything. Borrowed.
+    [[nodiscard]] const transfer::TransferView* transfer() const noexcept {
+        return source_.transfer.get();
+    }
+
+    /// The same, for a transfer that goes on after the snapshot.
+    [[nodiscard]] const transfer::SharedView& shared_transfer() const noexcept {
+        return source_.transfer;
     }
 
     [[nodiscard]] const ZoneSteering& steering(std::uint32_t zone) const noexcept {

@@ -41,6 +41,10 @@ base::Result<SnapshotBuilder::ServedZone> SnapshotBuilder::compile(
     ServedZone served;
     served.digest = digest;
     served.image = std::make_shared<const ZoneImage>(TRY(compile_zone(zone)));
+    if (is_transferred(zone.apex)) {
+        served.content =
+            std::make_shared<const transfer::FixedContent>(transfer::fixed_content(zone));
+    }
     served.domain = domain;
     return served;
 }
@@ -156,16 +160,69 @@ base::Status SnapshotBuilder::assign_sets(const BuildInput& input) {
     return base::Done{};
 }
 
+bool SnapshotBuilder::is_transferred(const Name& zone) const {
+    return rights_ != nullptr && rights_->is_transferred(zone);
+}
+
+// Zones that somebody may fetch now and nobody could before. One that would not be built again (its
+// domain is refused at present) is not fetched until it is.
+void SnapshotBuilder::fill_contents() {
+    const HostsByDomain hosts = hosts_by_domain(*directory_);
+    for (auto& [name, zone] : zones_) {
+        if (!is_transferred(zone.image->apex())) {
+            zone.content = nullptr;
+        } else if (zone.content == nullptr) {
+            const ZoneSource source = zone_source(*directory_, hosts, zone.domain);
+            auto built = build_zone(source);
+            if (built && digest_of(source) == zone.digest) {
+                zone.content = std::make_shared<const transfer::FixedContent>(
+                    transfer::fixed_content(built.value()));
+            }
+        }
+    }
+}
+
+transfer::SteeredParts SnapshotBuilder::steered_parts(std::string_view domain) const {
+    const auto zone = zones_.find(domain);
+    if (zone == zones_.end()) {
+        return {};
+    }
+    const Snapshot::ZoneSets& sets = zone->second.sets;
+    return {sets.mail == nullptr ? nullptr : sets.mail->canonical(),
+            sets.access == nullptr ? nullptr : sets.access->canonical()};
+}
+
+std::vector<transfer::ZoneOffer> SnapshotBuilder::offers() const {
+    std::vector<transfer::ZoneOffer> offers;
+    for (const auto& [name, zone] : zones_) {
+        if (zone.content != nullptr) {
+            transfer::ZoneOffer offer;
+            offer.domain_id = zone.domain.id;
+            offer.serial = zone.domain.serial;
+            offer.fixed = zone.content;
+            offer.steered = steered_parts(name);
+            offers.push_back(std::move(offer));
+        }
+    }
+    return offers;
+}
+
 base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
     BuildReport report;
+    const bool other_rights = input.rights != rights_;
+    rights_ = input.rights;
     if (input.directory != directory_) {
         take_directory(input.directory);
+    }
+    if (other_rights) {
+        fill_contents();
     }
     TRY(assign_sets(input));
     Snapshot::Source source;
     source.id = next_id_;
     source.key = sip_key(input.directory->steering_key);
     source.names = names_;
+    source.transfer = input.transfer;
     for (const auto& [name, zone] : zones_) {
         source.zones.push_back(zone.sets);
         const auto serial = input.serials.find(name);

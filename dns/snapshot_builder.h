@@ -22,6 +22,7 @@
 #include "dns/snapshot.h"
 #include "dns/steered_set.h"
 #include "dns/steering/commit.h"
+#include "dns/transfer/transfer_keeper.h"
 
 namespace dns {
 
@@ -39,6 +40,8 @@ struct BuildInput {
     PoolInput mail;
     PoolInput access;
     Serials serials;  ///< of domains whose serial moved since the directory was read
+    std::shared_ptr<const transfer::TransferRights> rights{};  ///< null: nobody fetches zones
+    transfer::SharedView transfer{};                           ///< goes into the snapshot
 };
 
 /// Why a domain's present configuration is not served.
@@ -67,6 +70,12 @@ class SnapshotBuilder {
     /// that compiled.
     base::Result<BuildReport> build(const BuildInput& input);
 
+    /// What the steering makes of a domain's zone at the last build; nothing if it is not served.
+    [[nodiscard]] transfer::SteeredParts steered_parts(std::string_view domain) const;
+
+    /// The zones of the last build that somebody may fetch; their serials are still to be set.
+    [[nodiscard]] std::vector<transfer::ZoneOffer> offers() const;
+
     /// The directory of the last build, refused domains as they were when they were last good.
     [[nodiscard]] std::shared_ptr<const Directory> last_good() const { return last_good_; }
 
@@ -76,6 +85,7 @@ class SnapshotBuilder {
         std::shared_ptr<const ZoneImage> image;
         DirectoryDomain domain;  // that it was made from
         Snapshot::ZoneSets sets;
+        transfer::SharedFixed content;  // null: nobody may fetch it
     };
 
     using Zones = std::map<std::string, ServedZone, std::less<>>;
@@ -94,6 +104,8 @@ class SnapshotBuilder {
                                                    const DirectoryDomain& domain) const;
     void arrange_names();
     void keep_last_good();
+    void fill_contents();
+    [[nodiscard]] bool is_transferred(const Name& zone) const;
     base::Status assign_sets(const BuildInput& input);
     base::Result<Snapshot::SharedSet> set_for(PoolKind kind,
                                               const PoolInput& pool,
@@ -108,6 +120,7 @@ class SnapshotBuilder {
     std::vector<RefusedDomain> refused_;
     std::vector<std::string> changed_;  // since the last build that succeeded
     std::shared_ptr<const NameTable> names_;
+    std::shared_ptr<const transfer::TransferRights> rights_;  // that the contents are for
     std::vector<CachedSet> sets_;
     std::vector<CachedSet> next_sets_;
     std::shared_ptr<const Directory> last_good_;

@@ -94,6 +94,7 @@ class SteeredSetBuilder {
                 TRY(build_kind(kind));
             }
         }
+        set_.canonical_ = std::make_shared<const transfer::SteeredContent>(std::move(canonical_));
         set_.arena_.shrink_to_fit();
         return std::shared_ptr<const SteeredSet>(new SteeredSet(std::move(set_)));
     }
@@ -142,6 +143,10 @@ class SteeredSetBuilder {
         }
         images.rotations = static_cast<std::uint32_t>(
             std::clamp<std::size_t>(kImagesMax / variants, 1, rotations_wanted(limit)));
+        canonical_.ttl = source_.ttl;
+        for (WantedRecord& record : records_of(kind, steering::canonical_answer(table_), limit)) {
+            canonical_.data[static_cast<std::size_t>(kind)].push_back(std::move(record.data));
+        }
         for (std::uint16_t row = 0; row < table_.rows.size(); ++row) {
             for (std::uint32_t start = 0; start < images.rows[row].starts; ++start) {
                 TRY(build_variant(kind, images, key_of(row, start, images.rows[row].starts)));
@@ -274,6 +279,7 @@ class SteeredSetBuilder {
     const steering::SteeringTable& table_;
     const NameTable& names_;
     std::vector<const SteeredHost*> hosts_;  // by the table's index
+    transfer::SteeredContent canonical_;
     bool has4_ = false;
     bool has6_ = false;
     SteeredSet set_;

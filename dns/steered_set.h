@@ -21,6 +21,7 @@
 #include "dns/name_table.h"
 #include "dns/siphash.h"
 #include "dns/steering/table.h"
+#include "dns/transfer/steered_content.h"
 
 namespace dns {
 
@@ -71,6 +72,9 @@ class SteeredSet {
 
     [[nodiscard]] const steering::SteeringTable& table() const noexcept { return *table_; }
 
+    /// What secondaries get in place of the variants (DESIGN section 6): the canonical answer.
+    [[nodiscard]] const transfer::SharedSteered& canonical() const noexcept { return canonical_; }
+
     [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
 
     /// Octets of memory.
@@ -98,6 +102,7 @@ class SteeredSet {
     }
 
     std::shared_ptr<const steering::SteeringTable> table_;
+    transfer::SharedSteered canonical_;
     std::uint32_t slot_ = 0;
     Arena arena_;
     std::array<KindImages, kSteeredKinds> kinds_;

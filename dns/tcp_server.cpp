@@ -20,10 +20,14 @@ constexpr std::size_t kLengthSize = 2;
 }  // namespace
 
 struct TcpServer::State {
-    State(base::Loop& the_loop, Options the_options, RespondFunction the_respond)
+    State(base::Loop& the_loop,
+          Options the_options,
+          RespondFunction the_respond,
+          StreamFunction the_stream)
         : loop(the_loop),
           options(std::move(the_options)),
           respond(std::move(the_respond)),
+          start_stream(std::move(the_stream)),
           out(kLengthSize + kMessageMax) {}
 
     void on_accept(const std::shared_ptr<State>& self, base::Fd socket, const base::Endpoint& peer);
@@ -31,10 +35,13 @@ struct TcpServer::State {
     void leave(const base::IpAddress& client);
     void serve(base::Stream& stream);
     [[nodiscard]] base::Status serve_query(base::Stream& stream);
+    [[nodiscard]] base::Status send(base::Stream& stream, std::size_t size);
+    [[nodiscard]] base::Status send_all(base::Stream& stream, ReplyStream& replies);
 
     base::Loop& loop;
     Options options;
-    RespondFunction respond;  // empty once the server is gone
+    RespondFunction respond;      // empty once the server is gone
+    StreamFunction start_stream;  // the same
     std::map<base::IpAddress, std::size_t> clients;
     std::size_t connections = 0;
     // Every answer is written here first and copied before any wait.
@@ -120,6 +127,13 @@ base::Status TcpServer::State::serve_query(base::Stream& stream) {
         TRY(stream.fill(deadline));
     }
     const auto packet = base::as_bytes(stream.buffered()).subspan(kLengthSize, length);
+    const std::unique_ptr<ReplyStream> replies =
+        start_stream ? start_stream(packet, stream.peer()) : nullptr;
+    if (replies != nullptr) {
+        counters.queries.add();
+        stream.consume(needed);
+        return send_all(stream, *replies);
+    }
     const std::size_t size =
         respond ? respond(packet, stream.peer(), std::span(out).subspan(kLengthSize)) : 0;
     stream.consume(needed);
@@ -127,6 +141,30 @@ base::Status TcpServer::State::serve_query(base::Stream& stream) {
         return base::Error{base::Errc::Closed, "nothing to answer"};
     }
     counters.queries.add();
+    return send(stream, size);
+}
+
+// Each message is made when the client has taken the one before, so that one who reads slowly costs
+// a message and not a zone. Each wait has the limit of a slow reader.
+base::Status TcpServer::State::send_all(base::Stream& stream, ReplyStream& replies) {
+    for (;;) {
+        if (!respond) {
+            return base::Error{base::Errc::Closed, "the server is gone"};
+        }
+        const ReplyStream::Piece piece = replies.next(std::span(out).subspan(kLengthSize));
+        if (piece.state == ReplyStream::State::Failed) {
+            return base::Error{base::Errc::TooLarge, "a record fits no message"};
+        }
+        TRY(send(stream, piece.size));
+        if (piece.state == ReplyStream::State::Last) {
+            counters.streams.add();
+            return base::Done{};
+        }
+        TRY(base::fiber_yield());
+    }
+}
+
+base::Status TcpServer::State::send(base::Stream& stream, std::size_t size) {
     store_u16(out.data(), static_cast<std::uint16_t>(size));
     // Length and message leave together (RFC 7766 8). A copy: write() may wait, and the buffer is
     // everybody's.
@@ -140,12 +178,15 @@ TcpServer::TcpServer(std::shared_ptr<State> state) : state_(std::move(state)) {
 TcpServer::~TcpServer() {
     listeners_.clear();
     state_->respond = nullptr;
+    state_->start_stream = nullptr;
 }
 
 base::Result<std::unique_ptr<TcpServer>> TcpServer::create(base::Loop& loop,
                                                            Options options,
-                                                           RespondFunction respond) {
-    auto state = std::make_shared<State>(loop, std::move(options), std::move(respond));
+                                                           RespondFunction respond,
+                                                           StreamFunction stream) {
+    auto state =
+        std::make_shared<State>(loop, std::move(options), std::move(respond), std::move(stream));
     std::unique_ptr<TcpServer> server(new TcpServer(state));
     for (const base::Endpoint& endpoint : state->options.endpoints) {
         server->listeners_.push_back(TRY(base::Listener::create(

@@ -23,8 +23,13 @@
 #include "base/loop.h"
 #include "base/result.h"
 #include "dns/answer.h"
+#include "dns/transfer/reply_stream.h"
 
 namespace dns {
+
+/// Starts an answer of several messages; null: the query is not for that, and RespondFunction's.
+using StreamFunction = std::function<std::unique_ptr<ReplyStream>(std::span<const std::byte> packet,
+                                                                  const base::Endpoint& peer)>;
 
 /// Answers one query into `out`; 0: no answer, which ends the connection.
 using RespondFunction = std::function<std::size_t(
@@ -36,6 +41,7 @@ struct TcpCounters {
     Counter refused_client;  ///< too many of one client
     Counter queries;
     Counter timeouts;  ///< idle, or too slow to write or to read
+    Counter streams;   ///< answers of several messages that were sent whole
 };
 
 /// See the top of this file.
@@ -51,7 +57,8 @@ class TcpServer {
 
     static base::Result<std::unique_ptr<TcpServer>> create(base::Loop& loop,
                                                            Options options,
-                                                           RespondFunction respond);
+                                                           RespondFunction respond,
+                                                           StreamFunction stream = nullptr);
 
     ~TcpServer();
     TcpServer(const TcpServer&) = delete;

@@ -75,6 +75,7 @@ class TsigKeys {
     std::vector<TsigKey> keys_;  // ascending names
 };
 
+/// What a packet's TSIG is worth, and what RFC 8945 5.2 answers to it.
 enum class TsigVerdict : std::uint8_t {
     Absent,     ///< the packet carries no TSIG
     Good,       ///< signed by `key`, in time

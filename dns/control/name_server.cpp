@@ -22,6 +22,8 @@
 #include "dns/internal_server.h"
 #include "dns/snapshot_holder.h"
 #include "dns/tcp_server.h"
+#include "dns/transfer/notifier.h"
+#include "dns/transfer/transfer_answer.h"
 #include "dns/udp_server.h"
 
 namespace dns {
@@ -112,6 +114,9 @@ struct NameServer::State {
     void set_certainty();
     void do_chores();
     void save_changes();
+    void take_transfers(const Published& done);
+    std::unique_ptr<ReplyStream> stream_tcp(std::span<const std::byte> packet,
+                                            const base::Endpoint& peer);
     std::size_t respond_tcp(std::span<const std::byte> packet,
                             const base::Endpoint& peer,
                             std::span<std::byte> out);
@@ -132,7 +137,8 @@ struct NameServer::State {
     PriorityReport priorities;
     SnapshotPublisher publisher;
     std::vector<RefusedDomain> refused;
-    std::string publish_problem;  // of the last build; empty: it succeeded
+    std::string publish_problem;   // of the last build; empty: it succeeded
+    std::string transfer_problem;  // the same, of transfers
 
     std::shared_ptr<const Directory> published_directory;  // good parts only
     Serials serials;
@@ -150,6 +156,7 @@ struct NameServer::State {
     std::unique_ptr<InternalServer> internal;
     std::unique_ptr<TcpServer> tcp;
     std::unique_ptr<UdpServer> udp;
+    std::unique_ptr<transfer::Notifier> notifier;
     AnswerMetrics metrics;
     std::atomic<bool> answering{false};
     std::unique_ptr<base::AdminServer> admin;
@@ -298,6 +305,7 @@ void NameServer::State::on_published(const Published& done) {
     }
     metrics.set_zones(done.domains, done.refused.size(), done.memory);
     if (!on_ready) {
+        take_transfers(done);
         return;
     }
     base::Status listening = listen_public();
@@ -307,19 +315,55 @@ void NameServer::State::on_published(const Published& done) {
         return;
     }
     answering = true;
+    take_transfers(done);
     std::exchange(on_ready, nullptr)();
 }
 
 base::Status NameServer::State::listen_public() {
     TcpServer::Options options;
     options.endpoints = config.listen;
-    tcp =
-        TRY(TcpServer::create(loop, std::move(options), [this](auto packet, auto& peer, auto out) {
-            return respond_tcp(packet, peer, out);
-        }));
+    tcp = TRY(TcpServer::create(
+        loop,
+        std::move(options),
+        [this](auto packet, auto& peer, auto out) { return respond_tcp(packet, peer, out); },
+        [this](auto packet, auto& peer) { return stream_tcp(packet, peer); }));
     // TCP first: a free port that it was given is then taken for UDP, too.
     udp = TRY(UdpServer::create(holder, {tcp->bound(), config.threads}));
+    notifier = TRY(transfer::Notifier::create(loop, tcp->bound()));
     return base::Done{};
+}
+
+// Peers are told once there is a port from which they can fetch.
+void NameServer::State::take_transfers(const Published& done) {
+    if (transfer_problem != done.transfer_problem) {
+        transfer_problem = done.transfer_problem;
+        if (!transfer_problem.empty()) {
+            base::log::error("dns", "transfers-refused", {{"error", transfer_problem}});
+        }
+    }
+    notifier->take(done.transfer);
+}
+
+std::unique_ptr<ReplyStream> NameServer::State::stream_tcp(std::span<const std::byte> packet,
+                                                           const base::Endpoint& peer) {
+    tcp_reader.online();
+    const transfer::SharedView view = tcp_reader.get()->shared_transfer();
+    tcp_reader.offline();
+    if (view == nullptr) {
+        return nullptr;
+    }
+    auto started = transfer::start_transfer(view, packet, peer.address(), [] {
+        return static_cast<std::uint64_t>(base::wall_us() / 1'000'000);
+    });
+    if (started.stream != nullptr) {
+        base::log::info("dns",
+                        "transfer",
+                        {{"peer", peer.to_text()},
+                         {"zone", started.stream->zone().apex().to_text()},
+                         {"serial", started.stream->zone().serial},
+                         {"kind", transfer::transfer_kind_name(started.stream->kind())}});
+    }
+    return std::move(started.stream);
 }
 
 std::size_t NameServer::State::respond_tcp(std::span<const std::byte> packet,

@@ -22,15 +22,6 @@ CanonicalAnswer canonical_of(const steering::SteeringTable& table) {
     return answer;
 }
 
-std::uint32_t next_serial(std::uint32_t serial) noexcept {
-    return serial + 1 == 0 ? 1 : serial + 1;
-}
-
-bool is_newer_serial(std::uint32_t left, std::uint32_t right) noexcept {
-    const std::uint32_t distance = left - right;
-    return distance != 0 && distance < 0x80000000U;
-}
-
 Serials SerialKeeper::update(const std::vector<ZoneToPublish>& zones,
                              steering::Urgency urgency,
                              double now_s) {
@@ -46,12 +37,13 @@ Serials SerialKeeper::update(const std::vector<ZoneToPublish>& zones,
             serial = serials_.at(zone.name);
         }
         ZoneState state = is_new ? ZoneState{} : known->second;
-        const bool steered_anew = !same(state.canonical, zone.canonical);
+        const bool steered_anew =
+            !same(state.canonical, zone.canonical) || !state.steered.same_as(zone.steered);
         const double due_s = state.moved_s + kSerialHold;
         const bool held = !is_new && urgency == steering::Urgency::Routine && now_s < due_s;
         if (zone.records_changed || (steered_anew && !held)) {
             serial = next_serial(serial);
-            state = {zone.canonical, now_s};
+            state = {zone.canonical, zone.steered, now_s};
             moved[zone.name] = serial;
         } else if (steered_anew) {
             due_s_ = std::min(due_s_.value_or(due_s), due_s);

@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "dns/serial.h"
 #include "dns/snapshot_builder.h"
 #include "dns/steering/commit.h"
 #include "dns/steering/table.h"
@@ -42,13 +43,8 @@ struct ZoneToPublish {
     std::uint32_t directory_serial = 1;
     bool records_changed = false;
     std::shared_ptr<const CanonicalAnswer> canonical;  ///< null: not steered
+    transfer::SteeredParts steered{};                  ///< what secondaries get of the steering
 };
-
-/// The serial after `serial`; never 0 (RFC 1982 3.1).
-[[nodiscard]] std::uint32_t next_serial(std::uint32_t serial) noexcept;
-
-/// Whether `left` is newer than `right` (RFC 1982 3.2).
-[[nodiscard]] bool is_newer_serial(std::uint32_t left, std::uint32_t right) noexcept;
 
 /// See the top of this file.
 class SerialKeeper {
@@ -67,6 +63,7 @@ class SerialKeeper {
   private:
     struct ZoneState {
         std::shared_ptr<const CanonicalAnswer> canonical;  // at the last move
+        transfer::SteeredParts steered;                    // the same
         double moved_s = 0;
     };
 

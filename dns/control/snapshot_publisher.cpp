@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "dns/control/steering_pool.h"
@@ -25,9 +26,18 @@ struct SnapshotPublisher::Work {
     [[nodiscard]] std::vector<ZoneToPublish> zones_of(const BuildInput& input,
                                                       const std::vector<std::string>& changed);
 
+    [[nodiscard]] std::shared_ptr<const transfer::TransferRights> rights_of(
+        const transfer::TransferConfig& config);
+    [[nodiscard]] std::vector<transfer::ZoneOffer> offers(const Serials& moved) const;
+
     SnapshotHolder& holder;
     SnapshotBuilder builder;
     SerialKeeper keeper;
+    transfer::TransferKeeper transfers;
+    transfer::TransferConfig config;  // that the rights were made from
+    std::shared_ptr<const transfer::TransferRights> rights;
+    transfer::SharedView view;
+    std::string transfer_problem;
     std::optional<double> owed_s;
 };
 
@@ -51,9 +61,46 @@ std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_of(
             }
             zone.canonical = answer;
         }
+        zone.steered = builder.steered_parts(domain.name);
         zones.push_back(std::move(zone));
     }
     return zones;
+}
+
+// A configuration that is refused leaves the one before in force.
+std::shared_ptr<const transfer::TransferRights> SnapshotPublisher::Work::rights_of(
+    const transfer::TransferConfig& wanted) {
+    if (wanted == config) {
+        return rights;
+    }
+    config = wanted;
+    transfer_problem.clear();
+    if (wanted.peers.empty()) {
+        rights = nullptr;
+        return rights;
+    }
+    auto made = transfer::TransferRights::create(wanted);
+    if (made) {
+        rights = std::move(made).take_value();
+    } else {
+        transfer_problem = made.error().detail;
+    }
+    return rights;
+}
+
+std::vector<transfer::ZoneOffer> SnapshotPublisher::Work::offers(const Serials& moved) const {
+    std::vector<transfer::ZoneOffer> offers = builder.offers();
+    for (transfer::ZoneOffer& offer : offers) {
+        std::string name = offer.fixed->apex.to_text();
+        name.pop_back();  // the directory writes no final dot
+        const auto serial = keeper.serials().find(name);
+        if (serial != keeper.serials().end()) {
+            offer.serial = serial->second;
+        }
+        offer.origin =
+            moved.contains(name) ? transfer::SerialOrigin::Own : transfer::SerialOrigin::Foreign;
+    }
+    return offers;
 }
 
 // Builds twice: what changed, and so which serials move, is known after the first time; the second
@@ -61,6 +108,7 @@ std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_of(
 Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
     Published published;
     BuildInput input = request.input;
+    input.rights = rights_of(input.directory->transfer);
     auto first = builder.build(input);
     if (!first) {
         published.outcome = std::move(first).take_error();
@@ -70,6 +118,14 @@ Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
         zones_of(input, first.value().changed), request.urgency, steering_now().monotonic_s);
     owed_s = keeper.due_s();
     input.serials = keeper.serials();
+    const auto now_s = static_cast<std::uint64_t>(base::wall_us() / 1'000'000);
+    auto transferred = transfers.update(input.rights, offers(published.moved), now_s);
+    if (transferred) {
+        view = std::move(transferred).take_value();
+    } else {
+        transfer_problem = transferred.error().detail;
+    }
+    input.transfer = view;
     auto second = builder.build(input);
     if (!second) {
         published.outcome = std::move(second).take_error();
@@ -82,6 +138,8 @@ Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
     published.last_good = builder.last_good();
     published.domains = report.domains;
     published.memory = report.memory;
+    published.transfer = view;
+    published.transfer_problem = transfer_problem;
     return published;
 }
 

@@ -36,7 +36,9 @@ struct Published {
     Serials serials;  ///< of all zones
     std::shared_ptr<const Directory> last_good;
     std::size_t domains = 0;
-    std::size_t memory = 0;  ///< octets
+    std::size_t memory = 0;         ///< octets
+    transfer::SharedView transfer;  ///< what secondaries may fetch
+    std::string transfer_problem;   ///< why the configuration of transfers is not in force
 };
 
 /// See the top of this file.

@@ -16,6 +16,7 @@
 #include "base/endpoint.h"
 #include "dns/steering/override.h"
 #include "dns/steering/table.h"
+#include "dns/transfer/transfer_config.h"
 
 namespace dns {
 
@@ -102,6 +103,7 @@ struct Directory {
     std::vector<HostAddresses> name_servers;      ///< the first is the primary unless stated
     std::vector<DirectoryDomain> domains;         ///< ascending name
     std::vector<DirectoryOverride> overrides;
+    transfer::TransferConfig transfer;
 
     bool operator==(const Directory&) const = default;
 };

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "dns/directory/byte_format.h"
+#include "dns/directory/transfer_file.h"
 
 namespace dns {
 namespace {
@@ -273,6 +274,7 @@ std::string encode_directory(const Directory& directory) {
     put_list(out, directory.name_servers);
     put_list(out, directory.domains);
     put_list(out, directory.overrides);
+    put_transfer_config(out, directory.transfer);
     return framed(FileKind::Directory, out.take());
 }
 
@@ -287,6 +289,9 @@ base::Result<Directory> decode_directory(std::string_view bytes) {
     take_list(in, directory.name_servers, take_host);
     take_list(in, directory.domains, take_domain);
     take_list(in, directory.overrides, take_override);
+    if (!in.at_end()) {  // files of earlier releases end here
+        directory.transfer = take_transfer_config(in);
+    }
     if (!in.at_end()) {
         return malformed();
     }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "dns/directory/transfer_reader.h"
+
 namespace dns {
 namespace {
 
@@ -293,6 +295,7 @@ base::Result<Directory> read_directory(base::Connection& connection) {
     directory.name_servers = TRY(read_name_servers(tx));
     directory.domains = TRY(read_domains(tx));
     directory.overrides = TRY(read_overrides(tx));
+    directory.transfer = TRY(read_transfer_config(tx));
     TRY(tx.commit());
     return directory;
 }

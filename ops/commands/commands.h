@@ -30,6 +30,7 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> server_commands();
 [[nodiscard]] std::vector<Command> setting_commands();
 [[nodiscard]] std::vector<Command> storage_commands();
+[[nodiscard]] std::vector<Command> transfer_commands();  ///< transfer, its keys and catalog
 [[nodiscard]] std::vector<Command> voicemail_commands();
 
 /// Who makes a change, for author columns: the login name of the person (before sudo), at the least

@@ -45,6 +45,33 @@ std::string with_good_frame(std::string_view file, std::string body) {
 
 BOOST_AUTO_TEST_SUITE(dns_directory_file)
 
+BOOST_AUTO_TEST_CASE(transfers_come_back_and_earlier_files_have_none) {
+    auto directory = dns_test::directory();
+    const std::string earlier = dns::encode_directory(directory);
+    directory.transfer.catalog = "catalog.invalid";
+    directory.transfer.keys = {{"key.test", "hmac-sha256", std::string("\0\1\2", 3)}};
+    dns::transfer::PeerConfig peer;
+    peer.name = "ns3";
+    peer.networks = {base::Network::parse("192.0.2.0/24").take_value()};
+    peer.key = "key.test";
+    peer.notify = {base::Endpoint::parse("[2001:db8::3]:53").take_value()};
+    peer.zones = dns::transfer::PeerZones::Listed;
+    peer.domains = {"mail.test"};
+    peer.gets_catalog = true;
+    directory.transfer.peers = {peer};
+    const auto read = dns::decode_directory(dns::encode_directory(directory));
+    BOOST_REQUIRE(read);
+    BOOST_TEST((read.value() == directory));
+    // Without the part at the end, as files were before there were transfers.
+    const std::string_view none("\0\0\0\0\0\0\0\0\0\0\0\0\0", 13);
+    const std::string_view body = std::string_view(earlier).substr(21);
+    BOOST_REQUIRE(body.ends_with(none));
+    const auto old = dns::decode_directory(
+        with_good_frame(earlier, std::string(body.substr(0, body.size() - none.size()))));
+    BOOST_REQUIRE(old);
+    BOOST_TEST((old.value().transfer == dns::transfer::TransferConfig{}));
+}
+
 BOOST_AUTO_TEST_CASE(a_directory_comes_back_as_it_was) {
     const auto directory = dns_test::directory();
     const auto read = dns::decode_directory(dns::encode_directory(directory));

@@ -1,0 +1,81 @@
+#include "dns/transfer/transfer_keeper.h"
+
+#include <algorithm>
+
+#include "dns/serial.h"
+#include "dns/transfer/catalog_zone.h"
+
+namespace dns::transfer {
+namespace {
+
+SharedZone version_of(const SharedZone& before, const ZoneOffer& offer) {
+    if (before != nullptr && before->serial == offer.serial) {
+        return before;
+    }
+    return next_version(before, offer.serial, offer.origin, offer.fixed, offer.steered);
+}
+
+}  // namespace
+
+base::Result<SharedView> TransferKeeper::update(const std::shared_ptr<const TransferRights>& rights,
+                                                const std::vector<ZoneOffer>& offers,
+                                                std::uint64_t now_s) {
+    if (rights == nullptr) {
+        zones_.clear();
+        catalog_ = nullptr;
+        return SharedView();
+    }
+    Zones next;
+    for (const ZoneOffer& offer : offers) {
+        const Name& apex = offer.fixed->apex;
+        const auto known = zones_.find(apex);
+        next.emplace(apex, version_of(known == zones_.end() ? nullptr : known->second, offer));
+    }
+    zones_ = std::move(next);
+    const base::Status catalog = update_catalog(rights->catalog(), offers, now_s);
+    std::vector<SharedZone> zones;
+    zones.reserve(zones_.size() + 1);
+    for (const auto& [name, zone] : zones_) {
+        zones.push_back(zone);
+    }
+    if (catalog_ != nullptr && !zones_.contains(catalog_->apex())) {
+        zones.push_back(catalog_);
+    }
+    std::ranges::sort(zones, [](const SharedZone& left, const SharedZone& right) {
+        return std::ranges::lexicographical_compare(left->apex().wire(), right->apex().wire());
+    });
+    if (!catalog) {
+        return catalog.error();
+    }
+    return std::make_shared<const TransferView>(rights, std::move(zones));
+}
+
+base::Status TransferKeeper::update_catalog(const Name& apex,
+                                            const std::vector<ZoneOffer>& offers,
+                                            std::uint64_t now_s) {
+    if (apex.is_root()) {
+        catalog_ = nullptr;
+        return base::Done{};
+    }
+    std::vector<CatalogMember> members;
+    members.reserve(offers.size());
+    for (const ZoneOffer& offer : offers) {
+        members.push_back({offer.domain_id, offer.fixed->apex});
+    }
+    FixedContent content = TRY(catalog_content(apex, members));
+    if (catalog_ != nullptr && *catalog_->fixed == content) {
+        return base::Done{};
+    }
+    auto serial = static_cast<std::uint32_t>(now_s);
+    if (catalog_ != nullptr && !is_newer_serial(serial, catalog_->serial)) {
+        serial = next_serial(catalog_->serial);
+    }
+    catalog_ = next_version(catalog_,
+                            serial,
+                            SerialOrigin::Own,
+                            std::make_shared<const FixedContent>(std::move(content)),
+                            {});
+    return base::Done{};
+}
+
+}  // namespace dns::transfer
