@@ -49,6 +49,26 @@ BOOST_AUTO_TEST_CASE(a_plain_zone_keeps_its_serial_until_its_records_change) {
     BOOST_TEST(keeper.update({plain}, Urgency::Routine, 1).at("mail.test") == 8U);
 }
 
+// A TTL or a host name of the same servers, or an access name.
+BOOST_AUTO_TEST_CASE(what_secondaries_get_moves_a_serial) {
+    const auto content = [](std::uint32_t ttl) {
+        dns::transfer::SteeredContent made;
+        made.ttl = ttl;
+        return std::make_shared<const dns::transfer::SteeredContent>(made);
+    };
+    SerialKeeper keeper;
+    ZoneToPublish steered = zone(answer(10));
+    steered.steered = {content(60), content(60)};
+    BOOST_TEST(keeper.update({steered}, Urgency::AtOnce, 0).at("mail.test") == 8U);
+    steered.steered = {content(60), content(60)};
+    BOOST_TEST(keeper.update({steered}, Urgency::AtOnce, 1).empty());
+    steered.steered.access = content(61);
+    BOOST_TEST(keeper.update({steered}, Urgency::AtOnce, 2).at("mail.test") == 9U);
+    steered.steered.mail = content(61);
+    BOOST_TEST(keeper.update({steered}, Urgency::Routine, 3).empty());
+    BOOST_TEST(keeper.update({steered}, Urgency::Routine, 40).at("mail.test") == 10U);
+}
+
 BOOST_AUTO_TEST_CASE(load_moves_a_serial_once_per_hold_and_is_then_owed) {
     SerialKeeper keeper;
     (void)keeper.update({zone(answer(10))}, Urgency::Routine, 0);
