@@ -76,10 +76,6 @@ class Secondary:
                 self.process.kill()
                 self.process.wait(10)
 
-    def log(self):
-        return "\n".join(path.read_text(errors="replace")
-                         for path in self.directory.glob("*log*"))
-
 
 def nsd(world):
     server = Secondary(world, "nsd")
@@ -284,8 +280,9 @@ class Followed(unittest.TestCase):
         deltas = [line for line in transfers if "kind=delta" in line]
         print(f"{COMMITS} commits: {len(whole)} whole, {len(deltas)} deltas", file=sys.stderr)
         self.assertGreaterEqual(len(deltas), COMMITS // 2)
-        # Each secondary once, and dig where these tests asked.
-        self.assertLess(len(whole), len(WORLD.secondaries) + 30)
+        # Each secondary at its start, dig where these tests asked, and NSD where two updates came
+        # during one of its reloads ("update failed, restarting transfer").
+        self.assertLess(len(whole), 30 + COMMITS // 4)
 
     def test_the_catalog_brings_new_domains(self):
         knots = [server for server in WORLD.secondaries if server.name == "knot"]
