@@ -1,9 +1,11 @@
 #include "dns/ldns_door.h"
 
+#include <charconv>
 #include <cstdlib>
 #include <vector>
 
 #include <ldns/ldns.h>
+#include <strings.h>
 
 #include "base/handle.h"
 #include "dns/limits.h"
@@ -108,6 +110,16 @@ std::string fields_text(const ldns_rr* record) {
 }  // namespace
 
 base::Result<std::uint16_t> record_type(std::string_view text) {
+    // ldns takes TYPE99999, too, as another type, and TYPE0 for no type.
+    if (text.size() > 4 && strncasecmp(text.data(), "TYPE", 4) == 0) {
+        std::uint16_t number = 0;
+        const char* end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data() + 4, end, number);
+        if (rest != end || error != std::errc() || number == 0) {
+            return invalid("unknown record type " + std::string(text.substr(0, 32)));
+        }
+        return number;
+    }
     const ldns_rr_type type = ldns_get_rr_type_by_name(std::string(text).c_str());
     if (type == 0) {
         return invalid("unknown record type " + std::string(text.substr(0, 32)));

@@ -31,6 +31,8 @@ inline constexpr std::size_t kRecordsPerSetMax = 100;
 inline constexpr std::size_t kTypesPerNameMax = 100;
 inline constexpr std::size_t kRecordsPerZoneMax = 4'000'000;
 inline constexpr std::size_t kRecordTextMax = 64 * 1024;
+/// A master file that an operator imports: the largest zone with short records.
+inline constexpr std::size_t kMasterFileMax = 256 * 1024 * 1024;
 
 /// RFC 2181 8: a TTL is 31 bits.
 inline constexpr std::uint32_t kTtlMax = 0x7fffffff;

@@ -39,6 +39,8 @@ struct SoaFields {
     std::uint32_t expire = 1209600;
     std::uint32_t minimum = 60;
     std::uint32_t ttl = 3600;
+
+    bool operator==(const SoaFields&) const = default;
 };
 
 /// What a zone is made of. steers_mail: its MX RRset is made by the steering; an MX record at the

@@ -15,6 +15,10 @@ BOOST_AUTO_TEST_CASE(knows_types_by_name_and_number) {
     BOOST_TEST(dns::record_type_name(65280) == "TYPE65280");
     BOOST_TEST(!dns::record_type("NOSUCH"));
     BOOST_TEST(!dns::record_type(""));
+    BOOST_TEST(dns::record_type("type1").value() == 1);
+    for (const char* none : {"TYPE65536", "TYPE652805280", "TYPE0", "TYPE", "TYPE1x", "TYPE-1"}) {
+        BOOST_TEST(!dns::record_type(none), none);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(reads_record_data_of_many_types) {
