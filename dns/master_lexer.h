@@ -22,6 +22,7 @@ struct MasterEntry {
     std::vector<std::string> words;
 };
 
+/// See the top of this file.
 class MasterLexer {
   public:
     explicit MasterLexer(std::string_view text) noexcept : text_(text) {}

@@ -49,6 +49,8 @@ struct RefusedDomain {
     std::string name;
     std::string reason;
     bool serves_old = false;
+
+    bool operator==(const RefusedDomain&) const = default;
 };
 
 /// A snapshot that is ready to be put in force, and what is to be told about it.

@@ -295,6 +295,10 @@ void NameServer::State::on_published(const Published& done) {
                 {{"domain", bad.name}, {"reason", bad.reason}, {"serves_old", bad.serves_old}});
         }
     }
+    // The first time also when there are none: an earlier life of this one may have had some.
+    if (on_ready || refused != done.refused) {
+        journal.set_refused(done.refused);
+    }
     refused = done.refused;
     journal.add_serials(done.moved);
     serials = done.serials;

@@ -39,6 +39,10 @@ constexpr base::Statement kSerials{
     "FROM unnest($1::text[], $2::bigint[]) AS v(name, serial) WHERE d.name = v.name "
     "AND (v.serial - d.serial + 4294967296) % 4294967296 BETWEEN 1 AND 2147483647"};
 
+constexpr base::Statement kRefused{
+    "dns_zone_problems",
+    "SELECT directory.note_zone_problems($1, $2::text[], $3::text[], $4::boolean[])"};
+
 // The head of a text of UTF-8, not cut within a character: the server takes no half of one.
 std::string head(const std::string& text) {
     std::size_t size = std::min(text.size(), kCauseMax);
@@ -46,6 +50,14 @@ std::string head(const std::string& text) {
         --size;
     }
     return text.substr(0, size);
+}
+
+// A reason may quote a record, cut anywhere: only what is ASCII and can be printed is kept.
+std::string plain(std::string text) {
+    text.resize(std::min(text.size(), kCauseMax));
+    std::ranges::replace_if(
+        text, [](char c) { return c < ' ' || c > '~'; }, '?');
+    return text;
 }
 
 // `reason`: away (for long) or refused (by the database).
@@ -105,6 +117,21 @@ base::Status write_serials(base::Tx& tx, const Serials& serials) {
     return base::Done{};
 }
 
+base::Status write_refused(base::Tx& tx,
+                           const std::string& name_server,
+                           const std::vector<RefusedDomain>& refused) {
+    std::vector<std::string> domains;
+    std::vector<std::string> reasons;
+    std::vector<bool> serves_old;
+    for (const RefusedDomain& domain : refused) {
+        domains.push_back(domain.name);
+        reasons.push_back(plain(domain.reason));
+        serves_old.push_back(domain.serves_old);
+    }
+    TRY(tx.query(kRefused, {name_server, domains, reasons, serves_old}));
+    return base::Done{};
+}
+
 }  // namespace
 
 base::Status write_journal(base::Connection& connection,
@@ -119,6 +146,9 @@ base::Status write_journal(base::Connection& connection,
     }
     if (!entries.serials.empty()) {
         TRY(write_serials(tx, entries.serials));
+    }
+    if (entries.refused) {
+        TRY(write_refused(tx, name_server, *entries.refused));
     }
     return tx.commit();
 }
@@ -154,6 +184,11 @@ void SteeringJournal::add_serials(const Serials& serials) {
     for (const auto& [name, serial] : serials) {
         waiting_.serials[name] = serial;
     }
+    news_.notify();
+}
+
+void SteeringJournal::set_refused(std::vector<RefusedDomain> refused) {
+    waiting_.refused = std::move(refused);
     news_.notify();
 }
 
@@ -204,6 +239,9 @@ void SteeringJournal::put_back(JournalEntries entries) {
         waiting_.commits.begin(), entries.commits.begin(), entries.commits.end());
     waiting_.priorities.merge(entries.priorities);
     waiting_.serials.merge(entries.serials);
+    if (!waiting_.refused) {
+        waiting_.refused = std::move(entries.refused);
+    }
     limit();
 }
 

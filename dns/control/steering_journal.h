@@ -1,10 +1,11 @@
 #pragma once
 
 // SteeringJournal: writes to the database what the steering did: each commit with its cause and
-// diff, the priority of each MX, the serials. Answers never wait for it; while the database is away
-// the newest priorities and serials and the last kCommitsKept commits wait here. Commits that the
-// database refuses for good are dropped and counted. What waits when the process ends is lost: the
-// next life reports all priorities again, and serials are kept in the snapshot files, too.
+// diff, the priority of each MX, the serials, the domains that are refused. Answers never wait for
+// it; while the database is away the newest of each and the last kCommitsKept commits wait here.
+// Commits that the database refuses for good are dropped and counted. What waits when the process
+// ends is lost: the next life reports all priorities and refused domains again, and serials are
+// kept in the snapshot files, too.
 //
 // Owner: NameServer; destroyed after the loop's run() and before the pool. Thread rule: loop thread
 // only.
@@ -13,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,9 +42,10 @@ struct JournalEntries {
     std::deque<std::shared_ptr<const steering::SteeringCommit>> commits;
     std::map<std::pair<std::int64_t, steering::ServerId>, Priority> priorities;
     Serials serials;
+    std::optional<std::vector<RefusedDomain>> refused;  ///< the whole list, if it is to be written
 
     [[nodiscard]] bool empty() const noexcept {
-        return commits.empty() && priorities.empty() && serials.empty();
+        return commits.empty() && priorities.empty() && serials.empty() && !refused;
     }
 };
 
@@ -65,6 +68,8 @@ class SteeringJournal {
     void add_commit(std::shared_ptr<const steering::SteeringCommit> commit);
     void add_priorities(const std::vector<ExchangePriority>& rows, const std::string& cause);
     void add_serials(const Serials& serials);
+    /// What this name server refuses from now on; empty: nothing. Operators are told by an event.
+    void set_refused(std::vector<RefusedDomain> refused);
 
   private:
     void run();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/check.h"
 #include "dns/directory/transfer_reader.h"
 
 namespace dns {
@@ -48,6 +49,28 @@ constexpr base::Statement kAccessExchanges{
     "dns_access_exchanges",
     "SELECT domain_id, access_server_id FROM directory.access_exchange "
     "ORDER BY domain_id, access_server_id"};
+
+// The same of one domain, and the names of those below it.
+constexpr base::Statement kOneDomain{
+    "dns_one_domain",
+    "SELECT id, name, primary_name_server, contact, refresh, retry, expire, minimum, ttl, mx_ttl, "
+    "policy, serial FROM directory.domain "
+    "WHERE name = $1 OR right(name, length($1) + 1) = '.' || $1 ORDER BY name COLLATE \"C\""};
+
+constexpr base::Statement kRecordsOfOne{
+    "dns_records_of_one",
+    "SELECT domain_id, owner, type, ttl, rdata FROM directory.record "
+    "WHERE domain_id = $1 ORDER BY id"};
+
+constexpr base::Statement kMailExchangesOfOne{
+    "dns_mail_exchanges_of_one",
+    "SELECT domain_id, mail_server_id, preference FROM directory.mail_exchange "
+    "WHERE domain_id = $1 ORDER BY mail_server_id"};
+
+constexpr base::Statement kAccessExchangesOfOne{
+    "dns_access_exchanges_of_one",
+    "SELECT domain_id, access_server_id FROM directory.access_exchange "
+    "WHERE domain_id = $1 ORDER BY access_server_id"};
 
 constexpr base::Statement kOverrides{
     "dns_overrides",
@@ -145,8 +168,10 @@ base::Result<DirectoryDomain> domain_of(const base::Row& row) {
 
 using DomainsById = std::map<std::int64_t, DirectoryDomain*>;
 
-base::Status read_domain_rows(base::Tx& tx, const DomainsById& domains) {
-    const base::Rows records = TRY(tx.query(kRecords));
+void take_domain_rows(const base::Rows& records,
+                      const base::Rows& mail,
+                      const base::Rows& access,
+                      const DomainsById& domains) {
     for (const base::Row row : records) {
         DirectoryRecord record{row.string(1), row.string(2), std::nullopt, row.string(4)};
         if (!row.is_null(3)) {
@@ -154,17 +179,14 @@ base::Status read_domain_rows(base::Tx& tx, const DomainsById& domains) {
         }
         domains.at(row.int64(0))->records.push_back(std::move(record));
     }
-    const base::Rows mail = TRY(tx.query(kMailExchanges));
     for (const base::Row row : mail) {
         domains.at(row.int64(0))
             ->mail.push_back({{static_cast<std::uint64_t>(row.int64(1))},
                               static_cast<std::uint16_t>(row.int64(2))});
     }
-    const base::Rows access = TRY(tx.query(kAccessExchanges));
     for (const base::Row row : access) {
         domains.at(row.int64(0))->access.push_back({static_cast<std::uint64_t>(row.int64(1))});
     }
-    return base::Done{};
 }
 
 base::Result<std::vector<DirectoryDomain>> read_domains(base::Tx& tx) {
@@ -177,7 +199,10 @@ base::Result<std::vector<DirectoryDomain>> read_domains(base::Tx& tx) {
     for (DirectoryDomain& domain : domains) {
         by_id[domain.id] = &domain;
     }
-    TRY(read_domain_rows(tx, by_id));
+    const base::Rows records = TRY(tx.query(kRecords));
+    const base::Rows mail = TRY(tx.query(kMailExchanges));
+    const base::Rows access = TRY(tx.query(kAccessExchanges));
+    take_domain_rows(records, mail, access, by_id);
     return domains;
 }
 
@@ -298,6 +323,36 @@ base::Result<Directory> read_directory(base::Connection& connection) {
     directory.transfer = TRY(read_transfer_config(tx));
     TRY(tx.commit());
     return directory;
+}
+
+base::Result<Directory> read_domain_directory(base::Tx& tx, const std::string& domain) {
+    Directory directory;
+    directory.mail_servers = TRY(read_servers(tx, kMailServers));
+    directory.access_servers = TRY(read_servers(tx, kAccessServers));
+    directory.name_servers = TRY(read_name_servers(tx));
+    const base::Rows rows = TRY(tx.query(kOneDomain, {domain}));
+    DirectoryDomain* wanted = nullptr;
+    directory.domains.reserve(rows.size());
+    for (const base::Row row : rows) {
+        directory.domains.push_back(TRY(domain_of(row)));
+        if (directory.domains.back().name == domain) {
+            wanted = &directory.domains.back();
+        }
+    }
+    if (wanted == nullptr) {
+        return base::Error{base::Errc::NotFound, "there is no domain " + domain};
+    }
+    const base::Rows records = TRY(tx.query(kRecordsOfOne, {wanted->id}));
+    const base::Rows mail = TRY(tx.query(kMailExchangesOfOne, {wanted->id}));
+    const base::Rows access = TRY(tx.query(kAccessExchangesOfOne, {wanted->id}));
+    take_domain_rows(records, mail, access, {{wanted->id, wanted}});
+    return directory;
+}
+
+const DirectoryDomain& domain_named(const Directory& directory, const std::string& domain) {
+    const auto found = std::ranges::find(directory.domains, domain, &DirectoryDomain::name);
+    CHECK(found != directory.domains.end());
+    return *found;
 }
 
 base::Result<AccountView> read_accounts(base::Connection& connection, const AccountView* known) {

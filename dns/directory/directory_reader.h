@@ -7,6 +7,7 @@
 // row holds what the schema's checks should have kept out.
 
 #include <cstdint>
+#include <string>
 
 #include "base/db.h"
 #include "base/result.h"
@@ -19,6 +20,16 @@ namespace dns {
 [[nodiscard]] base::Result<std::int64_t> read_directory_version(base::Connection& connection);
 
 [[nodiscard]] base::Result<Directory> read_directory(base::Connection& connection);
+
+/// What the zone of one domain is made of, as a transaction sees it that may have changed it: the
+/// servers, the domain, and of the domains below it their names (hosts there are theirs, see
+/// zone_sources.h). No overrides, no key, version 0. NotFound: no such domain.
+[[nodiscard]] base::Result<Directory> read_domain_directory(base::Tx& tx,
+                                                            const std::string& domain);
+
+/// The domain of that name in what read_domain_directory() gave.
+[[nodiscard]] const DirectoryDomain& domain_named(const Directory& directory,
+                                                  const std::string& domain);
 
 /// Reads the domains whose addresses differ from those of `known` (may be null); shares the others.
 [[nodiscard]] base::Result<AccountView> read_accounts(base::Connection& connection,

@@ -113,6 +113,34 @@ BOOST_AUTO_TEST_CASE(a_serial_never_goes_back) {
     BOOST_TEST(serial_after(1) == "1", "it wraps");
 }
 
+BOOST_AUTO_TEST_CASE(what_is_refused_is_told_once) {
+    const auto refuse = [this](const std::string& name_server,
+                               std::vector<dns::RefusedDomain> refused) {
+        dns::JournalEntries entries;
+        entries.refused = std::move(refused);
+        const auto written = dns::write_journal(*connection, name_server, entries);
+        BOOST_REQUIRE_MESSAGE(bool(written), (written ? "" : written.error().detail));
+    };
+    const auto events = [this] {
+        return one(
+            "SELECT coalesce(string_agg(kind || ' ' || subject || ' ' || "
+            "coalesce(detail ->> 'reason', ''), '; ' ORDER BY id), '') FROM directory.event "
+            "WHERE kind LIKE 'zone%'");
+    };
+    refuse("ns1", {{"mail.test", "no name server \xc3", true}});
+    refuse("ns2", {{"mail.test", "no name server \xc3", true}});
+    refuse("ns1", {{"mail.test", "no name server \xc3", true}});
+    BOOST_TEST(events() == "zone_refused mail.test no name server ?");
+    BOOST_TEST(one("SELECT count(*)::text FROM directory.zone_problem WHERE serves_old") == "2");
+    refuse("ns1", {});
+    BOOST_TEST(events() == "zone_refused mail.test no name server ?");
+    refuse("ns2", {{"mail.test", "other", true}});
+    refuse("ns2", {});
+    BOOST_TEST(events() ==
+               "zone_refused mail.test no name server ?; zone_refused mail.test other; "
+               "zone_served mail.test ");
+}
+
 BOOST_AUTO_TEST_CASE(a_long_cause_is_cut_between_characters) {
     std::string cause = "x";  // so that the limit falls into a character
     for (int i = 0; i < 800; ++i) {

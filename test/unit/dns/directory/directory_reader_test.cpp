@@ -59,6 +59,29 @@ BOOST_AUTO_TEST_CASE(the_version_rises_with_a_change) {
     BOOST_TEST(read().domains[1].ttl == 7U);
 }
 
+BOOST_AUTO_TEST_CASE(reads_one_domain_as_a_transaction_sees_it) {
+    database.sql("INSERT INTO directory.domain (name) VALUES ('sub.mail.test'), ('xmail.test')");
+    const auto operator_s = database.open("roundtable_operator");
+    base::Tx tx = operator_s->begin().take_value();
+    BOOST_REQUIRE(
+        tx.query("INSERT INTO directory.record (domain_id, owner, type, rdata) "
+                 "SELECT id, 'new', 'A', '192.0.2.7' FROM directory.domain "
+                 "WHERE name = 'mail.test'"));
+    const auto one = dns::read_domain_directory(tx, "mail.test");
+    BOOST_REQUIRE_MESSAGE(one, (one ? "" : one.error().detail));
+    BOOST_TEST(one.value().domains.size() == 2U);
+    const dns::DirectoryDomain& domain = dns::domain_named(one.value(), "mail.test");
+    BOOST_TEST(domain.records.back().owner == "new");
+    const dns::Directory all = read();
+    dns::DirectoryDomain known = dns::domain_named(all, "mail.test");
+    BOOST_TEST(known.records.size() + 1 == domain.records.size());
+    known.records = domain.records;
+    BOOST_TEST((known == domain));
+    BOOST_TEST((all.mail_servers == one.value().mail_servers));
+    BOOST_TEST((all.name_servers == one.value().name_servers));
+    BOOST_TEST((dns::read_domain_directory(tx, "none.test").error().code == base::Errc::NotFound));
+}
+
 BOOST_AUTO_TEST_CASE(reads_overrides_that_hold) {
     database.sql(
         "INSERT INTO directory.mx_override (pool, action, server, domain_id, value, author, "
