@@ -18,9 +18,9 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> compact_commands();  ///< storage compact
 [[nodiscard]] std::vector<Command> domain_commands();
 [[nodiscard]] std::vector<Command> ingest_commands();
-[[nodiscard]] std::vector<Command> fax_commands();        ///< what runs beside HylaFAX
-[[nodiscard]] std::vector<Command> fax_send_commands();   ///< fax send, send-queue, notify, jobs
-[[nodiscard]] std::vector<Command> fax_route_commands();  ///< fax route, domain, sender
+[[nodiscard]] std::vector<Command> fax_commands();          ///< what runs beside HylaFAX
+[[nodiscard]] std::vector<Command> fax_send_commands();     ///< fax send, send-queue, notify, jobs
+[[nodiscard]] std::vector<Command> fax_route_commands();    ///< fax route, domain, sender
 [[nodiscard]] std::vector<Command> message_commands();
 [[nodiscard]] std::vector<Command> mirror_commands();
 [[nodiscard]] std::vector<Command> mx_commands();
@@ -32,6 +32,7 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> storage_commands();
 [[nodiscard]] std::vector<Command> transfer_commands();  ///< transfer, its keys and catalog
 [[nodiscard]] std::vector<Command> voicemail_commands();
+[[nodiscard]] std::vector<Command> zone_commands();
 
 /// Who makes a change, for author columns: the login name of the person (before sudo), at the least
 /// "uid N".

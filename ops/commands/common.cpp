@@ -27,6 +27,7 @@ const std::vector<Command>& all_commands() {
               message_commands(),    notify_commands(),  compact_commands(),  voicemail_commands(),
               quarantine_commands(), fax_commands(),     fax_send_commands(), fax_route_commands(),
               transfer_commands()}) {
+              zone_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
         }
         return all;

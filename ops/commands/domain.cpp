@@ -5,6 +5,7 @@
 
 #include "ops/commands/commands.h"
 #include "ops/output.h"
+#include "ops/zone_state.h"
 
 namespace ops {
 
@@ -67,22 +68,25 @@ base::Status set_domain(CommandContext& context, const Arguments& arguments) {
     auto given = [](std::int64_t value) {
         return value < 0 ? base::Param(nullptr) : base::Param(value);
     };
-    (void)TRY(change_one(context,
-                         "UPDATE directory.domain SET contact = coalesce($2, contact), "
-                         "policy = coalesce($3, policy), ttl = coalesce($4, ttl), "
-                         "mx_ttl = coalesce($5, mx_ttl), "
-                         "virus_policy = CASE WHEN $6 = 'default' THEN NULL "
-                         "ELSE coalesce($6, virus_policy) END, "
-                         "no_scanner_policy = CASE WHEN $7 = 'default' THEN NULL "
-                         "ELSE coalesce($7, no_scanner_policy) END WHERE name = $1",
-                         {name,
-                          arguments.optional("--contact"),
-                          arguments.optional("--policy"),
-                          given(ttl),
-                          given(mx_ttl),
-                          virus,
-                          no_scanner},
-                         "there is no domain " + name));
+    const auto edit = [&](base::Tx& tx) -> base::Status {
+        (void)TRY(
+            tx.query("UPDATE directory.domain SET contact = coalesce($2, contact), "
+                     "policy = coalesce($3, policy), ttl = coalesce($4, ttl), "
+                     "mx_ttl = coalesce($5, mx_ttl), "
+                     "virus_policy = CASE WHEN $6 = 'default' THEN NULL "
+                     "ELSE coalesce($6, virus_policy) END, "
+                     "no_scanner_policy = CASE WHEN $7 = 'default' THEN NULL "
+                     "ELSE coalesce($7, no_scanner_policy) END WHERE name = $1",
+                     {name,
+                      arguments.optional("--contact"),
+                      arguments.optional("--policy"),
+                      given(ttl),
+                      given(mx_ttl),
+                      virus,
+                      no_scanner}));
+        return base::Done{};
+    };
+    TRY(edit_zone(context, name, edit));
     say(context, "changed domain " + name);
     return base::Done{};
 }
@@ -137,21 +141,22 @@ std::string joined(const std::vector<std::string>& words) {
 base::Status add_record(CommandContext& context, const Arguments& arguments) {
     const std::string domain = normal_name(arguments.text("domain"));
     const std::int64_t ttl = TRY(arguments.integer("--ttl", 0, INT32_MAX, -1));
-    base::Connection* connection = TRY(context.db());
-    auto added = connection->query(
-        "INSERT INTO directory.record (domain_id, owner, type, ttl, rdata) "
-        "SELECT d.id, lower($2), upper($3), $4, $5 FROM directory.domain d WHERE d.name = $1",
-        {domain,
-         arguments.text("owner"),
-         arguments.text("type"),
-         ttl < 0 ? base::Param(nullptr) : base::Param(ttl),
-         joined(arguments.list("rdata"))});
-    if (!added && added.error().code == base::Errc::Exists) {
-        return base::Error{base::Errc::Exists, "that record is there already"};
-    }
-    if (TRY(std::move(added)).affected() == 0) {
-        return base::Error{base::Errc::NotFound, "there is no domain " + domain};
-    }
+    const auto edit = [&](base::Tx& tx) -> base::Status {
+        auto added = tx.query(
+            "INSERT INTO directory.record (domain_id, owner, type, ttl, rdata) "
+            "SELECT d.id, lower($2), upper($3), $4, $5 FROM directory.domain d WHERE d.name = $1",
+            {domain,
+             arguments.text("owner"),
+             arguments.text("type"),
+             ttl < 0 ? base::Param(nullptr) : base::Param(ttl),
+             joined(arguments.list("rdata"))});
+        if (!added && added.error().code == base::Errc::Exists) {
+            return base::Error{base::Errc::Exists, "that record is there already"};
+        }
+        (void)TRY(std::move(added));
+        return base::Done{};
+    };
+    TRY(edit_zone(context, domain, edit));
     say(context, "added record");
     return base::Done{};
 }
@@ -159,12 +164,20 @@ base::Status add_record(CommandContext& context, const Arguments& arguments) {
 base::Status remove_record(CommandContext& context, const Arguments& arguments) {
     const std::string domain = normal_name(arguments.text("domain"));
     const std::string rdata = joined(arguments.list("rdata"));
-    (void)TRY(change_one(context,
-                         "DELETE FROM directory.record r USING directory.domain d "
+    const auto edit = [&](base::Tx& tx) -> base::Status {
+        const base::Rows removed =
+            TRY(tx.query("DELETE FROM directory.record r USING directory.domain d "
                          "WHERE d.id = r.domain_id AND d.name = $1 AND r.owner = lower($2) "
                          "AND r.type = upper($3) AND ($4 = '' OR r.rdata = $4)",
-                         {domain, arguments.text("owner"), arguments.text("type"), rdata},
-                         "there is no such record; see `roundtable record list " + domain + "`"));
+                         {domain, arguments.text("owner"), arguments.text("type"), rdata}));
+        if (removed.affected() == 0) {
+            return base::Error{
+                base::Errc::NotFound,
+                "there is no such record; see `roundtable record list " + domain + "`"};
+        }
+        return base::Done{};
+    };
+    TRY(edit_zone(context, domain, edit));
     say(context, "removed record");
     return base::Done{};
 }
