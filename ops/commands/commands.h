@@ -21,6 +21,7 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> fax_commands();          ///< what runs beside HylaFAX
 [[nodiscard]] std::vector<Command> fax_send_commands();     ///< fax send, send-queue, notify, jobs
 [[nodiscard]] std::vector<Command> fax_route_commands();    ///< fax route, domain, sender
+[[nodiscard]] std::vector<Command> mail_record_commands();  ///< domain mail-records, dkim
 [[nodiscard]] std::vector<Command> message_commands();
 [[nodiscard]] std::vector<Command> mirror_commands();
 [[nodiscard]] std::vector<Command> mx_commands();
