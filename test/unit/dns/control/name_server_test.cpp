@@ -340,10 +340,24 @@ BOOST_AUTO_TEST_CASE(a_domain_with_refused_records_keeps_its_zone_and_is_logged_
         BOOST_TEST(life.ask("www.mail.test", RrType::A).answer.size() == 1U);
         BOOST_TEST(life.ask("good.mail.test", RrType::A).rcode == 3U, "all of it or nothing");
         BOOST_TEST(life.mx() == "10 mail1 20 mail2 30 mail3");
+        // Operators hear of it by SQL, too, and when it is over.
+        const auto problems = [this] {
+            return database
+                .sql(
+                    "SELECT coalesce(string_agg(domain || ' ' || serves_old, ','), '') "
+                    "FROM directory.zone_problem WHERE reason LIKE '%bad.mail.test.%'")[0]
+                .string(0);
+        };
+        BOOST_TEST(life.soon([&] { return problems() == "mail.test true"; }));
         database.sql("DELETE FROM directory.record WHERE owner = 'bad'");
         BOOST_TEST(life.soon([&] { return life.ask("good.mail.test", RrType::A).rcode == 0U; }));
+        BOOST_TEST(life.soon([&] { return problems().empty(); }));
     });
     BOOST_TEST(log.count("domain-refused") == 1U);
+    BOOST_TEST(database
+                   .sql("SELECT string_agg(kind || ' ' || subject, ',' ORDER BY id) "
+                        "FROM directory.event WHERE kind LIKE 'zone%'")[0]
+                   .string(0) == "zone_refused mail.test,zone_served mail.test");
 }
 
 BOOST_AUTO_TEST_CASE(a_domain_that_is_refused_and_loses_its_servers_names_no_foreign_ones) {
