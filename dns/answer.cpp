@@ -45,6 +45,7 @@ class Resolver {
         NameTable::Found found = snapshot_.names().lookup(*name_);
         if (found.node == nullptr) {
             message_.set_rcode(Rcode::Refused);
+            message_.set_extended_error(ExtendedError::NotAuthoritative);
             return AnswerKind::OutsideZones;
         }
         message_.set_authoritative();
@@ -215,6 +216,7 @@ class Resolver {
         if (set == nullptr) {
             message_.clear_authoritative();
             message_.set_rcode(Rcode::ServFail);
+            message_.set_extended_error(ExtendedError::NotReady);
             return {true, AnswerKind::Failed};
         }
         if (!set->has(kind)) {
@@ -255,6 +257,7 @@ class Resolver {
         }
         message_.clear_authoritative();
         message_.set_rcode(Rcode::Refused);
+        message_.set_extended_error(ExtendedError::Prohibited);
         return {true, AnswerKind::InternalName};
     }
 
@@ -444,6 +447,26 @@ class Resolver {
     WireName target_;  // NOLINT(cppcoreguidelines-pro-type-member-init): see WireName
 };
 
+AnswerClass answer_class(AnswerKind kind) noexcept {
+    switch (kind) {
+        case AnswerKind::NoData:
+        case AnswerKind::NoName:
+            return AnswerClass::Denial;
+        case AnswerKind::Referral:
+            return AnswerClass::Referral;
+        case AnswerKind::OutsideZones:
+        case AnswerKind::InternalName:
+        case AnswerKind::Failed:
+            return AnswerClass::Error;
+        case AnswerKind::Positive:
+        case AnswerKind::Steered:
+        case AnswerKind::Alias:
+        case AnswerKind::Minimal:
+            break;
+    }
+    return AnswerClass::Records;
+}
+
 // A packet and what the parser made of it.
 struct Parsed {
     std::span<const std::byte> packet;
@@ -474,16 +497,21 @@ std::size_t respond(const Snapshot& snapshot,
         return 0;
     }
     Message message(parsed.query, parsed.packet, client.transport, out);
+    const CookieVerdict cookie =
+        state.guard.greet(snapshot.key(), parsed.query, parsed.packet, client, message);
+    AnswerClass kind_class = AnswerClass::Error;
     if (parsed.outcome == QueryOutcome::Ok) {
         const AnswerKind kind = Resolver(snapshot, parsed.query, client, state, message).run();
+        kind_class = answer_class(kind);
         state.counters.answers[static_cast<std::size_t>(kind)].add();
         if (message.truncated()) {
             state.counters.truncated.add();
         }
     } else {
         message.set_rcode(action.rcode);
+        message.set_extended_error(action.error);
     }
-    return message.finish();
+    return state.guard.admit(kind_class, cookie, client, message) ? message.finish() : 0;
 }
 
 }  // namespace

@@ -5,49 +5,30 @@
 //
 // Serves: exact names, no data, no such name (RFC 2308, RFC 8020), empty non-terminals, wildcards
 // (RFC 4592), CNAME and DNAME within a zone (RFC 6672, RFC 6604), referrals with glue (RFC 9471),
-// additional addresses, ANY (RFC 8482 4.2), steered names (STEERING 5.6), EDNS (RFC 6891),
-// truncation by whole RRsets (RFC 2181 9). Signed queries and those for transfers are left to
+// additional addresses, ANY (RFC 8482 4.2), steered names (STEERING 5.6), EDNS (RFC 6891) with
+// cookies, NSID, keepalive and extended errors, truncation by whole RRsets (RFC 2181 9), response
+// rate limiting (answer_guard.h). Signed queries and those for transfers are left to
 // transfer/transfer_answer.h. Not served: other classes, updates.
 //
 // Thread rule: answer() from any thread; a ThreadState belongs to one thread, its counters may be
 // read from others.
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <utility>
 
+#include "dns/answer_guard.h"
+#include "dns/client.h"
+#include "dns/counter.h"
 #include "dns/message.h"
 #include "dns/siphash.h"
 #include "dns/snapshot.h"
 #include "dns/wire.h"
 
 namespace dns {
-
-enum class Family : std::uint8_t { V4, V6 };
-
-/// Who asks. The address in network order; of a v4 one the first 4 octets.
-struct Client {
-    Family family = Family::V4;
-    std::array<std::byte, 16> address{};
-    Transport transport = Transport::Udp;
-};
-
-/// A count that one thread raises and others read. No lock prefix: there is one writer.
-class Counter {
-  public:
-    void add(std::uint64_t count = 1) noexcept {
-        value_.store(value_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
-    }
-
-    [[nodiscard]] std::uint64_t value() const noexcept {
-        return value_.load(std::memory_order_relaxed);
-    }
-
-  private:
-    std::atomic<std::uint64_t> value_{0};
-};
 
 /// What became of the queries that were well-formed.
 enum class AnswerKind : std::uint8_t {
@@ -79,15 +60,17 @@ struct AnswerCounters {
 inline constexpr std::size_t kTurns = 256;
 
 /// What a thread of the answer path keeps from one answer to the next: whose turn it is in each
-/// rotation, and its counters. Owned by the thread; not shared.
+/// rotation, what guards its answers, and its counters. Owned by the thread; not shared.
 struct ThreadState {
     /// Threads start at different places, so that a few answers of each do not all begin with the
     /// same server.
-    explicit ThreadState(std::uint32_t thread_index) noexcept {
+    explicit ThreadState(std::uint32_t thread_index, AnswerPolicy policy = {}, unsigned threads = 1)
+        : guard(std::move(policy), threads) {
         turns.fill(thread_index * 0x9e3779b1U >> 16);
     }
 
     std::array<std::uint32_t, kTurns> turns;
+    AnswerGuard guard;
     AnswerCounters counters;
 };
 

@@ -91,9 +91,10 @@ void write_status(const AccountEntry& entry, Message& message) noexcept {
     std::memcpy(at + 13, text.text().data(), length);
 }
 
-void refuse(Message& message) noexcept {
+void refuse(Message& message, ExtendedError error) noexcept {
     message.clear_authoritative();
     message.set_rcode(Rcode::Refused);
+    message.set_extended_error(error);
 }
 
 void deny(const InternalQuery& asked, InternalCounters& counters, Message& message) noexcept {
@@ -104,6 +105,7 @@ void deny(const InternalQuery& asked, InternalCounters& counters, Message& messa
         counters.unsure.add();
         message.clear_authoritative();
         message.set_rcode(Rcode::ServFail);
+        message.set_extended_error(ExtendedError::NotReady);
     }
 }
 
@@ -113,10 +115,14 @@ void resolve(const AccountView* view,
              InternalCounters& counters,
              Message& message) noexcept {
     const auto label = find_account_label(query.name);
-    if (asked.admission == Admission::Refused || !label) {
-        (asked.admission == Admission::Refused ? counters.refused_acl : counters.refused_name)
-            .add();
-        refuse(message);
+    if (asked.admission == Admission::Refused) {
+        counters.refused_acl.add();
+        refuse(message, ExtendedError::Prohibited);
+        return;
+    }
+    if (!label) {
+        counters.refused_name.add();
+        refuse(message, ExtendedError::NotAuthoritative);
         return;
     }
     message.set_authoritative();
@@ -132,7 +138,7 @@ void resolve(const AccountView* view,
             return;
         }
         counters.refused_name.add();
-        refuse(message);
+        refuse(message, ExtendedError::NotAuthoritative);
         return;
     }
     if (*label == 0) {
@@ -167,7 +173,9 @@ std::size_t answer_internal(const AccountView* view,
     if (outcome == QueryOutcome::Ok) {
         resolve(view, asked, query, counters, message);
     } else {
-        message.set_rcode(action.rcode);
+        // Cookies are the public port's: here a query for one alone asks nothing.
+        message.set_rcode(outcome == QueryOutcome::CookieOnly ? Rcode::FormErr : action.rcode);
+        message.set_extended_error(action.error);
     }
     return message.finish();
 }

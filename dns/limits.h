@@ -2,6 +2,7 @@
 
 // The limits of the name server, in one place. Sizes in octets unless the name says otherwise.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -22,6 +23,17 @@ inline constexpr std::size_t kUdpQueryMax = 1500;     ///< longer datagrams are 
 /// Additional records that a query may carry before it is called malformed: OPT and one more.
 inline constexpr unsigned kQueryAdditionalMax = 2;
 
+// EDNS options. A cookie is the client's part and ours (RFC 7873 4, RFC 9018 4).
+inline constexpr std::size_t kOptionHeaderSize = 4;  ///< code and length
+inline constexpr std::size_t kClientCookieSize = 8;
+inline constexpr std::size_t kFullCookieSize = 24;
+inline constexpr std::size_t kCookieOptionSize = kOptionHeaderSize + kFullCookieSize;
+inline constexpr std::size_t kCookieSecretsMax = 3;
+inline constexpr std::size_t kNsidMax = 64;
+
+/// The longest time over which response rates are measured.
+inline constexpr std::chrono::minutes kRateWindowMax{1};
+
 /// CNAME and DNAME steps within one answer. NSD stops at 18, gdnsd at 16.
 inline constexpr unsigned kChainMax = 12;
 
@@ -37,9 +49,9 @@ inline constexpr std::size_t kMasterFileMax = 256 * 1024 * 1024;
 /// RFC 2181 8: a TTL is 31 bits.
 inline constexpr std::uint32_t kTtlMax = 0x7fffffff;
 
-/// A steered RRset with its header, the longest question and OPT fits in kUdpResponseMax.
+/// A steered RRset with its header, the longest question, OPT and cookie fits in kUdpResponseMax.
 inline constexpr std::size_t kSteeredImageMax =
-    kUdpResponseMax - kHeaderSize - (kNameMax + 4) - kOptSize;
+    kUdpResponseMax - kHeaderSize - (kNameMax + 4) - kOptSize - kCookieOptionSize;
 /// Records of a steered RRset (L of STEERING 5.2).
 inline constexpr std::size_t kSteeredRecordsMax = 40;
 /// Ready-made record orders of one variant.

@@ -17,8 +17,12 @@ std::size_t response_limit(const Query& query, Transport transport, std::size_t 
                     ? std::clamp<std::size_t>(query.udp_size, kUdpPlainMax, kUdpResponseMax)
                     : kUdpPlainMax;
     }
-    return std::min(limit, room) - (query.has_opt ? kOptSize : 0);
+    return std::min(limit, room);
 }
+
+// The smallest response has room for the longest question and every option at its longest.
+static_assert(kUdpPlainMax >= kHeaderSize + kNameMax + 4 + kOptSize + kCookieOptionSize +
+                                  2 * (kOptionHeaderSize + 2) + kOptionHeaderSize + kNsidMax);
 
 // The owners of an RRset's records, when the RRset is not that of the question's name but of the
 // end of a chain of aliases.
@@ -34,17 +38,22 @@ void set_owners(std::byte* octets, std::size_t size, std::uint16_t owner) noexce
 
 }  // namespace
 
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): cookie_ is written before it is read.
 Message::Message(const Query& query,
                  std::span<const std::byte> packet,
                  Transport transport,
                  std::span<std::byte> out) noexcept
     : out_(out.data()),
       limit_(response_limit(query, transport, out.size())),
+      limit_all_(limit_),
       id_(query.id),
       flags_(static_cast<std::uint16_t>(kFlagResponse | (query.flags & kFlagOpcode) |
                                         (query.flags & kFlagRecursionDesired))),
       has_opt_(query.has_opt),
       dnssec_ok_(query.has_opt && query.dnssec_ok) {
+    if (has_opt_) {
+        limit_ -= kOptSize;
+    }
     std::memset(out_, 0, kHeaderSize);
     if (query.has_question) {
         std::memcpy(out_ + kHeaderSize, packet.data() + kHeaderSize, query.question_size());
@@ -112,10 +121,22 @@ std::byte* Message::append_record(Section section, std::size_t size) noexcept {
     return at;
 }
 
-void Message::truncate() noexcept {
+void Message::clear_records() noexcept {
     size_ = question_end_;
     std::memset(out_ + 6, 0, 6);
+}
+
+void Message::truncate() noexcept {
+    clear_records();
     flags_ |= kFlagTruncated;
+}
+
+void Message::set_cookie(const FullCookie& cookie) noexcept {
+    if (has_opt_ && !has_cookie_) {
+        cookie_ = cookie;
+        has_cookie_ = true;
+        limit_ -= kCookieOptionSize;
+    }
 }
 
 std::size_t Message::finish() noexcept {
@@ -123,19 +144,42 @@ std::size_t Message::finish() noexcept {
     store_u16(out_, id_);
     store_u16(out_ + 2, static_cast<std::uint16_t>(flags_ | (rcode & 0x0fU)));
     if (has_opt_) {
-        // RFC 6891 6.1.2; DO comes back as it was sent (RFC 3225 3). Version 0, no options.
-        std::byte* const opt = out_ + size_;
-        opt[0] = std::byte{0};
-        store_u16(opt + 1, static_cast<std::uint16_t>(RrType::Opt));
-        store_u16(opt + 3, kUdpResponseMax);
-        opt[5] = static_cast<std::byte>(rcode >> 4);
-        opt[6] = std::byte{0};
-        store_u16(opt + 7, dnssec_ok_ ? 0x8000 : 0);
-        store_u16(opt + 9, 0);
-        size_ += kOptSize;
-        count(Section::Additional, 1);
+        write_opt();
     }
     return size_;
+}
+
+// RFC 6891 6.1.2; DO comes back as it was sent (RFC 3225 3). Version 0.
+void Message::write_opt() noexcept {
+    std::byte* const opt = out_ + size_;
+    opt[0] = std::byte{0};
+    store_u16(opt + 1, static_cast<std::uint16_t>(RrType::Opt));
+    store_u16(opt + 3, kUdpResponseMax);
+    opt[5] = static_cast<std::byte>(static_cast<unsigned>(rcode_) >> 4);
+    opt[6] = std::byte{0};
+    store_u16(opt + 7, dnssec_ok_ ? 0x8000 : 0);
+    const std::size_t options = write_options({opt + kOptSize, limit_all_ - size_ - kOptSize});
+    store_u16(opt + 9, static_cast<std::uint16_t>(options));
+    size_ += kOptSize + options;
+    count(Section::Additional, 1);
+}
+
+// What matters most goes first.
+std::size_t Message::write_options(std::span<std::byte> room) const noexcept {
+    EdnsWriter options(room);
+    if (has_cookie_) {
+        options.add(EdnsCode::Cookie, cookie_);
+    }
+    if (has_keepalive_) {
+        options.add(EdnsCode::Keepalive, keepalive_);
+    }
+    if (error_ != ExtendedError::None) {
+        options.add(EdnsCode::ExtendedError, static_cast<std::uint16_t>(error_));
+    }
+    if (!nsid_.empty()) {
+        options.add(EdnsCode::Nsid, std::as_bytes(std::span(nsid_)));
+    }
+    return options.size();
 }
 
 void Message::count(Section section, std::size_t records) noexcept {

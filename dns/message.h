@@ -9,13 +9,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
+#include "dns/client.h"
+#include "dns/cookie.h"
 #include "dns/image.h"
 #include "dns/wire.h"
 
 namespace dns {
-
-enum class Transport : std::uint8_t { Udp, Tcp };
 
 enum class Section : std::uint8_t { Answer = 6, Authority = 8, Additional = 10 };
 
@@ -43,8 +44,27 @@ class Message {
     /// Space for one record of `size` octets, counted in `section`; null if it does not fit.
     [[nodiscard]] std::byte* append_record(Section section, std::size_t size) noexcept;
 
-    /// Takes back all records: the answer becomes header and question with TC=1.
+    /// Takes back all records: the answer becomes header and question.
+    void clear_records() noexcept;
+
+    /// The same, with TC=1.
     void truncate() noexcept;
+
+    // Options of the reply's OPT; without one in the query nothing comes of them. Only the cookie
+    // has its room kept, and so must be set before any record; the others are left out if they do
+    // not fit. Errors leave room for all of them.
+    void set_cookie(const FullCookie& cookie) noexcept;
+
+    /// Borrowed until finish(). Empty: none.
+    void set_nsid(std::string_view nsid) noexcept { nsid_ = nsid; }
+
+    /// How long the connection may be idle, in 100 ms (RFC 7828 3.1).
+    void set_keepalive(std::uint16_t idle) noexcept {
+        keepalive_ = idle;
+        has_keepalive_ = true;
+    }
+
+    void set_extended_error(ExtendedError error) noexcept { error_ = error; }
 
     void set_authoritative() noexcept { flags_ |= kFlagAuthoritative; }
 
@@ -69,16 +89,25 @@ class Message {
 
   private:
     void count(Section section, std::size_t records) noexcept;
+    void write_opt() noexcept;
+    [[nodiscard]] std::size_t write_options(std::span<std::byte> room) const noexcept;
 
     std::byte* out_;
-    std::size_t limit_;  // without the OPT's room
+    std::size_t limit_;      // without the room of OPT and cookie
+    std::size_t limit_all_;  // with it
     std::size_t size_ = kHeaderSize;
     std::size_t question_end_ = kHeaderSize;
     std::uint16_t id_;
     std::uint16_t flags_;
     Rcode rcode_ = Rcode::NoError;
+    ExtendedError error_ = ExtendedError::None;
     bool has_opt_;
     bool dnssec_ok_;
+    bool has_cookie_ = false;
+    bool has_keepalive_ = false;
+    std::uint16_t keepalive_ = 0;
+    std::string_view nsid_;
+    FullCookie cookie_;  // if has_cookie_
 };
 
 }  // namespace dns

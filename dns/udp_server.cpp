@@ -5,13 +5,13 @@
 #include <sys/socket.h>
 
 #include "base/worker_pool.h"
-#include "dns/udp_socket.h"
 
 namespace dns {
 namespace {
 
 struct ThreadWork {
-    explicit ThreadWork(std::uint32_t index) : answers(index) {}
+    ThreadWork(std::uint32_t index, const UdpServer::Options& options)
+        : answers(index, options.answers, options.threads) {}
 
     UdpSocket socket;
     DatagramBatch batch;
@@ -38,6 +38,7 @@ void run_thread(ThreadWork& work, const SnapshotHolder& holder, const std::atomi
         }
         reader.online();
         const Snapshot* const snapshot = reader.get();
+        work.answers.guard.set_time(moment_now());
         const auto counts = work.batch.reply(
             fd,
             received,
@@ -88,9 +89,10 @@ base::Result<std::unique_ptr<UdpServer>> UdpServer::create(const SnapshotHolder&
     auto state = std::make_unique<State>(holder);
     for (unsigned i = 0; i < options.threads; ++i) {
         for (base::Endpoint& endpoint : options.endpoints) {
-            auto work =
-                std::make_unique<ThreadWork>(static_cast<std::uint32_t>(state->threads.size()));
-            work->socket = TRY(bind_udp(endpoint, base::PortUse::Shared, UdpWait::ForOne));
+            auto work = std::make_unique<ThreadWork>(
+                static_cast<std::uint32_t>(state->threads.size()), options);
+            work->socket = TRY(
+                bind_udp(endpoint, base::PortUse::Shared, UdpWait::ForOne, options.receive_buffer));
             endpoint = work->socket.bound;  // the next thread takes the same port
             state->threads.push_back(std::move(work));
         }
@@ -114,6 +116,14 @@ std::vector<const AnswerCounters*> UdpServer::answer_counters() const {
     std::vector<const AnswerCounters*> counters;
     for (const auto& work : state_->threads) {
         counters.push_back(&work->answers.counters);
+    }
+    return counters;
+}
+
+std::vector<const GuardCounters*> UdpServer::guard_counters() const {
+    std::vector<const GuardCounters*> counters;
+    for (const auto& work : state_->threads) {
+        counters.push_back(&work->answers.guard.counters());
     }
     return counters;
 }

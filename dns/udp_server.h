@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "dns/answer.h"
 #include "dns/snapshot_holder.h"
+#include "dns/udp_socket.h"
 
 namespace dns {
 
@@ -36,6 +37,8 @@ class UdpServer {
     struct Options {
         std::vector<base::Endpoint> endpoints;  ///< port 0: one that is free, the same for all
         unsigned threads = 1;                   ///< for each endpoint
+        AnswerPolicy answers{};                 ///< the threads of an endpoint share its rates
+        std::size_t receive_buffer = kUdpReceiveBuffer;  ///< octets; the kernel may give less
     };
 
     /// Binds all sockets, then starts the threads.
@@ -52,6 +55,7 @@ class UdpServer {
 
     /// One per thread: `threads` of each endpoint.
     [[nodiscard]] std::vector<const AnswerCounters*> answer_counters() const;
+    [[nodiscard]] std::vector<const GuardCounters*> guard_counters() const;
     [[nodiscard]] std::vector<const UdpCounters*> counters() const;
 
   private:

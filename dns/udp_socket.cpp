@@ -9,8 +9,6 @@
 namespace dns {
 namespace {
 
-constexpr int kReceiveBuffer = 4 * 1024 * 1024;
-
 base::Error bind_error(const base::Endpoint& endpoint, const char* call) {
     const int number = errno;
     base::Error error = base::errno_error(call + (" " + endpoint.to_text()), number);
@@ -24,10 +22,13 @@ bool set_option(int fd, int level, int name, int value) {
     return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-bool set_options(int fd, const base::Endpoint& endpoint, base::PortUse port_use) {
+bool set_options(int fd,
+                 const base::Endpoint& endpoint,
+                 base::PortUse port_use,
+                 std::size_t receive_buffer) {
     const bool v6 = endpoint.address().family() == base::IpFamily::V6;
     // Best effort: the kernel's limit may be lower.
-    (void)set_option(fd, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
+    (void)set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(receive_buffer));
     if (port_use == base::PortUse::Shared && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
         return false;
     }
@@ -55,12 +56,13 @@ bool set_wait(int fd, UdpWait wait) {
 
 base::Result<UdpSocket> bind_udp(const base::Endpoint& endpoint,
                                  base::PortUse port_use,
-                                 UdpWait wait) {
+                                 UdpWait wait,
+                                 std::size_t receive_buffer) {
     sockaddr_storage address{};
     const unsigned length = endpoint.to_sockaddr(address);
     UdpSocket made;
     made.fd = base::Fd(socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!made.fd || !set_options(made.fd.get(), endpoint, port_use) ||
+    if (!made.fd || !set_options(made.fd.get(), endpoint, port_use, receive_buffer) ||
         !set_wait(made.fd.get(), wait)) {
         return bind_error(endpoint, "udp socket");
     }

@@ -31,10 +31,14 @@ struct UdpSocket {
 enum class UdpWait : std::uint8_t { Never, ForOne };
 inline constexpr base::Duration kUdpWaitMax = std::chrono::seconds(1);
 
+/// Octets of datagrams that the kernel keeps while a thread is busy.
+inline constexpr std::size_t kUdpReceiveBuffer = std::size_t{4} * 1024 * 1024;
+
 /// A bound socket. On a wildcard address it also tells where each datagram went.
 [[nodiscard]] base::Result<UdpSocket> bind_udp(const base::Endpoint& endpoint,
                                                base::PortUse port_use,
-                                               UdpWait wait = UdpWait::Never);
+                                               UdpWait wait = UdpWait::Never,
+                                               std::size_t receive_buffer = kUdpReceiveBuffer);
 
 /// The client of a datagram.
 [[nodiscard]] Client udp_client(const sockaddr_storage& source) noexcept;

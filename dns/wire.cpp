@@ -38,24 +38,26 @@ QueryOutcome judge_type(RrType type) noexcept {
     }
 }
 
-// The options only have to fill the OPT; none is known, and unknown ones are ignored.
-bool options_fill(Reader options) noexcept {
-    while (options.left() != 0) {
-        if (options.left() < 4) {
-            return false;
-        }
-        options.at += 2;
-        const std::uint16_t length = options.take_u16();
-        if (length > options.left()) {
-            return false;
-        }
-        options.at += length;
+// The first question, RFC 1035 4.1.2.
+QueryOutcome parse_question(Reader& reader, Query& query) noexcept {
+    if (!read_name({reader.at, reader.end}, query.name)) {
+        return QueryOutcome::FormErrName;
     }
-    return true;
+    reader.at += query.name.size;
+    if (reader.left() < 4) {
+        return QueryOutcome::FormErrQuestion;
+    }
+    query.type = static_cast<RrType>(reader.take_u16());
+    query.rr_class = static_cast<RrClass>(reader.take_u16());
+    query.has_question = true;
+    return QueryOutcome::Ok;
 }
 
 // The OPT record after its (root) name: RFC 6891 6.1.2.
-QueryOutcome parse_opt(Reader& reader, Query& query, std::uint8_t& version) noexcept {
+QueryOutcome parse_opt(Reader& reader,
+                       std::span<const std::byte> packet,
+                       Query& query,
+                       std::uint8_t& version) noexcept {
     if (query.has_opt) {
         return QueryOutcome::FormErrTwoOpts;
     }
@@ -66,7 +68,9 @@ QueryOutcome parse_opt(Reader& reader, Query& query, std::uint8_t& version) noex
     if (length > reader.left()) {
         return QueryOutcome::FormErrAdditional;
     }
-    if (!options_fill(Reader{reader.at, reader.at + length})) {
+    const auto origin = static_cast<std::uint16_t>(reader.at - packet.data());
+    if (!read_edns_options({reader.at, length}, origin, query.options)) {
+        query.options = EdnsOptions{};
         return QueryOutcome::FormErrOpt;
     }
     reader.at += length;
@@ -100,14 +104,17 @@ bool skip_name(Reader& reader) noexcept {
     return false;
 }
 
-QueryOutcome parse_additional(Reader& reader, Query& query, std::uint8_t& version) noexcept {
+QueryOutcome parse_additional(Reader& reader,
+                              std::span<const std::byte> packet,
+                              Query& query,
+                              std::uint8_t& version) noexcept {
     const bool at_root = reader.left() != 0 && *reader.at == std::byte{0};
     if (!skip_name(reader) || reader.left() < 10) {
         return QueryOutcome::FormErrAdditional;
     }
     const auto type = static_cast<RrType>(reader.take_u16());
     if (type == RrType::Opt) {
-        return at_root ? parse_opt(reader, query, version) : QueryOutcome::FormErrOpt;
+        return at_root ? parse_opt(reader, packet, query, version) : QueryOutcome::FormErrOpt;
     }
     reader.at += 6;
     const std::uint16_t length = reader.take_u16();
@@ -161,7 +168,8 @@ std::string_view outcome_name(QueryOutcome outcome) noexcept {
                                                                             "bad-version",
                                                                             "refused-signature",
                                                                             "refused-class",
-                                                                            "refused-type"};
+                                                                            "refused-type",
+                                                                            "cookie-only"};
     return kNames[static_cast<std::size_t>(outcome)];
 }
 
@@ -171,7 +179,7 @@ OutcomeAction outcome_action(QueryOutcome outcome) noexcept {
         case QueryOutcome::IgnoreResponse:
             return {false, Rcode::NoError};
         case QueryOutcome::NotImpOpcode:
-            return {true, Rcode::NotImp};
+            return {true, Rcode::NotImp, ExtendedError::NotSupported};
         case QueryOutcome::FormErrCounts:
         case QueryOutcome::FormErrName:
         case QueryOutcome::FormErrQuestion:
@@ -185,7 +193,8 @@ OutcomeAction outcome_action(QueryOutcome outcome) noexcept {
         case QueryOutcome::RefusedSignature:
         case QueryOutcome::RefusedClass:
         case QueryOutcome::RefusedType:
-            return {true, Rcode::Refused};
+            return {true, Rcode::Refused, ExtendedError::NotSupported};
+        case QueryOutcome::CookieOnly:
         case QueryOutcome::Ok:
             break;
     }
@@ -196,6 +205,7 @@ QueryOutcome parse_query(std::span<const std::byte> packet, Query& query) noexce
     query.has_question = false;
     query.has_opt = false;
     query.dnssec_ok = false;
+    query.options = EdnsOptions{};
     if (packet.size() < kHeaderSize) {
         return QueryOutcome::IgnoreShort;
     }
@@ -207,30 +217,27 @@ QueryOutcome parse_query(std::span<const std::byte> packet, Query& query) noexce
     if ((query.flags & kFlagOpcode) != 0) {
         return QueryOutcome::NotImpOpcode;
     }
+    const std::uint16_t question_count = load_u16(packet.data() + 4);
     const std::uint16_t authority_count = load_u16(packet.data() + 8);
     const std::uint16_t additional_count = load_u16(packet.data() + 10);
-    if (load_u16(packet.data() + 4) != 1 || load_u16(packet.data() + 6) != 0 ||
-        authority_count > 1 || additional_count > kQueryAdditionalMax) {
+    if (question_count > 1 || load_u16(packet.data() + 6) != 0 ||
+        authority_count > question_count || additional_count > kQueryAdditionalMax) {
         return QueryOutcome::FormErrCounts;
     }
     Reader reader{packet.data() + kHeaderSize, packet.data() + packet.size()};
-    if (!read_name({reader.at, reader.end}, query.name)) {
-        return QueryOutcome::FormErrName;
+    if (question_count == 1) {
+        const QueryOutcome outcome = parse_question(reader, query);
+        if (outcome != QueryOutcome::Ok) {
+            return outcome;
+        }
     }
-    reader.at += query.name.size;
-    if (reader.left() < 4) {
-        return QueryOutcome::FormErrQuestion;
-    }
-    query.type = static_cast<RrType>(reader.take_u16());
-    query.rr_class = static_cast<RrClass>(reader.take_u16());
-    query.has_question = true;
     if (authority_count != 0) {
         // Only an IXFR question has one (RFC 1995 3), and that is refused whatever it holds.
         return query.type == RrType::Ixfr ? QueryOutcome::RefusedType : QueryOutcome::FormErrCounts;
     }
     std::uint8_t version = 0;
     for (unsigned i = 0; i < additional_count; ++i) {
-        const QueryOutcome outcome = parse_additional(reader, query, version);
+        const QueryOutcome outcome = parse_additional(reader, packet, query, version);
         if (outcome != QueryOutcome::Ok) {
             return outcome;
         }
@@ -240,6 +247,10 @@ QueryOutcome parse_query(std::span<const std::byte> packet, Query& query) noexce
     }
     if (version != 0) {
         return QueryOutcome::BadVersion;
+    }
+    if (!query.has_question) {
+        return query.options.cookie_size != 0 ? QueryOutcome::CookieOnly
+                                              : QueryOutcome::FormErrCounts;
     }
     if (query.rr_class != RrClass::In) {
         return QueryOutcome::RefusedClass;

@@ -8,7 +8,7 @@
 // says what is answered to it.
 //
 // Sources: RFC 1035 4.1; RFC 2181; RFC 6891 6.1; RFC 8906 3 (what unknown things get);
-// RFC 9619 (QDCOUNT); RFC 4343 (case).
+// RFC 9619 (QDCOUNT); RFC 4343 (case); RFC 7873 5.4 (a query for a cookie alone).
 
 #include <array>
 #include <cstddef>
@@ -16,6 +16,7 @@
 #include <span>
 #include <string_view>
 
+#include "dns/edns.h"
 #include "dns/limits.h"
 
 namespace dns {
@@ -60,6 +61,7 @@ enum class Rcode : std::uint16_t {
     Refused = 5,
     YxDomain = 6,
     BadVers = 16,
+    BadCookie = 23,  ///< RFC 7873 8
 };
 
 /// What the parser made of a packet.
@@ -79,16 +81,18 @@ enum class QueryOutcome : std::uint8_t {
     RefusedSignature,   ///< TSIG or SIG(0): no key of ours
     RefusedClass,       ///< not class IN
     RefusedType,        ///< transfers and other meta types
+    CookieOnly,         ///< no question, but a cookie (RFC 7873 5.4)
 };
-inline constexpr std::size_t kQueryOutcomes = 15;
+inline constexpr std::size_t kQueryOutcomes = 16;
 
 /// "ok", "ignore-short", "formerr-counts", ...: the label of its counter.
 [[nodiscard]] std::string_view outcome_name(QueryOutcome outcome) noexcept;
 
-/// Whether, and with which RCODE, an outcome is answered.
+/// Whether, and with which RCODE and extended error, an outcome is answered.
 struct OutcomeAction {
     bool answered = true;
     Rcode rcode = Rcode::NoError;
+    ExtendedError error = ExtendedError::None;
 };
 
 [[nodiscard]] OutcomeAction outcome_action(QueryOutcome outcome) noexcept;
@@ -118,7 +122,8 @@ struct Query {
     std::uint16_t udp_size;  ///< the OPT's payload size; only if has_opt
     bool has_question;       ///< name, type and class are set; may be copied into the answer
     bool has_opt;
-    bool dnssec_ok;  ///< DO, RFC 3225; only if has_opt
+    bool dnssec_ok;       ///< DO, RFC 3225; only if has_opt
+    EdnsOptions options;  ///< none unless has_opt
     WireName name;
 
     [[nodiscard]] std::size_t question_size() const noexcept { return name.size + 4U; }

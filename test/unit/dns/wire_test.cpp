@@ -59,6 +59,24 @@ BOOST_AUTO_TEST_CASE(every_kind_of_bad_packet_has_its_name) {
         {"opcode 15", plain().flags(0x7800), QueryOutcome::NotImpOpcode},
         {"unknown flags", plain().flags(0x07f0), QueryOutcome::Ok},
         {"no question", QueryBuilder(), QueryOutcome::FormErrCounts},
+        {"no question, no cookie", QueryBuilder().opt(), QueryOutcome::FormErrCounts},
+        {"no question, a cookie",
+         QueryBuilder().opt(1232,
+                            0,
+                            std::string_view("\0\x0a\0\x08"
+                                             "clientck",
+                                             12)),
+         QueryOutcome::CookieOnly},
+        {"no question, an authority",
+         QueryBuilder().counts(0, 0, 1, 0),
+         QueryOutcome::FormErrCounts},
+        {"cookie of 7 octets",
+         plain().opt(1232,
+                     0,
+                     std::string_view("\0\x0a\0\x07"
+                                      "clientc",
+                                      11)),
+         QueryOutcome::FormErrOpt},
         {"two questions", plain().question("example.com", RrType::A), QueryOutcome::FormErrCounts},
         {"answer record", plain().counts(1, 1, 0, 0), QueryOutcome::FormErrCounts},
         {"authority record", plain().counts(1, 0, 1, 0).raw(other), QueryOutcome::FormErrCounts},
@@ -159,6 +177,22 @@ BOOST_AUTO_TEST_CASE(lowercases_the_name_and_finds_its_labels) {
     BOOST_TEST(query.has_opt);
     BOOST_TEST(query.dnssec_ok);
     BOOST_TEST(query.udp_size == 4096);
+    BOOST_TEST(!query.options.nsid);
+}
+
+BOOST_AUTO_TEST_CASE(finds_the_cookie_where_it_stands) {
+    Query query;
+    const auto packet = plain()
+                            .opt(1232,
+                                 0,
+                                 std::string_view("\0\3\0\0\0\x0a\0\x08"
+                                                  "clientck",
+                                                  16))
+                            .bytes();
+    BOOST_TEST(parse_query(packet, query) == QueryOutcome::Ok);
+    BOOST_TEST(query.options.nsid);
+    BOOST_TEST(query.options.cookie_at == packet.size() - 8);
+    BOOST_TEST(query.options.cookie_size == 8U);
 }
 
 BOOST_AUTO_TEST_CASE(keeps_the_opt_it_saw_when_something_later_is_wrong) {

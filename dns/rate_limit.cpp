@@ -1,0 +1,105 @@
+#include "dns/rate_limit.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/random.h"
+#include "dns/limits.h"
+#include "dns/wire.h"
+
+namespace dns {
+namespace {
+
+constexpr std::size_t kWays = 8;  // 64 octets
+constexpr unsigned kTimeBits = 40;
+constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << kTimeBits) - 1;
+constexpr std::uint64_t kSecondUs = 1'000'000;
+
+static_assert(2 * kRateWindowMax / std::chrono::microseconds(1) < (std::int64_t{1} << 38),
+              "a level is told from a time long past");
+
+// The top `prefix` bits of 64.
+std::uint64_t prefix_mask(unsigned prefix) noexcept {
+    return prefix == 0 ? 0 : ~std::uint64_t{0} << (64U - std::min(prefix, 64U));
+}
+
+std::uint64_t interval_us(std::uint32_t per_second, unsigned threads) noexcept {
+    return per_second == 0 ? 0 : std::max<std::uint64_t>(kSecondUs * threads / per_second, 1);
+}
+
+// The finish of splitmix64: every bit of the input moves every bit of the output.
+std::uint64_t mix(std::uint64_t word) noexcept {
+    word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9U;
+    word = (word ^ (word >> 27)) * 0x94d049bb133111ebU;
+    return word ^ (word >> 31);
+}
+
+}  // namespace
+
+RateLimiter::RateLimiter(const RateLimits& limits, unsigned threads)
+    : mask4_(prefix_mask(std::min(limits.ipv4_prefix, 32U))),
+      mask6_(prefix_mask(limits.ipv6_prefix)),
+      window_us_(static_cast<std::uint64_t>(
+          std::min<base::Duration>(limits.window, kRateWindowMax) / std::chrono::microseconds(1))),
+      answer_us_(interval_us(limits.answers_per_second, threads)),
+      error_us_(interval_us(limits.errors_per_second, threads)) {
+    if (answer_us_ == 0 && error_us_ == 0) {
+        return;
+    }
+    level_max_us_ = 2 * std::max({window_us_, answer_us_, error_us_});
+    key_[0] = base::random_u64();
+    key_[1] = base::random_u64();
+    const std::size_t sets = std::bit_ceil(std::max<std::size_t>(limits.entries / kWays, 1));
+    set_mask_ = sets - 1;
+    table_.resize(sets * kWays);
+}
+
+std::uint64_t RateLimiter::network_hash(const Client& client,
+                                        AnswerClass answer_class) const noexcept {
+    std::uint64_t network = 0;
+    const std::size_t octets = client.family == Family::V4 ? 4 : 8;
+    for (std::size_t i = 0; i < octets; ++i) {
+        network |= std::to_integer<std::uint64_t>(client.address[i]) << (56 - 8 * i);
+    }
+    network &= client.family == Family::V4 ? mask4_ : mask6_;
+    const auto kind = static_cast<std::uint64_t>(client.family) * kAnswerClasses +
+                      static_cast<std::uint64_t>(answer_class);
+    return mix(mix(network ^ key_[0]) + kind + key_[1]);
+}
+
+bool RateLimiter::admit(const Client& client,
+                        AnswerClass answer_class,
+                        std::uint64_t now_us) noexcept {
+    const std::uint64_t cost = answer_class == AnswerClass::Error ? error_us_ : answer_us_;
+    if (cost == 0) {
+        return true;
+    }
+    const std::uint64_t hash = network_hash(client, answer_class);
+    const std::uint64_t tag = hash & ~kTimeMask;
+    std::uint64_t* const set = table_.data() + (hash & set_mask_) * kWays;
+    // One answer is always admitted, however low the rate.
+    const std::uint64_t window = std::max(window_us_, cost);
+    const auto level_of = [now_us, this](std::uint64_t entry) {
+        const std::uint64_t left = (entry - now_us) & kTimeMask;
+        return left <= level_max_us_ ? left : 0;  // empty for a while
+    };
+    std::uint64_t* entry = nullptr;
+    for (std::size_t i = 0; i < kWays && entry == nullptr; ++i) {
+        if ((set[i] & ~kTimeMask) == tag) {
+            entry = set + i;
+        }
+    }
+    std::uint64_t level = 0;
+    if (entry != nullptr) {
+        level = level_of(*entry);
+    } else {
+        entry = std::min_element(set, set + kWays, [&](std::uint64_t a, std::uint64_t b) {
+            return level_of(a) < level_of(b);
+        });
+    }
+    level += cost;
+    *entry = tag | ((now_us + std::min(level, 2 * window)) & kTimeMask);
+    return level <= window;
+}
+
+}  // namespace dns
