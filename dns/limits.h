@@ -20,6 +20,9 @@ inline constexpr std::size_t kUdpPlainMax = 512;      ///< RFC 1035 4.2.1
 inline constexpr std::size_t kUdpResponseMax = 1232;  ///< RFC 9715: never a fragment
 inline constexpr std::size_t kUdpQueryMax = 1500;     ///< longer datagrams are cut and refused
 
+/// A query over TCP: a header, a name, and perhaps an OPT with options.
+inline constexpr std::size_t kTcpQueryMax = 4096;
+
 /// Additional records that a query may carry before it is called malformed: OPT and one more.
 inline constexpr unsigned kQueryAdditionalMax = 2;
 

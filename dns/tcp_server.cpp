@@ -1,175 +1,196 @@
 #include "dns/tcp_server.h"
 
+#include <algorithm>
+#include <array>
+#include <list>
 #include <map>
-#include <string>
+#include <utility>
 
 #include "base/fiber.h"
-#include "base/hash.h"
 #include "base/stream.h"
 #include "dns/limits.h"
-#include "dns/wire.h"
+#include "dns/tcp_connection.h"
 
 namespace dns {
 namespace {
 
 constexpr int kBacklog = 128;
-// A query is a header, a name, and perhaps an OPT with options; more is nobody's honest need.
-constexpr std::size_t kTcpQueryMax = 4096;
-constexpr std::size_t kLengthSize = 2;
 
 }  // namespace
 
-struct TcpServer::State {
-    State(base::Loop& the_loop,
-          Options the_options,
-          RespondFunction the_respond,
-          StreamFunction the_stream)
+base::IpAddress tcp_client(const base::IpAddress& address) noexcept {
+    if (address.family() == base::IpFamily::V4) {
+        return address;
+    }
+    std::array<std::byte, 16> network{};
+    std::copy_n(address.bytes().begin(), 8, network.begin());
+    return base::IpAddress::v6(network);
+}
+
+struct TcpServer::State : TcpConnection::Host, std::enable_shared_from_this<State> {
+    State(base::Loop& the_loop, Options the_options, RespondFunction the_respond)
         : loop(the_loop),
           options(std::move(the_options)),
           respond(std::move(the_respond)),
-          start_stream(std::move(the_stream)),
-          out(kLengthSize + kMessageMax) {}
+          out(kMessageMax) {}
 
-    void on_accept(const std::shared_ptr<State>& self, base::Fd socket, const base::Endpoint& peer);
+    // An open connection that has its place in the counts.
+    struct Place {
+        base::FiberId fiber{};
+        bool idle = false;
+        std::list<TcpConnection*>::iterator at;  // in idle_longest, if idle
+    };
+
+    void on_accept(base::Fd socket, const base::Endpoint& peer);
     [[nodiscard]] bool admit(const base::IpAddress& client);
-    void leave(const base::IpAddress& client);
-    void serve(base::Stream& stream);
-    [[nodiscard]] base::Status serve_query(base::Stream& stream);
-    [[nodiscard]] base::Status send(base::Stream& stream, std::size_t size);
-    [[nodiscard]] base::Status send_all(base::Stream& stream, ReplyStream& replies);
+    [[nodiscard]] bool replace_idle();
+    void leave(TcpConnection& connection);
+    void release(const base::IpAddress& client);
+    std::span<const std::byte> on_query(TcpConnection& connection,
+                                        std::span<const std::byte> packet,
+                                        bool& taken) override;
+    void on_idle(TcpConnection& connection, bool idle) override;
 
     base::Loop& loop;
     Options options;
-    RespondFunction respond;      // empty once the server is gone
-    StreamFunction start_stream;  // the same
+    RespondFunction respond;  // empty once the server is gone
     std::map<base::IpAddress, std::size_t> clients;
     std::size_t connections = 0;
-    // Every answer is written here first and copied before any wait.
+    std::map<TcpConnection*, Place> places;
+    std::list<TcpConnection*> idle_longest;  // from the longest idle to the latest
+    // Every answer is written here first, and copied before any wait.
     std::vector<std::byte> out;
     TcpCounters counters;
 };
 
 bool TcpServer::State::admit(const base::IpAddress& client) {
-    if (connections >= options.connections_max) {
-        counters.refused_total.add();
-        return false;
-    }
-    std::size_t& open = clients[client];
-    if (open >= options.connections_per_client_max) {
+    const auto known = clients.find(client);
+    if (known != clients.end() && known->second >= options.connections_per_client_max) {
         counters.refused_client.add();
         return false;
     }
-    ++open;
+    if (connections >= options.connections_max && !replace_idle()) {
+        counters.refused_total.add();
+        return false;
+    }
+    ++clients[client];
     ++connections;
     return true;
 }
 
-void TcpServer::State::leave(const base::IpAddress& client) {
+// Its place is free at once; its fiber ends at the loop's next turn.
+bool TcpServer::State::replace_idle() {
+    if (idle_longest.empty()) {
+        return false;
+    }
+    TcpConnection& longest = *idle_longest.front();
+    const base::FiberId fiber = places.at(&longest).fiber;
+    leave(longest);
+    base::cancel_fiber(loop, fiber);
+    counters.replaced.add();
+    return true;
+}
+
+void TcpServer::State::leave(TcpConnection& connection) {
+    const auto place = places.find(&connection);
+    if (place == places.end()) {
+        return;  // it was replaced
+    }
+    if (place->second.idle) {
+        idle_longest.erase(place->second.at);
+    }
+    places.erase(place);
+    release(tcp_client(connection.peer().address()));
+}
+
+void TcpServer::State::release(const base::IpAddress& client) {
     --connections;
-    if (--clients[client] == 0) {
-        clients.erase(client);
+    const auto known = clients.find(client);
+    if (--known->second == 0) {
+        clients.erase(known);
     }
 }
 
-void TcpServer::State::on_accept(const std::shared_ptr<State>& self,
-                                 base::Fd socket,
-                                 const base::Endpoint& peer) {
-    const base::IpAddress client = peer.address();
+void TcpServer::State::on_accept(base::Fd socket, const base::Endpoint& peer) {
+    const base::IpAddress client = tcp_client(peer.address());
     if (!admit(client)) {
         return;
     }
-    base::StreamLimits limits;
-    limits.input_max = kLengthSize + kTcpQueryMax;
-    limits.output_high_water = kMessageMax;
-    limits.write_timeout = options.slow;
-    auto adopted = base::SocketStream::adopt(loop, std::move(socket), limits);
+    auto adopted = base::SocketStream::adopt(loop, std::move(socket));
     if (!adopted) {
-        leave(client);
+        release(client);
         return;
     }
-    const std::shared_ptr<base::Stream> stream = std::move(adopted).take_value();
-    const auto spawned = base::spawn(loop, "dns-tcp", [self, stream, client] {
-        self->serve(*stream);
-        stream->close();
-        self->leave(client);
+    const auto connection = std::make_shared<TcpConnection>(
+        *this,
+        std::move(adopted).take_value(),
+        TcpConnection::Limits{options.idle, options.slow, options.taken_max});
+    const auto spawned = base::spawn(loop, "dns-tcp", [self = shared_from_this(), connection] {
+        const base::Error ended = connection->serve();
+        if (ended.code == base::Errc::Timeout) {
+            self->counters.timeouts.add();
+        }
+        self->leave(*connection);
     });
     if (!spawned) {
-        leave(client);
+        release(client);
         return;
     }
+    places[connection.get()].fiber = spawned.value();
     counters.accepted.add();
 }
 
-void TcpServer::State::serve(base::Stream& stream) {
-    for (;;) {
-        const base::Status served = serve_query(stream);
-        if (!served) {
-            if (served.error().code == base::Errc::Timeout) {
-                counters.timeouts.add();
-            }
-            return;
-        }
+std::span<const std::byte> TcpServer::State::on_query(TcpConnection& connection,
+                                                      std::span<const std::byte> packet,
+                                                      bool& taken) {
+    if (!respond) {
+        return {};
     }
-}
-
-base::Status TcpServer::State::serve_query(base::Stream& stream) {
-    const base::Deadline deadline = base::Deadline::after(options.idle);
-    std::size_t needed = kLengthSize;
-    while (stream.buffered().size() < needed) {
-        TRY(stream.fill(deadline));
-    }
-    const auto length = load_u16(base::as_bytes(stream.buffered()).data());
-    needed += length;
-    if (length > kTcpQueryMax) {
-        return base::Error{base::Errc::TooLarge, "query"};
-    }
-    while (stream.buffered().size() < needed) {
-        TRY(stream.fill(deadline));
-    }
-    const auto packet = base::as_bytes(stream.buffered()).subspan(kLengthSize, length);
-    const std::unique_ptr<ReplyStream> replies =
-        start_stream ? start_stream(packet, stream.peer()) : nullptr;
-    if (replies != nullptr) {
+    taken = options.take && options.take(packet, connection.peer(), connection.shared_from_this());
+    if (taken) {
         counters.queries.add();
-        stream.consume(needed);
-        return send_all(stream, *replies);
+        return {};
     }
-    const std::size_t size =
-        respond ? respond(packet, stream.peer(), std::span(out).subspan(kLengthSize)) : 0;
-    stream.consume(needed);
-    if (size == 0) {
-        return base::Error{base::Errc::Closed, "nothing to answer"};
+    const std::size_t size = respond(packet, connection.peer(), out);
+    if (size != 0) {
+        counters.queries.add();
     }
-    counters.queries.add();
-    return send(stream, size);
+    return std::span<const std::byte>(out).first(size);
 }
 
-// Each message is made when the client has taken the one before, so that one who reads slowly costs
-// a message and not a zone. Each wait has the limit of a slow reader.
-base::Status TcpServer::State::send_all(base::Stream& stream, ReplyStream& replies) {
-    for (;;) {
-        if (!respond) {
-            return base::Error{base::Errc::Closed, "the server is gone"};
-        }
-        const ReplyStream::Piece piece = replies.next(std::span(out).subspan(kLengthSize));
-        if (piece.state == ReplyStream::State::Failed) {
-            return base::Error{base::Errc::TooLarge, "a record fits no message"};
-        }
-        TRY(send(stream, piece.size));
-        if (piece.state == ReplyStream::State::Last) {
-            counters.streams.add();
-            return base::Done{};
-        }
-        TRY(base::fiber_yield());
+void TcpServer::State::on_idle(TcpConnection& connection, bool idle) {
+    const auto found = places.find(&connection);
+    if (found == places.end()) {
+        return;
+    }
+    Place& place = found->second;
+    if (place.idle) {
+        idle_longest.erase(place.at);
+    }
+    place.idle = idle;
+    if (idle) {
+        place.at = idle_longest.insert(idle_longest.end(), &connection);
     }
 }
 
-base::Status TcpServer::State::send(base::Stream& stream, std::size_t size) {
-    store_u16(out.data(), static_cast<std::uint16_t>(size));
-    // Length and message leave together (RFC 7766 8). A copy: write() may wait, and the buffer is
-    // everybody's.
-    const std::string reply(base::as_text(std::span(out).first(kLengthSize + size)));
-    return stream.write(reply);
+TcpReply::TcpReply(std::shared_ptr<TcpConnection> connection) : connection_(std::move(connection)) {
+    connection_->begin_reply();
+}
+
+TcpReply::TcpReply(TcpReply&& other) noexcept = default;
+
+TcpReply::~TcpReply() {
+    if (connection_ != nullptr) {
+        connection_->end_reply();
+    }
+}
+
+base::Status TcpReply::send(std::span<const std::byte> message, base::Deadline deadline) {
+    return connection_->send_reply(message, deadline);
+}
+
+void TcpReply::abandon() {
+    connection_->abandon();
 }
 
 TcpServer::TcpServer(std::shared_ptr<State> state) : state_(std::move(state)) {
@@ -178,20 +199,18 @@ TcpServer::TcpServer(std::shared_ptr<State> state) : state_(std::move(state)) {
 TcpServer::~TcpServer() {
     listeners_.clear();
     state_->respond = nullptr;
-    state_->start_stream = nullptr;
+    state_->options.take = nullptr;
 }
 
 base::Result<std::unique_ptr<TcpServer>> TcpServer::create(base::Loop& loop,
                                                            Options options,
-                                                           RespondFunction respond,
-                                                           StreamFunction stream) {
-    auto state =
-        std::make_shared<State>(loop, std::move(options), std::move(respond), std::move(stream));
+                                                           RespondFunction respond) {
+    auto state = std::make_shared<State>(loop, std::move(options), std::move(respond));
     std::unique_ptr<TcpServer> server(new TcpServer(state));
     for (const base::Endpoint& endpoint : state->options.endpoints) {
         server->listeners_.push_back(TRY(base::Listener::create(
             loop, endpoint, kBacklog, [state](base::Fd socket, const base::Endpoint& peer) {
-                state->on_accept(state, std::move(socket), peer);
+                state->on_accept(std::move(socket), peer);
             })));
     }
     return server;

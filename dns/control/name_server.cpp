@@ -326,11 +326,15 @@ void NameServer::State::on_published(const Published& done) {
 base::Status NameServer::State::listen_public() {
     TcpServer::Options options;
     options.endpoints = config.listen;
-    tcp = TRY(TcpServer::create(
+    options.take = stream_replies(
         loop,
-        std::move(options),
-        [this](auto packet, auto& peer, auto out) { return respond_tcp(packet, peer, out); },
-        [this](auto packet, auto& peer) { return stream_tcp(packet, peer); }));
+        [this](auto packet, auto& peer) { return stream_tcp(packet, peer); },
+        options.slow,
+        streams_sent);
+    tcp = TRY(TcpServer::create(
+        loop, std::move(options), [this](auto packet, auto& peer, auto out) {
+            return respond_tcp(packet, peer, out);
+        }));
     // TCP first: a free port that it was given is then taken for UDP, too.
     udp = TRY(UdpServer::create(holder, {tcp->bound(), config.threads}));
     notifier = TRY(transfer::Notifier::create(loop, tcp->bound()));

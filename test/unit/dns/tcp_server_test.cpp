@@ -154,11 +154,193 @@ BOOST_AUTO_TEST_CASE(closes_a_client_that_does_not_read) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(who_reads_an_octet_now_and_then_is_slow_too) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        auto wanted = options();
+        wanted.slow = milliseconds(100);
+        const auto server = dns::TcpServer::create(loop, wanted, echo_of(60000)).take_value();
+        const auto stream = connect(loop, *server);
+        std::string queries;
+        for (int i = 0; i < 300; ++i) {
+            queries += framed("abc");
+        }
+        (void)stream->write(queries);
+        (void)stream->flush(Deadline::after(std::chrono::seconds(5)));
+        const auto deadline = Deadline::after(std::chrono::seconds(20));
+        while (server->counters().timeouts.value() == 0 && !deadline.passed()) {
+            if (stream->fill(Deadline::after(milliseconds(5)))) {
+                stream->consume(1);
+            }
+            (void)base::sleep_until(Deadline::after(milliseconds(5)));
+        }
+        BOOST_TEST(server->counters().timeouts.value() == 1U);
+        BOOST_TEST(server->counters().queries.value() < 300U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(answers_what_is_at_hand_before_what_takes_long) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        std::vector<dns::TcpReply> taken;
+        auto wanted = options();
+        wanted.take = [&taken](auto packet, auto&, auto& connection) {
+            if (base::as_text(packet) != "slow") {
+                return false;
+            }
+            taken.emplace_back(connection);
+            return true;
+        };
+        const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
+        const auto stream = connect(loop, *server);
+        // Half a query behind it: what is in the making must not wait for the rest.
+        BOOST_REQUIRE(stream->write(framed("slow") + framed("abc") + std::string("\0", 1)));
+        BOOST_TEST(read_message(*stream) == "abc");
+        BOOST_REQUIRE(taken.size() == 1U);
+        BOOST_REQUIRE(taken[0].send(base::as_bytes("first"), Deadline::after(milliseconds(1))));
+        BOOST_REQUIRE(taken[0].send(base::as_bytes("second"), Deadline::after(milliseconds(1))));
+        BOOST_TEST(read_message(*stream) == "first");
+        BOOST_TEST(read_message(*stream) == "second");
+        taken.clear();
+        BOOST_REQUIRE(stream->write(std::string("\3def", 4)));
+        BOOST_TEST(read_message(*stream) == "def");
+        BOOST_TEST(server->counters().queries.value() == 3U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(reads_no_more_while_too_much_is_in_the_making) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        std::vector<dns::TcpReply> taken;
+        auto wanted = options();
+        wanted.taken_max = 2;
+        wanted.take = [&taken](auto, auto&, auto& connection) {
+            taken.emplace_back(connection);
+            return true;
+        };
+        const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
+        const auto stream = connect(loop, *server);
+        BOOST_REQUIRE(stream->write(framed("a") + framed("b") + framed("c")));
+        BOOST_REQUIRE(stream->flush(Deadline::after(milliseconds(500))));
+        const auto deadline = Deadline::after(std::chrono::seconds(10));
+        while (taken.size() < 2 && !deadline.passed()) {
+            BOOST_REQUIRE(base::fiber_yield());
+        }
+        BOOST_REQUIRE(base::sleep_until(Deadline::after(milliseconds(20))));
+        BOOST_TEST(taken.size() == 2U);
+        taken.pop_back();
+        while (taken.size() < 2 && !deadline.passed()) {
+            BOOST_REQUIRE(base::fiber_yield());
+        }
+        BOOST_TEST(taken.size() == 2U);
+        taken.clear();
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_has_said_all_still_gets_its_answer) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        std::vector<dns::TcpReply> taken;
+        auto wanted = options();
+        wanted.take = [&taken](auto, auto&, auto& connection) {
+            taken.emplace_back(connection);
+            return true;
+        };
+        const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
+        const auto stream = connect(loop, *server);
+        BOOST_REQUIRE(stream->write(framed("abc")));
+        BOOST_REQUIRE(stream->flush(Deadline::after(milliseconds(500))));
+        BOOST_REQUIRE(stream->shutdown_write());
+        const auto deadline = Deadline::after(std::chrono::seconds(10));
+        while (taken.empty() && !deadline.passed()) {
+            BOOST_REQUIRE(base::fiber_yield());
+        }
+        BOOST_REQUIRE(base::sleep_until(Deadline::after(milliseconds(20))));
+        BOOST_REQUIRE(taken[0].send(base::as_bytes("late"), deadline));
+        taken.clear();
+        BOOST_TEST(read_message(*stream) == "late");
+        BOOST_TEST(read_message(*stream).empty());
+    });
+}
+
+BOOST_AUTO_TEST_CASE(who_makes_an_answer_waits_for_the_reader_and_hears_of_its_end) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        std::vector<dns::TcpReply> taken;
+        auto wanted = options();
+        wanted.slow = milliseconds(100);
+        wanted.take = [&taken](auto, auto&, auto& connection) {
+            taken.emplace_back(connection);
+            return true;
+        };
+        const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
+        const auto stream = connect(loop, *server);
+        BOOST_REQUIRE(stream->write(framed("abc")));
+        BOOST_REQUIRE(stream->flush(Deadline::after(milliseconds(500))));
+        const auto deadline = Deadline::after(std::chrono::seconds(20));
+        while (taken.empty() && !deadline.passed()) {
+            BOOST_REQUIRE(base::fiber_yield());
+        }
+        // A transfer of 65 MB that nobody reads.
+        const std::string piece(65000, 'x');
+        base::Status sent = base::Done{};
+        int pieces = 0;
+        while (sent && pieces < 1000) {
+            sent = taken[0].send(base::as_bytes(piece), deadline);
+            ++pieces;
+        }
+        BOOST_REQUIRE(!sent);
+        BOOST_TEST((sent.error().code == base::Errc::Closed));
+        BOOST_TEST(server->counters().timeouts.value() == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(at_the_cap_the_longest_idle_makes_room) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        auto wanted = options();
+        wanted.connections_max = 3;
+        const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
+        std::vector<std::unique_ptr<base::SocketStream>> streams;
+        const auto ask = [](base::Stream& stream) {
+            return stream.write(framed("abc")) && read_message(stream) == "abc";
+        };
+        for (int i = 0; i < 3; ++i) {
+            streams.push_back(connect(loop, *server));
+            BOOST_TEST(ask(*streams.back()));
+        }
+        BOOST_TEST(ask(*streams[0]));
+        // Half a query is no activity.
+        BOOST_REQUIRE(streams[1]->write(std::string_view("\0\3a", 3)));
+        BOOST_REQUIRE(streams[1]->flush(Deadline::after(milliseconds(500))));
+        BOOST_TEST(ask(*streams[2]));
+        streams.push_back(connect(loop, *server));
+        BOOST_TEST(ask(*streams[3]));
+        BOOST_TEST(read_message(*streams[1]).empty());
+        BOOST_TEST(ask(*streams[0]));
+        BOOST_TEST(ask(*streams[2]));
+        BOOST_TEST(server->counters().replaced.value() == 1U);
+        BOOST_TEST(server->counters().refused_total.value() == 0U);
+        BOOST_TEST(server->counters().timeouts.value() == 0U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_client_of_ipv6_is_its_network) {
+    const auto text_of = [](std::string_view address) {
+        return dns::tcp_client(base::IpAddress::parse(address).take_value()).to_text();
+    };
+    BOOST_TEST(text_of("192.0.2.1") == "192.0.2.1");
+    BOOST_TEST(text_of("2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::");
+    BOOST_TEST(text_of("::1") == "::");
+}
+
 BOOST_AUTO_TEST_CASE(bounds_connections_in_all_and_per_client) {
     test_support::run_in_fiber([](base::Loop& loop) {
+        // Each owes an answer once it was asked "keep", and so is not idle.
+        std::vector<dns::TcpReply> taken;
         auto wanted = options();
         wanted.connections_max = 5;
         wanted.connections_per_client_max = 3;
+        wanted.take = [&taken](auto packet, auto&, auto& connection) {
+            if (base::as_text(packet) == "keep") {
+                taken.emplace_back(connection);
+            }
+            return base::as_text(packet) == "keep";
+        };
         const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
         std::vector<std::unique_ptr<base::SocketStream>> streams;
         const auto source = base::IpAddress::parse("127.0.0.2").take_value();
@@ -169,7 +351,7 @@ BOOST_AUTO_TEST_CASE(bounds_connections_in_all_and_per_client) {
                                                       {},
                                                       other ? &source : nullptr)
                               .take_value();
-            const bool sent = bool(stream->write(framed("abc")));
+            const bool sent = bool(stream->write(framed("keep") + framed("abc")));
             const bool answered = sent && read_message(*stream) == "abc";
             streams.push_back(std::move(stream));
             return answered;
@@ -184,6 +366,7 @@ BOOST_AUTO_TEST_CASE(bounds_connections_in_all_and_per_client) {
         BOOST_TEST(server->counters().refused_client.value() == 1U);
         BOOST_TEST(server->counters().refused_total.value() == 1U);
         // A place that is given up is free again.
+        taken.clear();
         streams.clear();
         const auto deadline = Deadline::after(std::chrono::seconds(10));
         bool again = false;
@@ -191,6 +374,7 @@ BOOST_AUTO_TEST_CASE(bounds_connections_in_all_and_per_client) {
             again = ask(false);
         }
         BOOST_TEST(again);
+        taken.clear();
     });
 }
 
