@@ -1,8 +1,9 @@
 #pragma once
 
 // Answers of several messages (transfer/reply_stream.h) on a TcpServer: each in a fiber of its own
-// beside the connection, which goes on answering other queries (RFC 7766 6.2.1.1). Each message is made
-// when there is room for it, so that a client that reads slowly costs some messages and not a zone.
+// beside the connection, which goes on answering other queries (RFC 7766 6.2.1.1). Each message is
+// made when there is room for it, so that a client that reads slowly costs some messages and not a
+// zone.
 //
 // Owner: the daemon; the counter outlives the server. Thread rule: loop thread only.
 

@@ -42,8 +42,21 @@ AnswerMetrics::AnswerMetrics() {
                            "Datagrams without an answer: the socket took no more, or no source",
                            {{"folder", "dns"}, {"reason", kDropped[i]}});
     }
-    constexpr std::array<std::string_view, 4> kConnections = {
-        "accepted", "refused_total", "refused_client", "timeout"};
+    for (std::size_t i = 0; i < kCookieVerdicts; ++i) {
+        cookies_[i].metric =
+            &base::counter("roundtable_dns_cookies_total",
+                           "Queries, by what their cookie said",
+                           {{"verdict", cookie_verdict_name(static_cast<CookieVerdict>(i))}});
+    }
+    constexpr std::array<std::string_view, kLimitActions> kActions = {
+        "dropped", "truncated", "badcookie"};
+    for (std::size_t i = 0; i < kActions.size(); ++i) {
+        limited_[i].metric = &base::counter("roundtable_dns_rate_limited_total",
+                                            "Answers beyond the rate, by what became of them",
+                                            {{"action", kActions[i]}});
+    }
+    constexpr std::array<std::string_view, 5> kConnections = {
+        "accepted", "refused_total", "refused_client", "timeout", "replaced"};
     for (std::size_t i = 0; i < kConnections.size(); ++i) {
         tcp_[i].metric = &base::counter("roundtable_dns_tcp_connections_total",
                                         "Connections to the public port, by what became of them",
@@ -78,6 +91,22 @@ void AnswerMetrics::take_answers(std::span<const AnswerCounters* const> threads)
     truncated_.take(sum([](const AnswerCounters& c) -> const auto& { return c.truncated; }));
 }
 
+void AnswerMetrics::take_guards(std::span<const GuardCounters* const> threads) {
+    const auto sum = [threads](const auto& member, std::size_t index) {
+        std::uint64_t total = 0;
+        for (const GuardCounters* thread : threads) {
+            total += (thread->*member)[index].value();
+        }
+        return total;
+    };
+    for (std::size_t i = 0; i < kCookieVerdicts; ++i) {
+        cookies_[i].take(sum(&GuardCounters::cookies, i));
+    }
+    for (std::size_t i = 0; i < kLimitActions; ++i) {
+        limited_[i].take(sum(&GuardCounters::limited, i));
+    }
+}
+
 void AnswerMetrics::take_internal(const InternalCounters& counters) {
     internal_[0].take(counters.found.value());
     internal_[1].take(counters.unknown.value());
@@ -102,6 +131,7 @@ void AnswerMetrics::take_tcp(const TcpCounters& counters) {
     tcp_[1].take(counters.refused_total.value());
     tcp_[2].take(counters.refused_client.value());
     tcp_[3].take(counters.timeouts.value());
+    tcp_[4].take(counters.replaced.value());
 }
 
 void AnswerMetrics::take_probes(PoolName pool, const probe::ProbeCounts& counts) {

@@ -28,6 +28,8 @@ class AnswerMetrics {
 
     /// All threads' counters, each time the same ones (threads may be added at the end).
     void take_answers(std::span<const AnswerCounters* const> threads);
+    /// The same for what guards their answers.
+    void take_guards(std::span<const GuardCounters* const> threads);
     void take_internal(const InternalCounters& counters);
     void take_udp(std::span<const UdpCounters* const> threads);
     void take_tcp(const TcpCounters& counters);
@@ -52,7 +54,9 @@ class AnswerMetrics {
     Follower truncated_;
     std::array<Follower, 5> internal_;
     std::array<Follower, 2> udp_dropped_;
-    std::array<Follower, 4> tcp_;
+    std::array<Follower, kCookieVerdicts> cookies_;
+    std::array<Follower, kLimitActions> limited_;
+    std::array<Follower, 5> tcp_;
     std::array<std::array<Follower, 4>, 2> probes_;  // by pool
 };
 

@@ -21,6 +21,7 @@
 #include "dns/control/steering_pool.h"
 #include "dns/internal_server.h"
 #include "dns/snapshot_holder.h"
+#include "dns/stream_replies.h"
 #include "dns/tcp_server.h"
 #include "dns/transfer/notifier.h"
 #include "dns/transfer/transfer_answer.h"
@@ -55,6 +56,12 @@ Client client_of(const base::Endpoint& peer) {
     const auto bytes = peer.address().bytes();
     std::copy(bytes.begin(), bytes.end(), client.address.begin());
     return client;
+}
+
+// TCP is never limited, and needs no memory for it.
+AnswerPolicy unlimited(AnswerPolicy policy) {
+    policy.rate_limits = RateLimits{};
+    return policy;
 }
 
 bool is_in(const std::vector<RefusedDomain>& refused, const RefusedDomain& domain) {
@@ -93,6 +100,7 @@ struct NameServer::State {
           config(std::move(settings)),
           on_ready(std::move(when_ready)),
           tcp_reader(holder),
+          tcp_thread(0, unlimited(config.answers)),
           files(config.state_dir),
           mail(loop, PoolName::Mail, [this](const auto& commit) { on_commit(commit); }),
           access(loop, PoolName::Access, [this](const auto& commit) { on_commit(commit); }),
@@ -123,12 +131,13 @@ struct NameServer::State {
 
     base::Loop& loop;
     const NameServerConfig config;
+    Counter streams_sent;
     std::function<void()> on_ready;  // empty once called
     base::Status outcome = base::Done{};
 
     SnapshotHolder holder;
     SnapshotReader tcp_reader;
-    ThreadState tcp_thread{0};
+    ThreadState tcp_thread;
     SnapshotFiles files;
 
     std::shared_ptr<const Directory> directory;
@@ -324,19 +333,20 @@ void NameServer::State::on_published(const Published& done) {
 }
 
 base::Status NameServer::State::listen_public() {
-    TcpServer::Options options;
+    TcpServer::Options options = config.tcp;
     options.endpoints = config.listen;
     options.take = stream_replies(
         loop,
         [this](auto packet, auto& peer) { return stream_tcp(packet, peer); },
         options.slow,
         streams_sent);
-    tcp = TRY(TcpServer::create(
-        loop, std::move(options), [this](auto packet, auto& peer, auto out) {
+    tcp =
+        TRY(TcpServer::create(loop, std::move(options), [this](auto packet, auto& peer, auto out) {
             return respond_tcp(packet, peer, out);
         }));
     // TCP first: a free port that it was given is then taken for UDP, too.
-    udp = TRY(UdpServer::create(holder, {tcp->bound(), config.threads}));
+    udp = TRY(UdpServer::create(
+        holder, {tcp->bound(), config.threads, config.answers, config.udp_receive_buffer}));
     notifier = TRY(transfer::Notifier::create(loop, tcp->bound()));
     return base::Done{};
 }
@@ -378,6 +388,7 @@ std::size_t NameServer::State::respond_tcp(std::span<const std::byte> packet,
                                            const base::Endpoint& peer,
                                            std::span<std::byte> out) {
     tcp_reader.online();
+    tcp_thread.guard.set_time(moment_now());
     const std::size_t size = answer(*tcp_reader.get(), packet, client_of(peer), tcp_thread, out);
     tcp_reader.offline();
     return size;
@@ -396,14 +407,19 @@ void NameServer::State::do_chores() {
         metrics.take_internal(internal->counters());
     }
     std::vector<const AnswerCounters*> answers = {&tcp_thread.counters};
+    std::vector<const GuardCounters*> guards = {&tcp_thread.guard.counters()};
     if (udp != nullptr) {
         for (const AnswerCounters* counters : udp->answer_counters()) {
             answers.push_back(counters);
+        }
+        for (const GuardCounters* counters : udp->guard_counters()) {
+            guards.push_back(counters);
         }
         metrics.take_udp(udp->counters());
         metrics.take_tcp(tcp->counters());
     }
     metrics.take_answers(answers);
+    metrics.take_guards(guards);
     metrics.take_probes(PoolName::Mail, mail.probe_counts());
     metrics.take_probes(PoolName::Access, access.probe_counts());
     metrics.set_servers_up(mail.servers_up(), access.servers_up());
@@ -447,6 +463,9 @@ NameServer::~NameServer() = default;
 base::Result<std::unique_ptr<NameServer>> NameServer::create(base::Loop& loop,
                                                              NameServerConfig config,
                                                              std::function<void()> on_ready) {
+    if (!config.cookie_secrets_file.empty()) {
+        config.answers.cookie_secrets = TRY(load_cookie_secrets(config.cookie_secrets_file));
+    }
     auto state = std::make_unique<State>(loop, std::move(config), std::move(on_ready));
     TRY(state->open());
     return std::unique_ptr<NameServer>(new NameServer(std::move(state)));

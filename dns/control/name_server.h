@@ -12,8 +12,9 @@
 //
 // Owner: main(). One on a thread (liburcu knows threads, see snapshot_holder.h). Thread rule:
 // create() and the destructor on the main loop's thread (before and after its run()). Errors of
-// create(): Io, Exists (address in use), Refused; after one the loop must not run. Those of a
-// public listener, which comes later, end the loop and are the outcome().
+// create(): Io, Exists (address in use), Refused, and those of load_cookie_secrets(); after one the
+// loop must not run. Those of a public listener, which comes later, end the loop and are the
+// outcome().
 
 #include <functional>
 #include <memory>

@@ -11,6 +11,10 @@
 
 #include "base/config.h"
 #include "base/endpoint.h"
+#include "base/result.h"
+#include "dns/answer_guard.h"
+#include "dns/tcp_server.h"
+#include "dns/udp_socket.h"
 
 namespace dns {
 
@@ -24,6 +28,10 @@ struct NameServerConfig {
     std::vector<base::Network> internal_acl;      ///< who may ask the internal view
     std::optional<base::Endpoint> admin_listen;
     unsigned threads = 1;  ///< that answer over UDP
+    std::size_t udp_receive_buffer = kUdpReceiveBuffer;
+    TcpServer::Options tcp;           ///< of the public port; without endpoints
+    AnswerPolicy answers;             ///< without the cookie secrets of the file
+    std::string cookie_secrets_file;  ///< empty: secrets come from the cluster's steering key
 };
 
 /// Reads every setting; what is wrong is found by Config::finish(), which the caller calls.
@@ -36,6 +44,31 @@ struct NameServerConfig {
 ///     internal_acl: ["10.0.0.0/8"]                       # default: loopback
 ///     admin_listen: "127.0.0.1:5380"                     # optional: /metrics, /healthz
 ///     threads: 1
+///     nsid: ns1                          # told to who asks (RFC 5001); default: name; "": not
+///     told udp_receive_buffer: 4MiB           # 64KiB to 256MiB; the kernel's limit counts, too
+///     tcp:
+///       connections: 1000                # 1 to 20000; at the cap the longest idle one is closed
+///       connections_per_client: 100      # 1 to connections; an IPv4 address or IPv6 /64
+///       idle: 10s                        # 1s to 1h; told to who asks (RFC 7828)
+///       slow: 5s                         # 100ms to 1m: for a client to read what was answered
+///       pending: 32                      # 1 to 1000 answers in the making, for one connection
+///     cookies:                           # RFC 7873 and 9018
+///       enabled: true
+///       secrets_file: /etc/roundtable/dns-cookies   # optional; cookie.h says how to roll
+///     rate_limit:                        # over UDP, for one network and class of answers
+///       enabled: true
+///       answers_per_second: 1000         # 1 to 1000000
+///       errors_per_second: 200           # REFUSED, FORMERR and their like
+///       window: 1s                       # 10ms to 1m: so much at once
+///       slip: 1                          # every so many limited answers TC or BADCOOKIE; 0: none
+///       ipv4_prefix: 24                  # 8 to 32
+///       ipv6_prefix: 56                  # 16 to 64
+///       entries: 65536                   # 1024 to 16777216 networks, 8 octets each, per thread
+///       exempt: ["127.0.0.0/8", "::1"]   # networks that are never limited; default: these
 [[nodiscard]] NameServerConfig read_name_server_config(const base::ConfigSection& root);
+
+/// The secrets of a file that not everybody may read: Refused if others can. NotFound, Io; Invalid,
+/// TooLarge: it is none (cookie.h). Blocks.
+[[nodiscard]] base::Result<std::vector<SipKey>> load_cookie_secrets(const std::string& path);
 
 }  // namespace dns

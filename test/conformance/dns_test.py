@@ -114,7 +114,7 @@ class LoadServer(socketserver.ThreadingTCPServer):
 
 
 class NameServer:
-    def __init__(self, directory, name, conninfo):
+    def __init__(self, directory, name, conninfo, settings=""):
         self.directory = directory / name
         self.directory.mkdir(exist_ok=True)
         self.port, self.internal_port, self.admin_port = (free_port() for _ in range(3))
@@ -123,7 +123,7 @@ class NameServer:
             f"name: {name}\ndatabase: '{conninfo}'\nstate_dir: {self.directory}\n"
             f"listen: ['{HOST}:{self.port}']\ninternal_listen: ['{HOST}:{self.internal_port}']\n"
             f"internal_acl: ['127.0.0.0/16']\nadmin_listen: '{HOST}:{self.admin_port}'\n"
-            f"threads: 2\n")
+            f"threads: 2\n" + settings)
         self.process = None
 
     def start(self, wait=True):

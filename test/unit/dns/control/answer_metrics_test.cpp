@@ -91,6 +91,32 @@ BOOST_AUTO_TEST_CASE(takes_the_internal_view_s_verdicts) {
     BOOST_TEST(refused_client.value() == 5);
 }
 
+BOOST_AUTO_TEST_CASE(takes_what_guards_the_answers) {
+    dns::AnswerMetrics metrics;
+    const Rise valid("roundtable_dns_cookies_total{verdict=\"valid\"}");
+    const Rise bad("roundtable_dns_cookies_total{verdict=\"bad\"}");
+    const Rise dropped("roundtable_dns_rate_limited_total{action=\"dropped\"}");
+    const Rise badcookie("roundtable_dns_rate_limited_total{action=\"badcookie\"}");
+    const Rise replaced("roundtable_dns_tcp_connections_total{outcome=\"replaced\"}");
+    dns::GuardCounters first;
+    dns::GuardCounters second;
+    first.cookies[static_cast<std::size_t>(dns::CookieVerdict::Valid)].add(2);
+    second.cookies[static_cast<std::size_t>(dns::CookieVerdict::Valid)].add(3);
+    second.limited[static_cast<std::size_t>(dns::LimitAction::Dropped)].add(4);
+    second.limited[static_cast<std::size_t>(dns::LimitAction::BadCookie)].add(1);
+    const dns::GuardCounters* both[] = {&first, &second};
+    metrics.take_guards(both);
+    metrics.take_guards(both);
+    dns::TcpCounters tcp;
+    tcp.replaced.add(6);
+    metrics.take_tcp(tcp);
+    BOOST_TEST(valid.value() == 5);
+    BOOST_TEST(bad.value() == 0);
+    BOOST_TEST(dropped.value() == 4);
+    BOOST_TEST(badcookie.value() == 1);
+    BOOST_TEST(replaced.value() == 6);
+}
+
 BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
     dns::AnswerMetrics metrics;
     const Rise dropped("roundtable_dns_udp_dropped_total{folder=\"dns\",reason=\"source\"}");

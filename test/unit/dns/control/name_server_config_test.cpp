@@ -1,6 +1,12 @@
 #include "dns/control/name_server_config.h"
 
+#include <cstdlib>
+
 #include <boost/test/unit_test.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
 
 namespace {
 
@@ -54,6 +60,83 @@ BOOST_AUTO_TEST_CASE(only_loopback_may_ask_the_internal_view_unless_others_are_n
     BOOST_TEST(!admits(named.settings, "127.0.0.1"), "what is named replaces the default");
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_said_is_safe) {
+    const Read read(kLeast);
+    BOOST_REQUIRE(read.finished);
+    const dns::AnswerPolicy& answers = read.settings.answers;
+    BOOST_TEST(answers.nsid == "ns1");
+    BOOST_TEST(answers.cookies);
+    BOOST_TEST(answers.rate_limits.answers_per_second == 1000U);
+    BOOST_TEST(answers.rate_limits.errors_per_second == 200U);
+    BOOST_TEST(answers.slip == 1U);
+    BOOST_TEST(answers.exempt.size() == 2U);
+    BOOST_TEST(answers.tcp_idle == 100U);
+    BOOST_TEST(read.settings.cookie_secrets_file.empty());
+    BOOST_TEST(read.settings.tcp.connections_max == 1000U);
+    BOOST_TEST(read.settings.tcp.connections_per_client_max == 100U);
+    BOOST_TEST(read.settings.udp_receive_buffer == 4U * 1024 * 1024);
+}
+
+BOOST_AUTO_TEST_CASE(every_limit_of_the_transport_is_a_setting) {
+    const Read read(
+        kLeast +
+        "nsid: ''\nudp_receive_buffer: 1MiB\n"
+        "tcp: {connections: 50, connections_per_client: 5, idle: 30s, slow: 200ms, "
+        "pending: 8}\n"
+        "cookies: {enabled: no, secrets_file: /etc/secrets}\n"
+        "rate_limit: {answers_per_second: 50, errors_per_second: 5, window: 2s, slip: 3, "
+        "ipv4_prefix: 20, ipv6_prefix: 48, entries: 2048, exempt: [10.0.0.0/8]}\n");
+    BOOST_REQUIRE(read.finished);
+    const dns::NameServerConfig& settings = read.settings;
+    BOOST_TEST(settings.answers.nsid.empty());
+    BOOST_TEST(settings.udp_receive_buffer == 1024U * 1024);
+    BOOST_TEST(settings.tcp.connections_max == 50U);
+    BOOST_TEST(settings.tcp.connections_per_client_max == 5U);
+    BOOST_TEST((settings.tcp.idle == std::chrono::seconds(30)));
+    BOOST_TEST((settings.tcp.slow == std::chrono::milliseconds(200)));
+    BOOST_TEST(settings.tcp.taken_max == 8U);
+    BOOST_TEST(settings.answers.tcp_idle == 300U);
+    BOOST_TEST(!settings.answers.cookies);
+    BOOST_TEST(settings.cookie_secrets_file == "/etc/secrets");
+    const dns::RateLimits& limits = settings.answers.rate_limits;
+    BOOST_TEST(limits.answers_per_second == 50U);
+    BOOST_TEST(limits.errors_per_second == 5U);
+    BOOST_TEST((limits.window == std::chrono::seconds(2)));
+    BOOST_TEST(limits.ipv4_prefix == 20U);
+    BOOST_TEST(limits.ipv6_prefix == 48U);
+    BOOST_TEST(limits.entries == 2048U);
+    BOOST_TEST(settings.answers.slip == 3U);
+    BOOST_TEST(settings.answers.exempt.size() == 1U);
+
+    const Read off(kLeast + "rate_limit: {enabled: no}\ntcp: {connections: 7}\n");
+    BOOST_REQUIRE(off.finished);
+    BOOST_TEST(off.settings.answers.rate_limits.answers_per_second == 0U);
+    BOOST_TEST(off.settings.answers.rate_limits.errors_per_second == 0U);
+    BOOST_TEST(off.settings.tcp.connections_per_client_max == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(cookie_secrets_are_nobody_else_s) {
+    char path[] = "/tmp/roundtable-secrets-XXXXXX";
+    const base::Fd file(mkstemp(path));
+    BOOST_REQUIRE(file);
+    const std::string secret = "000102030405060708090a0b0c0d0e0f\n";
+    BOOST_REQUIRE(write(file.get(), secret.data(), secret.size()) ==
+                  static_cast<ssize_t>(secret.size()));
+    BOOST_TEST(dns::load_cookie_secrets(path).value().size() == 1U);
+    BOOST_REQUIRE(fchmod(file.get(), 0644) == 0);
+    const auto open_to_all = dns::load_cookie_secrets(path);
+    BOOST_REQUIRE(!open_to_all);
+    BOOST_TEST((open_to_all.error().code == base::Errc::Refused));
+    BOOST_REQUIRE(fchmod(file.get(), 0640) == 0);
+    BOOST_REQUIRE(write(file.get(), "x\n", 2) == 2);
+    const auto broken = dns::load_cookie_secrets(path);
+    BOOST_REQUIRE(!broken);
+    BOOST_TEST(broken.error().detail.find(std::string(path) + ": line 2") == 0U,
+               broken.error().detail);
+    BOOST_REQUIRE(unlink(path) == 0);
+    BOOST_TEST((dns::load_cookie_secrets(path).error().code == base::Errc::NotFound));
+}
+
 BOOST_AUTO_TEST_CASE(reads_all_of_it) {
     const Read read(kLeast +
                     "internal_listen: ['10.0.0.53:5353', '[fd00::53]:5353']\n"
@@ -73,6 +156,15 @@ BOOST_AUTO_TEST_CASE(says_what_is_wrong) {
         {kLeast + "threads: 0\n", "threads"},
         {kLeast + "threads: 65\n", "threads"},
         {kLeast + "internal_acl: [10.0.0.0/33]\n", "internal_acl"},
+        {kLeast + "udp_receive_buffer: 1KiB\n", "udp_receive_buffer"},
+        {kLeast + "nsid: " + std::string(65, 'n') + "\n", "nsid"},
+        {kLeast + "tcp: {idle: 0}\n", "idle"},
+        {kLeast + "tcp: {slow: 2m}\n", "slow"},
+        {kLeast + "tcp: {connections: 5, connections_per_client: 6}\n", "connections_per_client"},
+        {kLeast + "rate_limit: {window: 2m}\n", "window"},
+        {kLeast + "rate_limit: {ipv6_prefix: 65}\n", "ipv6_prefix"},
+        {kLeast + "rate_limit: {rate: 5}\n", "rate"},
+        {kLeast + "cookies: {secret: x}\n", "secret"},
         {kLeast + "lisen: 127.0.0.1:53\n", "lisen"},
     };
     for (const auto& [yaml, word] : cases) {
