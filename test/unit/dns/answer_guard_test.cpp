@@ -192,6 +192,26 @@ BOOST_AUTO_TEST_CASE(all_options_fit_the_smallest_response) {
     BOOST_TEST(reply.octets.size() <= 512U);
 }
 
+BOOST_AUTO_TEST_CASE(a_cookie_has_its_room_kept_from_the_records) {
+    World world(with_cookies());
+    std::vector<std::string> lines;
+    for (int i = 0; i < 60; ++i) {
+        lines.push_back("big A 192.0.2." + std::to_string(i));
+    }
+    world.snapshot = dns_test::snapshot({dns_test::zone_source("example.test", lines)});
+    for (unsigned size = 512; size <= 1232; ++size) {
+        const Reply reply =
+            world.ask(QueryBuilder()
+                          .question("big.example.test", RrType::A)
+                          .opt(static_cast<std::uint16_t>(size), 0, option(10, kClientCookie)));
+        BOOST_REQUIRE(reply.text.parsed);
+        BOOST_REQUIRE(reply.octets.size() <= size);
+        BOOST_REQUIRE(reply.options.count(10) == 1U);
+        // 60 records, header, question, OPT and cookie are 1033 octets.
+        BOOST_REQUIRE(reply.text.truncated == (size < 1033));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(beyond_the_rate_a_stranger_is_sent_to_tcp) {
     World world(limited_to(10, 1));
     for (int i = 0; i < 10; ++i) {

@@ -217,6 +217,9 @@ BOOST_AUTO_TEST_CASE(reads_no_more_while_too_much_is_in_the_making) {
         };
         const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
         const auto stream = connect(loop, *server);
+        base::StreamLimits large;
+        large.output_high_water = 40'000'000;
+        stream->set_limits(large);
         BOOST_REQUIRE(stream->write(framed("a") + framed("b") + framed("c")));
         BOOST_REQUIRE(stream->flush(Deadline::after(milliseconds(500))));
         const auto deadline = Deadline::after(std::chrono::seconds(10));
@@ -225,6 +228,9 @@ BOOST_AUTO_TEST_CASE(reads_no_more_while_too_much_is_in_the_making) {
         }
         BOOST_REQUIRE(base::sleep_until(Deadline::after(milliseconds(20))));
         BOOST_TEST(taken.size() == 2U);
+        // What comes meanwhile stays with the kernel and the client.
+        (void)stream->write(std::string(30'000'000, '\0'));
+        BOOST_TEST(!stream->flush(Deadline::after(milliseconds(500))));
         taken.pop_back();
         while (taken.size() < 2 && !deadline.passed()) {
             BOOST_REQUIRE(base::fiber_yield());
