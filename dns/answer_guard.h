@@ -43,6 +43,7 @@ struct AnswerPolicy {
 enum class LimitAction : std::uint8_t { Dropped, Truncated, BadCookie };
 inline constexpr std::size_t kLimitActions = 3;
 
+/// What one thread's guard has seen and done. Its thread raises them, any may read.
 struct GuardCounters {
     std::array<Counter, kCookieVerdicts> cookies;
     std::array<Counter, kLimitActions> limited;

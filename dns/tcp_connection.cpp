@@ -154,7 +154,7 @@ base::Status TcpConnection::wait(base::Deadline idle_deadline) {
     if (!stream_->readable_now()) {
         return base::Done{};
     }
-    const base::Status read = read_more(deadline);
+    base::Status read = read_more(deadline);
     if (!read && read.error().code == base::Errc::Closed) {
         input_over_ = true;  // the answers that it waits for are still sent
         return base::Done{};

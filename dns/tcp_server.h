@@ -71,6 +71,7 @@ class TcpReply {
 /// machine gets (RFC 4291 2.5.4).
 [[nodiscard]] base::IpAddress tcp_client(const base::IpAddress& address) noexcept;
 
+/// What became of connections and queries. The loop thread raises them, any may read.
 struct TcpCounters {
     Counter accepted;
     Counter refused_total;   ///< too many connections, and none of them idle
