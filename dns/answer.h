@@ -7,8 +7,9 @@
 // (RFC 4592), CNAME and DNAME within a zone (RFC 6672, RFC 6604), referrals with glue (RFC 9471),
 // additional addresses, ANY (RFC 8482 4.2), steered names (STEERING 5.6), EDNS (RFC 6891) with
 // cookies, NSID, keepalive and extended errors, truncation by whole RRsets (RFC 2181 9), response
-// rate limiting (answer_guard.h). Signed queries and those for transfers are left to
-// transfer/transfer_answer.h. Not served: other classes, updates.
+// rate limiting (answer_guard.h), signatures and denials for queries with DO (RFC 4035 3.1). Signed
+// queries and those for transfers are left to transfer/transfer_answer.h. Not served: other
+// classes, updates.
 //
 // Thread rule: answer() from any thread; a ThreadState belongs to one thread, its counters may be
 // read from others.
@@ -23,6 +24,7 @@
 #include "dns/answer_guard.h"
 #include "dns/client.h"
 #include "dns/counter.h"
+#include "dns/dnssec/ask_queue.h"
 #include "dns/message.h"
 #include "dns/siphash.h"
 #include "dns/snapshot.h"
@@ -52,6 +54,7 @@ inline constexpr std::size_t kAnswerKinds = 10;
 struct AnswerCounters {
     std::array<Counter, kQueryOutcomes> outcomes;
     std::array<Counter, kAnswerKinds> answers;
+    std::array<Counter, dnssec::kVariantsServed> variants;  ///< by what was served of a place
     Counter truncated;
 };
 
@@ -70,6 +73,9 @@ struct ThreadState {
     }
 
     std::array<std::uint32_t, kTurns> turns;
+    dnssec::AskQueue* asks = nullptr;  ///< for signatures that are not there; null: none are made
+    bool waits = false;   ///< the last answer is none: it is to be asked again when it is signed
+    bool waited = false;  ///< no answer waits any more
     AnswerGuard guard;
     AnswerCounters counters;
 };

@@ -65,6 +65,8 @@ class AnswerGuard {
 
     void set_time(const Moment& now) noexcept { now_ = now; }
 
+    [[nodiscard]] const Moment& time() const noexcept { return now_; }
+
     /// Before any record: judges the query's cookie and sets the reply's options.
     CookieVerdict greet(const SipKey& steering_key,
                         const Query& query,

@@ -24,6 +24,7 @@ enum class EdnsCode : std::uint16_t {
 
 /// The INFO-CODE of RFC 8914 4 that goes with a refusal.
 enum class ExtendedError : std::uint16_t {
+    SignatureExpired = 7,
     NotReady = 14,
     Prohibited = 18,
     NotAuthoritative = 20,

@@ -121,6 +121,22 @@ std::byte* Message::append_record(Section section, std::size_t size) noexcept {
     return at;
 }
 
+void Message::limit_ttls(std::uint32_t most) noexcept {
+    std::size_t at = question_end_;
+    while (at < size_) {
+        while (out_[at] != std::byte{0} && (out_[at] & std::byte{0xc0}) == std::byte{0}) {
+            at += std::to_integer<std::size_t>(out_[at]) + 1;
+        }
+        at += out_[at] == std::byte{0} ? 1 : 2;  // the root, or a pointer
+        const std::uint32_t ttl =
+            (std::uint32_t{load_u16(out_ + at + 4)} << 16U) | load_u16(out_ + at + 6);
+        if (ttl > most) {
+            store_u32(out_ + at + 4, most);
+        }
+        at += std::size_t{10} + load_u16(out_ + at + 8);
+    }
+}
+
 void Message::clear_records() noexcept {
     size_ = question_end_;
     std::memset(out_ + 6, 0, 6);

@@ -50,6 +50,9 @@ class Message {
     /// The same, with TC=1.
     void truncate() noexcept;
 
+    /// No record so far has a TTL beyond this, in seconds.
+    void limit_ttls(std::uint32_t most) noexcept;
+
     // Options of the reply's OPT; without one in the query nothing comes of them. Only the cookie
     // has its room kept, and so must be set before any record; the others are left out if they do
     // not fit. Errors leave room for all of them.

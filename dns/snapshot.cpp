@@ -3,9 +3,16 @@
 namespace dns {
 
 Snapshot::Snapshot(Source source) : source_(std::move(source)), names_(source_.names.get()) {
-    steering_.reserve(source_.zones.size());
-    for (const ZoneSets& sets : source_.zones) {
-        steering_.push_back({sets.mail.get(), sets.access.get()});
+    parts_.reserve(source_.zones.size());
+    for (std::size_t i = 0; i < source_.zones.size(); ++i) {
+        ZoneParts parts{source_.zones[i].mail.get(), source_.zones[i].access.get()};
+        if (i < source_.seals.size()) {
+            const ZoneSeal& seal = source_.seals[i];
+            parts.signatures = seal.signatures.get();
+            parts.variants = seal.variants.get();
+            parts.withheld = seal.wanted && parts.signatures == nullptr;
+        }
+        parts_.push_back(parts);
     }
 }
 
@@ -20,6 +27,11 @@ base::Result<std::unique_ptr<const Snapshot>> Snapshot::create(Source source) {
             (zone.steers_access() && source.zones[i].access == nullptr)) {
             return base::Error{base::Errc::Invalid,
                                "zone " + zone.apex().to_text() + " has no steering yet"};
+        }
+    }
+    for (const ZoneSeal& seal : source.seals) {
+        if ((seal.signatures == nullptr) != (seal.variants == nullptr)) {
+            return base::Error{base::Errc::Invalid, "signatures without variants or the reverse"};
         }
     }
     return std::unique_ptr<const Snapshot>(new Snapshot(std::move(source)));

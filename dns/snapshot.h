@@ -5,8 +5,9 @@
 // when only records did. Threads of the answer path see it through a
 // SnapshotHolder.
 //
-// A snapshot is complete: every zone that is steered has its set. create() refuses otherwise, so
-// that an answer never lacks servers because something was published too early.
+// A snapshot is complete: every zone that is steered has its set, every seal both its parts.
+// create() refuses otherwise, so that an answer never lacks servers because something was published
+// too early.
 
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "base/result.h"
 #include "dns/dnssec/zone_signatures.h"
+#include "dns/dnssec/zone_variants.h"
 #include "dns/name_table.h"
 #include "dns/siphash.h"
 #include "dns/steered_set.h"
@@ -21,10 +23,14 @@
 
 namespace dns {
 
-/// The sets of one zone; null where the zone is not steered. Borrowed from the snapshot.
-struct ZoneSteering {
+/// What a zone is answered with beside its image: its steered sets, null where it is not steered,
+/// and its signatures, null where it is not signed. Borrowed from the snapshot.
+struct ZoneParts {
     const SteeredSet* mail = nullptr;
     const SteeredSet* access = nullptr;
+    const dnssec::ZoneSignatures* signatures = nullptr;
+    const dnssec::ZoneVariants* variants = nullptr;  ///< with `signatures`
+    bool withheld = false;  ///< to be signed and not signed: resolvers would take it for forged
 
     [[nodiscard]] const SteeredSet* set_for(SteeredKind kind) const noexcept {
         return kind == SteeredKind::Mx ? mail : access;
@@ -43,14 +49,20 @@ class Snapshot {
         SharedSet access;
     };
 
+    /// What is signed of one zone, owned.
+    struct ZoneSeal {
+        bool wanted = false;  ///< the zone is to be signed; null below: withheld until it is
+        std::shared_ptr<const dnssec::ZoneSignatures> signatures;
+        std::shared_ptr<const dnssec::ZoneVariants> variants;
+    };
+
     struct Source {
         std::uint64_t id = 0;  ///< rises with every snapshot of this process
         SipKey key;            ///< the cluster's steering key
         std::shared_ptr<const NameTable> names;
         std::vector<ZoneSets> zones;         ///< by the index of the zone in `names`
         std::vector<std::uint32_t> serials;  ///< SOA serials, by the same index
-        /// By the same index; null for zones that are not signed. Shorter: the rest are not.
-        std::vector<std::shared_ptr<const dnssec::ZoneSignatures>> signatures = {};
+        std::vector<ZoneSeal> seals = {};    ///< by the same index; shorter: the rest are unsigned
         transfer::SharedView transfer;       ///< null: nobody may fetch anything
     };
 
@@ -67,11 +79,6 @@ class Snapshot {
         return source_.serials.data()[zone];
     }
 
-    /// Null if the zone is not signed.
-    [[nodiscard]] const dnssec::ZoneSignatures* signatures(std::uint32_t zone) const noexcept {
-        return zone < source_.signatures.size() ? source_.signatures.data()[zone].get() : nullptr;
-    }
-
     /// Null: nobody may fetch anything. Borrowed.
     [[nodiscard]] const transfer::TransferView* transfer() const noexcept {
         return source_.transfer.get();
@@ -82,16 +89,14 @@ class Snapshot {
         return source_.transfer;
     }
 
-    [[nodiscard]] const ZoneSteering& steering(std::uint32_t zone) const noexcept {
-        return steering_[zone];
-    }
+    [[nodiscard]] const ZoneParts& parts(std::uint32_t zone) const noexcept { return parts_[zone]; }
 
   private:
     explicit Snapshot(Source source);
 
     Source source_;
     const NameTable* names_;
-    std::vector<ZoneSteering> steering_;
+    std::vector<ZoneParts> parts_;
 };
 
 }  // namespace dns

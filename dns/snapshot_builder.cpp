@@ -5,12 +5,28 @@
 #include <utility>
 
 #include "dns/directory/byte_format.h"
-#include "dns/directory/zone_sources.h"
+#include "dns/dnssec/key_plan.h"
+#include "dns/zone_sealer.h"
 
 namespace dns {
 namespace {
 
-base::Digest256 digest_of(const ZoneSource& source) {
+// What of a zone's keys its records depend on.
+void put_keys(ByteWriter& out, const dnssec::StoredKeys& keys, const dnssec::Secrets* secrets) {
+    out.text(dnssec::denial_name(keys.denial));
+    out.u8(keys.keys.wish == dnssec::Wish::Removing ? 1 : 0);
+    out.i64(keys.times.key_ttl_s);
+    for (const dnssec::KeyRecord& key : keys.keys.keys) {
+        out.i64(key.id);
+        out.text(key.key.octets);
+        out.text(dnssec::key_state_name(key.state));
+        out.u8(secrets != nullptr && secrets->contains(key.id) ? 1 : 0);
+    }
+}
+
+base::Digest256 digest_of(const ZoneSource& source,
+                          const dnssec::StoredKeys* keys,
+                          const dnssec::Secrets* secrets) {
     ByteWriter out;
     out.text(source.name);
     out.text(source.soa.primary);
@@ -30,18 +46,45 @@ base::Digest256 digest_of(const ZoneSource& source) {
         out.u32(row.ttl);
         out.text(row.data);
     }
+    if (keys != nullptr) {
+        put_keys(out, *keys, secrets);
+    }
     return base::sha256(base::as_bytes(out.take()));
+}
+
+const dnssec::StoredKeys* keys_of(const Directory& directory, const std::string& domain) {
+    const auto found =
+        std::ranges::lower_bound(directory.signing, domain, {}, &dnssec::StoredKeys::domain);
+    const bool has =
+        found != directory.signing.end() && found->domain == domain && !found->keys.keys.empty();
+    return has ? &*found : nullptr;
 }
 
 }  // namespace
 
+SnapshotBuilder::ZonePlan SnapshotBuilder::plan_of(const Directory& directory,
+                                                   const HostsByDomain& hosts,
+                                                   const DirectoryDomain& domain) {
+    ZonePlan plan;
+    plan.source = zone_source(directory, hosts, domain);
+    plan.keys = keys_of(directory, domain.name);
+    plan.digest = digest_of(plan.source, plan.keys, directory.secrets.get());
+    return plan;
+}
+
 base::Result<SnapshotBuilder::ServedZone> SnapshotBuilder::compile(
-    const ZoneSource& source, const base::Digest256& digest, const DirectoryDomain& domain) const {
-    const Zone zone = TRY(build_zone(source));
+    const Directory& directory, const ZonePlan& plan, const DirectoryDomain& domain) const {
+    Zone zone = TRY(build_zone(plan.source));
     ServedZone served;
-    served.digest = digest;
+    served.digest = plan.digest;
+    if (plan.keys != nullptr) {
+        static const dnssec::Secrets kNone;
+        served.sealing.plan = std::make_shared<const dnssec::ZoneSigning>(TRY(dnssec::plan_signing(
+            *plan.keys, directory.secrets == nullptr ? kNone : *directory.secrets)));
+        TRY(add_key_sets(zone, *served.sealing.plan));
+    }
     served.image = std::make_shared<const ZoneImage>(TRY(compile_zone(zone)));
-    if (is_transferred(zone.apex)) {
+    if (is_transferred(zone.apex) && plan.keys == nullptr) {
         served.content =
             std::make_shared<const transfer::FixedContent>(transfer::fixed_content(zone));
     }
@@ -57,22 +100,24 @@ void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& dir
     std::set<std::string_view> present;
     for (const DirectoryDomain& domain : directory->domains) {
         present.insert(domain.name);
-        const ZoneSource source = zone_source(*directory, hosts, domain);
-        const base::Digest256 digest = digest_of(source);
+        const ZonePlan plan = plan_of(*directory, hosts, domain);
         const auto old = zones_.find(domain.name);
-        if (old != zones_.end() && old->second.digest == digest) {
+        if (old != zones_.end() && old->second.digest == plan.digest) {
             old->second.domain = domain;
             continue;
         }
-        auto compiled = compile(source, digest, domain);
+        auto compiled = compile(*directory, plan, domain);
         if (!compiled) {
             refused_.push_back({domain.name, compiled.error().detail, old != zones_.end()});
             continue;
         }
         ServedZone& place = zones_[domain.name];
-        Snapshot::ZoneSets sets = std::move(place.sets);
-        place = std::move(compiled).take_value();
-        place.sets = std::move(sets);
+        ServedZone before = std::exchange(place, std::move(compiled).take_value());
+        place.sets = std::move(before.sets);
+        place.sealing.cache = std::move(before.sealing.cache);
+        if (place.sealing.plan != nullptr) {
+            place.sealing.seal.variants = std::move(before.sealing.seal.variants);
+        }
         names_changed = true;
         if (built_) {
             changed_.push_back(domain.name);
@@ -172,9 +217,13 @@ void SnapshotBuilder::fill_contents() {
         if (!is_transferred(zone.image->apex())) {
             zone.content = nullptr;
         } else if (zone.content == nullptr) {
-            const ZoneSource source = zone_source(*directory_, hosts, zone.domain);
-            auto built = build_zone(source);
-            if (built && digest_of(source) == zone.digest) {
+            const ZonePlan plan = plan_of(*directory_, hosts, zone.domain);
+            if (plan.keys != nullptr) {
+                zone.sealing.image = nullptr;  // its content comes with its signatures
+                continue;
+            }
+            auto built = build_zone(plan.source);
+            if (built && plan.digest == zone.digest) {
                 zone.content = std::make_shared<const transfer::FixedContent>(
                     transfer::fixed_content(built.value()));
             }
@@ -201,10 +250,102 @@ std::vector<transfer::ZoneOffer> SnapshotBuilder::offers() const {
             offer.serial = zone.domain.serial;
             offer.fixed = zone.content;
             offer.steered = steered_parts(name);
+            if (zone.sealing.plan != nullptr) {
+                offer.variants = zone.sealing.seal.variants;
+            }
             offers.push_back(std::move(offer));
         }
     }
     return offers;
+}
+
+std::uint32_t SnapshotBuilder::serial_of(const BuildInput& input,
+                                         const std::string& name,
+                                         const ServedZone& zone) const {
+    const auto serial = input.serials.find(name);
+    return serial != input.serials.end() ? serial->second : zone.domain.serial;
+}
+
+bool SnapshotBuilder::is_sealed(const ServedZone& zone, std::int64_t now_s) {
+    const Sealing& sealing = zone.sealing;
+    return sealing.image == zone.image.get() && sealing.problem.empty() &&
+           now_s < sealing.resign_at_s && has_anchors_of(*sealing.seal.variants, zone.sets);
+}
+
+void SnapshotBuilder::seal_zones(const BuildInput& input) {
+    std::optional<HostsByDomain> hosts;
+    for (auto& [name, zone] : zones_) {
+        if (zone.sealing.plan == nullptr || is_sealed(zone, input.now_s)) {
+            continue;
+        }
+        if (!hosts) {
+            hosts = hosts_by_domain(*directory_);
+        }
+        const base::Status sealed = seal(input, name, *hosts, zone);
+        zone.sealing.problem = sealed ? "" : sealed.error().detail;
+    }
+    saved_.clear();
+}
+
+// If it fails the seal of before stays, as long as the records are the same.
+base::Status SnapshotBuilder::seal(const BuildInput& input,
+                                   const std::string& name,
+                                   const HostsByDomain& hosts,
+                                   ServedZone& zone) {
+    const ZonePlan plan = plan_of(*directory_, hosts, zone.domain);
+    if (plan.digest != zone.digest) {
+        return base::Error{base::Errc::Busy, "not signed anew while its records are refused"};
+    }
+    const Zone records = TRY(build_zone(plan.source));
+    Sealing& sealing = zone.sealing;
+    const auto saved = saved_.find(name);
+    if (saved != saved_.end() && sealing.cache.signatures().empty()) {
+        sealing.cache = std::move(saved->second);
+    }
+    const SealInput wanted{records,
+                           *zone.image,
+                           zone.sets,
+                           sealing.plan,
+                           serial_of(input, name, zone),
+                           input.now_s,
+                           input.validity};
+    Sealed sealed = TRY(seal_zone(wanted, sealing.cache, sealing.seal.variants.get()));
+    if (sealing.image == zone.image.get() && zone.content != nullptr && built_) {
+        changed_.push_back(name);  // secondaries have the signatures of before
+    }
+    signed_anew_ = true;
+    sealing.seal = std::move(sealed.seal);
+    sealing.image = zone.image.get();
+    sealing.resign_at_s = sealed.resign_at_s;
+    zone.content = !is_transferred(records.apex)
+                       ? nullptr
+                       : std::make_shared<const transfer::FixedContent>(
+                             transfer::fixed_content(records, sealed.zone));
+    return base::Done{};
+}
+
+void SnapshotBuilder::add_seal(const ServedZone& zone,
+                               Snapshot::ZoneSeal& seal,
+                               BuildReport& report) {
+    seal.wanted = true;
+    if (zone.sealing.image != zone.image.get()) {
+        return;
+    }
+    seal = zone.sealing.seal;
+    ++report.zones_signed;
+    report.memory += seal.signatures->memory() + seal.variants->memory();
+    report.resign_at_s =
+        std::min(report.resign_at_s.value_or(zone.sealing.resign_at_s), zone.sealing.resign_at_s);
+}
+
+SignatureCaches SnapshotBuilder::signatures() const {
+    SignatureCaches caches;
+    for (const auto& [name, zone] : zones_) {
+        if (zone.sealing.plan != nullptr) {
+            caches.emplace(name, zone.sealing.cache);
+        }
+    }
+    return caches;
 }
 
 base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
@@ -218,6 +359,7 @@ base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
         fill_contents();
     }
     TRY(assign_sets(input));
+    seal_zones(input);
     Snapshot::Source source;
     source.id = next_id_;
     source.key = sip_key(input.directory->steering_key);
@@ -225,10 +367,12 @@ base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
     source.transfer = input.transfer;
     for (const auto& [name, zone] : zones_) {
         source.zones.push_back(zone.sets);
-        const auto serial = input.serials.find(name);
-        source.serials.push_back(serial != input.serials.end() ? serial->second
-                                                               : zone.domain.serial);
+        source.serials.push_back(serial_of(input, name, zone));
         report.memory += zone.image->memory();
+        if (zone.sealing.plan != nullptr) {
+            source.seals.resize(source.zones.size());
+            add_seal(zone, source.seals.back(), report);
+        }
     }
     for (const CachedSet& set : sets_) {
         report.memory += set.set->memory();
@@ -237,7 +381,13 @@ base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
     report.domains = zones_.size();
     report.snapshot = TRY(Snapshot::create(std::move(source)));
     report.refused = refused_;
+    for (const auto& [name, zone] : zones_) {
+        if (!zone.sealing.problem.empty()) {
+            report.refused.push_back({name, zone.sealing.problem, false});
+        }
+    }
     report.changed = std::exchange(changed_, {});
+    report.signed_anew = std::exchange(signed_anew_, false);
     ++next_id_;
     built_ = true;
     return report;

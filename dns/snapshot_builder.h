@@ -6,6 +6,9 @@
 // A domain whose records are refused keeps the zone it had (and the steered sets it had); the
 // refusal is reported each time. One that never was good is not served.
 //
+// Zones with keys are signed last, when their steered sets are there; what did not change keeps its
+// signatures. One that cannot be signed (no private key is at hand) is withheld and reported.
+//
 // Owner: whoever builds; one thread at a time (a worker: compiling a million records takes
 // seconds). No clock, no socket, no file.
 
@@ -13,12 +16,16 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/hash.h"
 #include "base/result.h"
 #include "dns/directory/directory.h"
+#include "dns/directory/signing_file.h"
+#include "dns/directory/zone_sources.h"
+#include "dns/dnssec/signature_cache.h"
 #include "dns/snapshot.h"
 #include "dns/steered_set.h"
 #include "dns/steering/commit.h"
@@ -42,6 +49,8 @@ struct BuildInput {
     Serials serials;  ///< of domains whose serial moved since the directory was read
     std::shared_ptr<const transfer::TransferRights> rights{};  ///< null: nobody fetches zones
     transfer::SharedView transfer{};                           ///< goes into the snapshot
+    std::int64_t now_s = 0;                                    ///< since 1970: signatures end
+    dnssec::ValidityPolicy validity{};
 };
 
 /// Why a domain's present configuration is not served.
@@ -60,6 +69,10 @@ struct BuildReport {
     std::vector<std::string> changed;  ///< domains that are served with other records than before
     std::size_t domains = 0;           ///< served
     std::size_t memory = 0;            ///< octets, of zones, names and sets
+    std::size_t zones_signed = 0;
+    bool signed_anew = false;  ///< there are other signatures than at the last build
+    /// When the first signatures are to be made anew; none: nothing is signed.
+    std::optional<std::int64_t> resign_at_s;
 };
 
 /// See the top of this file.
@@ -78,16 +91,33 @@ class SnapshotBuilder {
     /// The zones of the last build that somebody may fetch; their serials are still to be set.
     [[nodiscard]] std::vector<transfer::ZoneOffer> offers() const;
 
+    /// For the first build after a start: signatures of an earlier life.
+    void restore(SignatureCaches caches) { saved_ = std::move(caches); }
+
+    /// All signatures of the zones that are served.
+    [[nodiscard]] SignatureCaches signatures() const;
+
     /// The directory of the last build, refused domains as they were when they were last good.
     [[nodiscard]] std::shared_ptr<const Directory> last_good() const { return last_good_; }
 
   private:
+    // What of a zone is signed. No plan: it is not to be signed.
+    struct Sealing {
+        std::shared_ptr<const dnssec::ZoneSigning> plan;
+        const ZoneImage* image = nullptr;  // that the seal is for
+        Snapshot::ZoneSeal seal;
+        dnssec::SignatureCache cache;
+        std::int64_t resign_at_s = 0;
+        std::string problem;  // why it is not signed
+    };
+
     struct ServedZone {
         base::Digest256 digest{};  // of the source
         std::shared_ptr<const ZoneImage> image;
         DirectoryDomain domain;  // that it was made from
         Snapshot::ZoneSets sets;
         transfer::SharedFixed content;  // null: nobody may fetch it
+        Sealing sealing;
     };
 
     using Zones = std::map<std::string, ServedZone, std::less<>>;
@@ -101,9 +131,30 @@ class SnapshotBuilder {
     };
 
     void take_directory(const std::shared_ptr<const Directory>& directory);
-    [[nodiscard]] base::Result<ServedZone> compile(const ZoneSource& source,
-                                                   const base::Digest256& digest,
+
+    // A domain's zone as it is written, and the keys it is signed with (null: none).
+    struct ZonePlan {
+        ZoneSource source;
+        const dnssec::StoredKeys* keys = nullptr;
+        base::Digest256 digest{};
+    };
+
+    [[nodiscard]] static ZonePlan plan_of(const Directory& directory,
+                                          const HostsByDomain& hosts,
+                                          const DirectoryDomain& domain);
+    [[nodiscard]] base::Result<ServedZone> compile(const Directory& directory,
+                                                   const ZonePlan& plan,
                                                    const DirectoryDomain& domain) const;
+    void seal_zones(const BuildInput& input);
+    base::Status seal(const BuildInput& input,
+                      const std::string& name,
+                      const HostsByDomain& hosts,
+                      ServedZone& zone);
+    static void add_seal(const ServedZone& zone, Snapshot::ZoneSeal& seal, BuildReport& report);
+    [[nodiscard]] static bool is_sealed(const ServedZone& zone, std::int64_t now_s);
+    [[nodiscard]] std::uint32_t serial_of(const BuildInput& input,
+                                          const std::string& name,
+                                          const ServedZone& zone) const;
     void arrange_names();
     void keep_last_good();
     void fill_contents();
@@ -126,6 +177,8 @@ class SnapshotBuilder {
     std::vector<CachedSet> sets_;
     std::vector<CachedSet> next_sets_;
     std::shared_ptr<const Directory> last_good_;
+    SignatureCaches saved_;
+    bool signed_anew_ = false;
 };
 
 }  // namespace dns

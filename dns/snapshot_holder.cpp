@@ -27,6 +27,10 @@ SnapshotHolder::~SnapshotHolder() {
 void SnapshotHolder::publish(std::unique_ptr<const Snapshot> snapshot) {
     const std::unique_ptr<const Snapshot> old(
         current_.exchange(snapshot.release(), std::memory_order_acq_rel));
+    wait_for_readers();
+}
+
+void SnapshotHolder::wait_for_readers() {
     urcu_qsbr_synchronize_rcu();
     RT_TSAN_ACQUIRE(&g_grace_period);
 }

@@ -29,6 +29,10 @@ class SnapshotHolder {
     /// Puts `snapshot` in force and frees the one before once no reader can see it.
     void publish(std::unique_ptr<const Snapshot> snapshot);
 
+    /// Until no reader sees any more what it saw in the snapshot before this call. As publish():
+    /// never from a thread whose reader is online. From any number of threads.
+    static void wait_for_readers();
+
     [[nodiscard]] bool empty() const noexcept {
         return current_.load(std::memory_order_acquire) == nullptr;
     }

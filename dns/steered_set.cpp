@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
+#include "base/hash.h"
 #include "dns/limits.h"
 #include "dns/wire.h"
 
@@ -23,6 +23,7 @@ constexpr std::size_t kImagesMax = 8192;
 struct WantedRecord {
     std::uint16_t preference = 0;
     std::string data;
+    std::vector<ServerIndex> servers;  // that it names
 };
 
 struct Extra {
@@ -85,6 +86,7 @@ class SteeredSetBuilder {
     base::Result<std::shared_ptr<const SteeredSet>> run() {
         TRY(order_hosts());
         set_.table_ = source_.table;
+        note_hosts_out();
         set_.slot_ = source_.slot;
         if (source_.kind == PoolKind::Mail) {
             TRY(build_kind(SteeredKind::Mx));
@@ -147,6 +149,7 @@ class SteeredSetBuilder {
         for (WantedRecord& record : records_of(kind, steering::canonical_answer(table_), limit)) {
             canonical_.data[static_cast<std::size_t>(kind)].push_back(std::move(record.data));
         }
+        TRY(build_anchor(kind, images));
         for (std::uint16_t row = 0; row < table_.rows.size(); ++row) {
             for (std::uint32_t start = 0; start < images.rows[row].starts; ++start) {
                 TRY(build_variant(kind, images, key_of(row, start, images.rows[row].starts)));
@@ -170,8 +173,53 @@ class SteeredSetBuilder {
         return {row, static_cast<std::uint16_t>(start * places / starts)};
     }
 
+    // Drained and forced down: removed. Down by its probes: withdrawn.
+    void note_hosts_out() {
+        dnssec::HostsOut& out = set_.out_;
+        std::string ids;
+        for (std::size_t i = 0; i < table_.servers.size(); ++i) {
+            const steering::TableServer& server = table_.servers[i];
+            ids += std::to_string(server.id.value) + " ";
+            out.removed[i] = server.forced == steering::ForcedState::Drained ||
+                             server.forced == steering::ForcedState::Down;
+            out.withdrawn[i] = !server.up;
+        }
+        out.roster = base::crc32c(base::as_bytes(ids));
+    }
+
+    [[nodiscard]] base::Result<SteeredSet::Variant> variant_of(
+        SteeredKind kind, const std::vector<WantedRecord>& records) const {
+        SteeredSet::Variant variant;
+        variant.records.ttl = source_.ttl;
+        for (const WantedRecord& record : records) {
+            variant.records.data.push_back(record.data);
+            for (const ServerIndex server : record.servers) {
+                variant.hosts.set(server);
+            }
+        }
+        std::sort(variant.records.data.begin(), variant.records.data.end());
+        variant.content = TRY(dnssec::variant_content(type_of(kind), variant.records));
+        return variant;
+    }
+
+    base::Status build_anchor(SteeredKind kind, SteeredSet::KindImages& images) {
+        std::vector<WantedRecord> records;
+        if (kind == SteeredKind::A || kind == SteeredKind::Aaaa) {
+            records = all_addresses(kind, images.limit);
+        } else {
+            const std::size_t count = std::min<std::size_t>(hosts_.size(), images.limit);
+            for (std::size_t server = 0; server < count; ++server) {
+                const RowEntry entry{static_cast<ServerIndex>(server), steering::kLevel0Preference};
+                records.push_back(record_of(kind, entry, 1));
+            }
+        }
+        images.anchor = TRY(variant_of(kind, records));
+        return base::Done{};
+    }
+
     base::Status build_variant(SteeredKind kind, SteeredSet::KindImages& images, AnswerKey key) {
         const std::vector<WantedRecord> records = records_of(kind, key, images.limit);
+        images.variants.push_back(TRY(variant_of(kind, records)));
         for (std::uint32_t rotation = 0; rotation < images.rotations; ++rotation) {
             ImageBuilder builder{Name()};
             for (const WantedRecord& record : rotated(records, rotation, images.rotations)) {
@@ -203,18 +251,24 @@ class SteeredSetBuilder {
         }
         std::vector<WantedRecord> records;
         for (const RowEntry& entry : steering::answer_entries(table_, key, limit)) {
-            const SteeredHost& host = *hosts_[entry.server];
-            WantedRecord record{entry.preference, {}};
-            append_u16(record.data, entry.preference);
-            if (kind != SteeredKind::Mx) {
-                append_u16(record.data, steering::srv_weight(table_, entry.server));
-                append_u16(record.data,
-                           kind == SteeredKind::ImapSrv ? host.imap_port : host.pop_port);
-            }
-            append_name(record.data, host.name);
-            records.push_back(std::move(record));
+            records.push_back(record_of(kind, entry, steering::srv_weight(table_, entry.server)));
         }
         return records;
+    }
+
+    // MX or SRV.
+    [[nodiscard]] WantedRecord record_of(SteeredKind kind,
+                                         const RowEntry& entry,
+                                         std::uint16_t weight) const {
+        const SteeredHost& host = *hosts_[entry.server];
+        WantedRecord record{entry.preference, {}, {entry.server}};
+        append_u16(record.data, entry.preference);
+        if (kind != SteeredKind::Mx) {
+            append_u16(record.data, weight);
+            append_u16(record.data, kind == SteeredKind::ImapSrv ? host.imap_port : host.pop_port);
+        }
+        append_name(record.data, host.name);
+        return record;
     }
 
     // Level 0; if that has no two addresses of the family, the rest of the row; if that has none,
@@ -222,29 +276,42 @@ class SteeredSetBuilder {
     [[nodiscard]] std::vector<WantedRecord> addresses_of(SteeredKind kind,
                                                          AnswerKey key,
                                                          std::uint16_t limit) const {
-        std::vector<WantedRecord> records;
-        std::set<std::string> seen;
-        const auto add = [&](ServerIndex server, std::size_t most) {
-            const SteeredHost& host = *hosts_[server];
-            for (const std::string& address :
-                 kind == SteeredKind::A ? host.addresses4 : host.addresses6) {
-                if (records.size() < most && seen.insert(address).second) {
-                    records.push_back({0, address});
-                }
-            }
-        };
+        AddressList list{kind, limit, {}};
         for (const ServerIndex server : steering::address_servers(table_, key, limit)) {
-            add(server, limit);
+            add_addresses(list, server, limit);
         }
         for (const RowEntry& entry : steering::answer_entries(table_, key, limit)) {
-            add(entry.server, std::min<std::size_t>(2, limit));
+            add_addresses(list, entry.server, std::min<std::size_t>(2, limit));
         }
-        if (records.empty()) {
-            for (std::size_t server = 0; server < hosts_.size(); ++server) {
-                add(static_cast<ServerIndex>(server), limit);
+        return list.records.empty() ? all_addresses(kind, limit) : std::move(list.records);
+    }
+
+    [[nodiscard]] std::vector<WantedRecord> all_addresses(SteeredKind kind,
+                                                          std::uint16_t limit) const {
+        AddressList list{kind, limit, {}};
+        for (std::size_t server = 0; server < hosts_.size(); ++server) {
+            add_addresses(list, static_cast<ServerIndex>(server), limit);
+        }
+        return std::move(list.records);
+    }
+
+    struct AddressList {
+        SteeredKind kind;
+        std::size_t limit;
+        std::vector<WantedRecord> records;
+    };
+
+    void add_addresses(AddressList& list, ServerIndex server, std::size_t most) const {
+        const SteeredHost& host = *hosts_[server];
+        for (const std::string& address :
+             list.kind == SteeredKind::A ? host.addresses4 : host.addresses6) {
+            const auto known = std::ranges::find(list.records, address, &WantedRecord::data);
+            if (known != list.records.end()) {
+                known->servers.push_back(server);
+            } else if (list.records.size() < most) {
+                list.records.push_back({0, address, {server}});
             }
         }
-        return records;
     }
 
     void add_extras(SteeredKind kind,
@@ -290,7 +357,7 @@ base::Result<std::shared_ptr<const SteeredSet>> SteeredSet::build(const SteeredS
     return SteeredSetBuilder(source, names).run();
 }
 
-ImageView SteeredSet::pick(SteeredKind kind, const Choice& choice) const noexcept {
+SteeredSet::Pick SteeredSet::choose(SteeredKind kind, const Choice& choice) const noexcept {
     const KindImages& images = of(kind);
     AnswerKey key;
     std::uint32_t rotation = choice.turn;
@@ -307,7 +374,19 @@ ImageView SteeredSet::pick(SteeredKind kind, const Choice& choice) const noexcep
         const auto places = static_cast<std::uint32_t>(table_->rows[key.row].level0_by_id.size());
         variant += key.start * row.starts / places;
     }
-    return {arena_.data(), images.images[variant * images.rotations + rotation % images.rotations]};
+    return {variant, rotation % images.rotations};
+}
+
+ImageView SteeredSet::image(SteeredKind kind, const Pick& pick) const noexcept {
+    const KindImages& images = of(kind);
+    return {arena_.data(), images.images[pick.variant * images.rotations + pick.rotation]};
+}
+
+const SteeredSet::Variant* SteeredSet::find_variant(SteeredKind kind,
+                                                    std::uint64_t content) const noexcept {
+    const auto& variants = of(kind).variants;
+    const auto found = std::ranges::find(variants, content, &Variant::content);
+    return found == variants.end() ? nullptr : &*found;
 }
 
 std::size_t SteeredSet::memory() const noexcept {
@@ -315,6 +394,12 @@ std::size_t SteeredSet::memory() const noexcept {
     for (const KindImages& kind : kinds_) {
         size += kind.images.capacity() * sizeof(std::uint32_t) +
                 kind.rows.capacity() * sizeof(RowImages);
+        for (const Variant& variant : kind.variants) {
+            size += sizeof variant;
+            for (const std::string& data : variant.records.data) {
+                size += sizeof data + data.capacity();
+            }
+        }
     }
     return size;
 }

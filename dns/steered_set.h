@@ -8,6 +8,9 @@
 // senders that do not randomise (STEERING 5.6). Every variant of an address kind has at least two
 // addresses while two servers are up, and no variant loses a family that the pool has.
 //
+// Signatures are made over variants, zone by zone and when they are asked for (dnssec/); here is
+// what they are made over.
+//
 // Built off the answer path; immutable; any thread may read. pick() does not allocate.
 // Errors: Invalid if the table names a server that is not among the hosts.
 
@@ -18,6 +21,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dns/dnssec/variant_choice.h"
 #include "dns/name_table.h"
 #include "dns/siphash.h"
 #include "dns/steering/table.h"
@@ -67,8 +71,43 @@ class SteeredSet {
 
     [[nodiscard]] bool has(SteeredKind kind) const noexcept { return !of(kind).images.empty(); }
 
-    /// The image to answer with. Only if has(kind).
-    [[nodiscard]] ImageView pick(SteeredKind kind, const Choice& choice) const noexcept;
+    /// What a Choice comes to.
+    struct Pick {
+        std::uint32_t variant = 0;
+        std::uint32_t rotation = 0;
+    };
+
+    /// Only if has(kind), as are the next three.
+    [[nodiscard]] Pick choose(SteeredKind kind, const Choice& choice) const noexcept;
+
+    [[nodiscard]] ImageView image(SteeredKind kind, const Pick& pick) const noexcept;
+
+    /// The image to answer with.
+    [[nodiscard]] ImageView pick(SteeredKind kind, const Choice& choice) const noexcept {
+        return image(kind, choose(kind, choice));
+    }
+
+    /// A variant as it is signed: the same for all zones that share the set.
+    struct Variant {
+        std::uint64_t content = 0;  ///< dnssec::variant_content()
+        dnssec::HostMask hosts;     ///< that it names, by their place in the table
+        RecordSet records;
+    };
+
+    [[nodiscard]] const Variant& variant(SteeredKind kind, const Pick& pick) const noexcept {
+        return of(kind).variants[pick.variant];
+    }
+
+    /// The variant with this content; null if there is none.
+    [[nodiscard]] const Variant* find_variant(SteeredKind kind,
+                                              std::uint64_t content) const noexcept;
+
+    /// All hosts of the table at one preference: it depends on no probe and no override, and so can
+    /// be signed once for all (DESIGN section 6).
+    [[nodiscard]] const Variant& anchor(SteeredKind kind) const noexcept { return of(kind).anchor; }
+
+    /// Which hosts the steering has taken out, and of which list of servers.
+    [[nodiscard]] const dnssec::HostsOut& out() const noexcept { return out_; }
 
     [[nodiscard]] const steering::SteeringTable& table() const noexcept { return *table_; }
 
@@ -95,6 +134,8 @@ class SteeredSet {
         std::uint32_t rotations = 1;
         std::vector<RowImages> rows;
         std::vector<std::uint32_t> images;  ///< offsets in the arena
+        std::vector<Variant> variants;
+        Variant anchor;
     };
 
     [[nodiscard]] const KindImages& of(SteeredKind kind) const noexcept {
@@ -104,6 +145,7 @@ class SteeredSet {
     std::shared_ptr<const steering::SteeringTable> table_;
     transfer::SharedSteered canonical_;
     std::uint32_t slot_ = 0;
+    dnssec::HostsOut out_;
     Arena arena_;
     std::array<KindImages, kSteeredKinds> kinds_;
 };

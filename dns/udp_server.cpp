@@ -11,7 +11,9 @@ namespace {
 
 struct ThreadWork {
     ThreadWork(std::uint32_t index, const UdpServer::Options& options)
-        : answers(index, options.answers, options.threads) {}
+        : answers(index, options.answers, options.threads) {
+        answers.asks = options.asks;
+    }
 
     UdpSocket socket;
     DatagramBatch batch;

@@ -39,6 +39,7 @@ class UdpServer {
         unsigned threads = 1;                   ///< for each endpoint
         AnswerPolicy answers{};                 ///< the threads of an endpoint share its rates
         std::size_t receive_buffer = kUdpReceiveBuffer;  ///< octets; the kernel may give less
+        dnssec::AskQueue* asks = nullptr;                ///< outlives it; null: nothing is signed
     };
 
     /// Binds all sockets, then starts the threads.

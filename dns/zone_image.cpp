@@ -243,8 +243,10 @@ class ZoneCompiler {
             TRY(compile_own_sets(name, node));
             const auto steered = steered_.find(name);
             if (steered != steered_.end()) {
-                image_.sets_.insert(
-                    image_.sets_.end(), steered->second.begin(), steered->second.end());
+                for (SetRef set : steered->second) {
+                    set.image_at = steered_count_++;
+                    image_.sets_.push_back(set);
+                }
             }
             node.sets_count = static_cast<std::uint16_t>(image_.sets_.size() - node.sets_first);
             image_.labels_max_ = std::max(image_.labels_max_, name.label_count());
@@ -279,6 +281,7 @@ class ZoneCompiler {
     std::set<Name> names_;
     std::map<Name, Addresses> addresses_;
     std::map<Name, std::vector<SetRef>> steered_;
+    std::uint32_t steered_count_ = 0;
 };
 
 const Node* ZoneImage::find(const Name& wanted) const noexcept {

@@ -25,7 +25,7 @@ inline constexpr std::size_t kSteeredKinds = 6;
 struct SetRef {
     std::uint16_t type = 0;
     SteeredKind steered = SteeredKind::None;
-    std::uint32_t image_at = 0;
+    std::uint32_t image_at = 0;  ///< of a steered one: how many of them come before it
 };
 
 /// A name of the zone.

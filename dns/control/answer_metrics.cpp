@@ -28,6 +28,18 @@ AnswerMetrics::AnswerMetrics() {
     }
     truncated_.metric = &base::counter("roundtable_dns_truncated_total",
                                        "Answers over UDP that sent the client to TCP");
+    for (std::size_t i = 0; i < dnssec::kVariantsServed; ++i) {
+        variants_[i].metric = &base::counter(
+            "roundtable_dns_signed_variants_total",
+            "Steered sets and SOA records with signatures, by which variant was served",
+            {{"served", dnssec::variant_served_name(static_cast<dnssec::VariantServed>(i))}});
+    }
+    constexpr std::array<std::string_view, 3> kSigning = {"made", "stale", "failed"};
+    for (std::size_t i = 0; i < kSigning.size(); ++i) {
+        signing_[i].metric = &base::counter("roundtable_dns_signatures_total",
+                                            "Signatures that queries asked for, by outcome",
+                                            {{"outcome", kSigning[i]}});
+    }
     constexpr std::array<std::string_view, 5> kVerdicts = {
         "found", "unknown", "unsure", "refused_name", "refused_client"};
     for (std::size_t i = 0; i < kVerdicts.size(); ++i) {
@@ -88,6 +100,10 @@ void AnswerMetrics::take_answers(std::span<const AnswerCounters* const> threads)
         outcomes_[i].take(
             sum([i](const AnswerCounters& c) -> const auto& { return c.outcomes[i]; }));
     }
+    for (std::size_t i = 0; i < dnssec::kVariantsServed; ++i) {
+        variants_[i].take(
+            sum([i](const AnswerCounters& c) -> const auto& { return c.variants[i]; }));
+    }
     truncated_.take(sum([](const AnswerCounters& c) -> const auto& { return c.truncated; }));
 }
 
@@ -142,15 +158,24 @@ void AnswerMetrics::take_probes(PoolName pool, const probe::ProbeCounts& counts)
     followers[3].take(counts.bad_banners);
 }
 
-void AnswerMetrics::set_zones(std::size_t served, std::size_t refused, std::size_t memory_bytes) {
+void AnswerMetrics::take_signing(const SigningCounters& counters) {
+    signing_[0].take(counters.made.value());
+    signing_[1].take(counters.stale.value());
+    signing_[2].take(counters.failed.value());
+}
+
+void AnswerMetrics::set_zones(const ZoneCounts& counts) {
     static base::Gauge& zones = base::gauge("roundtable_dns_zones", "Zones that are served");
     static base::Gauge& bad =
         base::gauge("roundtable_dns_zones_refused", "Domains whose present records are not served");
+    static base::Gauge& with_signatures =
+        base::gauge("roundtable_dns_zones_signed", "Zones that are served with signatures");
     static base::Gauge& memory =
         base::gauge("roundtable_dns_snapshot_bytes", "Memory of the snapshot in force");
-    zones.set(static_cast<double>(served));
-    bad.set(static_cast<double>(refused));
-    memory.set(static_cast<double>(memory_bytes));
+    zones.set(static_cast<double>(counts.served));
+    bad.set(static_cast<double>(counts.refused));
+    with_signatures.set(static_cast<double>(counts.with_signatures));
+    memory.set(static_cast<double>(counts.memory));
 }
 
 void AnswerMetrics::set_servers_up(std::size_t mail, std::size_t access) {

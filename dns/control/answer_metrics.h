@@ -13,6 +13,7 @@
 
 #include "base/metrics.h"
 #include "dns/answer.h"
+#include "dns/control/variant_signer.h"
 #include "dns/directory/directory.h"
 #include "dns/internal_answer.h"
 #include "dns/probe/prober.h"
@@ -20,6 +21,14 @@
 #include "dns/udp_server.h"
 
 namespace dns {
+
+/// What the snapshot in force is made of.
+struct ZoneCounts {
+    std::size_t served = 0;
+    std::size_t refused = 0;
+    std::size_t with_signatures = 0;
+    std::size_t memory = 0;  ///< octets
+};
 
 /// See the top of this file.
 class AnswerMetrics {
@@ -34,7 +43,8 @@ class AnswerMetrics {
     void take_udp(std::span<const UdpCounters* const> threads);
     void take_tcp(const TcpCounters& counters);
     void take_probes(PoolName pool, const probe::ProbeCounts& counts);
-    void set_zones(std::size_t served, std::size_t refused, std::size_t memory_bytes);
+    void take_signing(const SigningCounters& counters);
+    static void set_zones(const ZoneCounts& counts);
     void set_servers_up(std::size_t mail, std::size_t access);
 
   private:
@@ -52,6 +62,8 @@ class AnswerMetrics {
     std::array<Follower, kAnswerKinds> answers_;
     std::array<Follower, kQueryOutcomes> outcomes_;
     Follower truncated_;
+    std::array<Follower, dnssec::kVariantsServed> variants_;
+    std::array<Follower, 3> signing_;
     std::array<Follower, 5> internal_;
     std::array<Follower, 2> udp_dropped_;
     std::array<Follower, kCookieVerdicts> cookies_;

@@ -12,13 +12,19 @@ constexpr base::Duration kPollEvery = std::chrono::seconds(2);
 constexpr base::Duration kVersionDeadline = std::chrono::seconds(5);
 constexpr base::Duration kReadDeadline = std::chrono::minutes(2);
 
+bool same_secrets(const Directory& left, const Directory& right) {
+    return left.secrets == right.secrets ||
+           (left.secrets != nullptr && right.secrets != nullptr && *left.secrets == *right.secrets);
+}
+
 // The same but for the version it was read at. The serials count: another name server may have
 // moved one.
 bool same_configuration(const Directory& left, const Directory& right) {
     return left.steering_key == right.steering_key && left.mail_servers == right.mail_servers &&
            left.access_servers == right.access_servers && left.name_servers == right.name_servers &&
            left.domains == right.domains && left.overrides == right.overrides &&
-           left.transfer == right.transfer;
+           left.transfer == right.transfer && left.signing == right.signing &&
+           same_secrets(left, right);
 }
 
 // read_accounts() shares what did not change.
@@ -68,7 +74,7 @@ base::Status DirectoryFollower::read() {
     };
 
     const auto job = [known = known_](base::Connection& connection) -> base::Result<Read> {
-        Directory directory = TRY(read_directory(connection));
+        Directory directory = TRY(read_directory(connection, SecretsWanted::Yes));
         AccountView accounts = TRY(read_accounts(connection, known.accounts.get()));
         Read result{directory.version, known};
         if (known.directory == nullptr || !same_configuration(*known.directory, directory)) {

@@ -14,11 +14,13 @@
 #include "base/worker_pool.h"
 #include "dns/control/answer_metrics.h"
 #include "dns/control/directory_follower.h"
+#include "dns/control/key_keeper.h"
 #include "dns/control/priority_report.h"
 #include "dns/control/snapshot_files.h"
 #include "dns/control/snapshot_publisher.h"
 #include "dns/control/steering_journal.h"
 #include "dns/control/steering_pool.h"
+#include "dns/control/variant_signer.h"
 #include "dns/internal_server.h"
 #include "dns/snapshot_holder.h"
 #include "dns/stream_replies.h"
@@ -72,10 +74,22 @@ bool is_in(const std::vector<RefusedDomain>& refused, const RefusedDomain& domai
 
 // What is to be written to the snapshot files.
 struct Unsaved {
-    std::shared_ptr<const Directory> directory;   // null: saved
-    Serials serials;                              // of the directory
-    std::shared_ptr<const AccountView> accounts;  // null: saved
-    std::optional<SavedTrims> trims;              // none: saved
+    std::shared_ptr<const Directory> directory;         // null: saved
+    Serials serials;                                    // of the directory
+    std::shared_ptr<const AccountView> accounts;        // null: saved
+    std::optional<SavedTrims> trims;                    // none: saved
+    std::shared_ptr<const SignatureCaches> signatures;  // null: saved
+
+    [[nodiscard]] bool empty() const {
+        return directory == nullptr && accounts == nullptr && !trims && signatures == nullptr;
+    }
+
+    // What failed to be written, unless something newer has come.
+    void take_back(const Unsaved& failed) {
+        directory = directory == nullptr ? failed.directory : directory;
+        accounts = accounts == nullptr ? failed.accounts : accounts;
+        signatures = signatures == nullptr ? failed.signatures : signatures;
+    }
 };
 
 base::Status write_files(const SnapshotFiles& files, const Unsaved& unsaved) {
@@ -87,6 +101,9 @@ base::Status write_files(const SnapshotFiles& files, const Unsaved& unsaved) {
     }
     if (unsaved.trims) {
         TRY(files.save_trims(*unsaved.trims));
+    }
+    if (unsaved.signatures != nullptr) {
+        TRY(files.save_signatures(*unsaved.signatures));
     }
     return base::Done{};
 }
@@ -163,6 +180,9 @@ struct NameServer::State {
     std::optional<base::ChangeListener> changes;
 
     std::unique_ptr<InternalServer> internal;
+    base::WaitQueue signed_news;  // fibers that wait for a signature
+    std::unique_ptr<VariantSigner> signer;
+    std::optional<KeyKeeper> keys;
     std::unique_ptr<TcpServer> tcp;
     std::unique_ptr<UdpServer> udp;
     std::unique_ptr<transfer::Notifier> notifier;
@@ -192,6 +212,13 @@ base::Status NameServer::State::open() {
         internal->set_view(saved.accounts);
     }
     TRY(journal.start(loop));
+    publisher.restore(std::move(saved.signatures));
+    signer = TRY(VariantSigner::create(holder, {}, [poster = loop.poster(), this] {
+        (void)poster.post([this] { signed_news.notify_all(); });  // past the end nobody waits
+    }));
+    tcp_thread.asks = &signer->queue();
+    keys.emplace(database);
+    TRY(keys->start(loop));
     chores = base::Timer::every(loop, kChoresEvery, [this] { do_chores(); });
     TRY(base::spawn(loop, "save snapshot", [this] {
         while (!base::fiber_cancelled()) {
@@ -237,6 +264,7 @@ base::Status NameServer::State::follow(DirectoryFollower::Known known) {
 
 void NameServer::State::take_directory(std::shared_ptr<const Directory> read) {
     directory = std::move(read);
+    keys->take(directory);
     configure(mail, "mail");
     configure(access, "access");
     if (const auto commit = mail.input().commit) {
@@ -316,7 +344,11 @@ void NameServer::State::on_published(const Published& done) {
         unsaved.directory = done.last_good;
         news_to_save.notify();
     }
-    metrics.set_zones(done.domains, done.refused.size(), done.memory);
+    if (done.signatures != nullptr) {
+        unsaved.signatures = done.signatures;
+        news_to_save.notify();
+    }
+    AnswerMetrics::set_zones({done.domains, done.refused.size(), done.zones_signed, done.memory});
     if (!on_ready) {
         take_transfers(done);
         return;
@@ -345,8 +377,12 @@ base::Status NameServer::State::listen_public() {
             return respond_tcp(packet, peer, out);
         }));
     // TCP first: a free port that it was given is then taken for UDP, too.
-    udp = TRY(UdpServer::create(
-        holder, {tcp->bound(), config.threads, config.answers, config.udp_receive_buffer}));
+    udp = TRY(UdpServer::create(holder,
+                                {tcp->bound(),
+                                 config.threads,
+                                 config.answers,
+                                 config.udp_receive_buffer,
+                                 &signer->queue()}));
     notifier = TRY(transfer::Notifier::create(loop, tcp->bound()));
     return base::Done{};
 }
@@ -387,11 +423,20 @@ std::unique_ptr<ReplyStream> NameServer::State::stream_tcp(std::span<const std::
 std::size_t NameServer::State::respond_tcp(std::span<const std::byte> packet,
                                            const base::Endpoint& peer,
                                            std::span<std::byte> out) {
-    tcp_reader.online();
-    tcp_thread.guard.set_time(moment_now());
-    const std::size_t size = answer(*tcp_reader.get(), packet, client_of(peer), tcp_thread, out);
-    tcp_reader.offline();
-    return size;
+    const auto deadline = base::Deadline::after(dnssec::kVariantWaitMax);
+    for (;;) {
+        tcp_reader.online();
+        tcp_thread.guard.set_time(moment_now());
+        const std::size_t size =
+            answer(*tcp_reader.get(), packet, client_of(peer), tcp_thread, out);
+        tcp_reader.offline();
+        tcp_thread.waited = false;
+        if (!tcp_thread.waits) {
+            return size;
+        }
+        // Until what is asked for is signed; past the deadline it is answered as well as may be.
+        tcp_thread.waited = !signed_news.wait(deadline);
+    }
 }
 
 void NameServer::State::set_certainty() {
@@ -420,6 +465,7 @@ void NameServer::State::do_chores() {
     }
     metrics.take_answers(answers);
     metrics.take_guards(guards);
+    metrics.take_signing(signer->counters());
     metrics.take_probes(PoolName::Mail, mail.probe_counts());
     metrics.take_probes(PoolName::Access, access.probe_counts());
     metrics.set_servers_up(mail.servers_up(), access.servers_up());
@@ -431,7 +477,7 @@ void NameServer::State::save_changes() {
     if (learnt != saved_trims) {
         unsaved.trims = learnt;
     }
-    if (unsaved.directory == nullptr && unsaved.accounts == nullptr && !unsaved.trims) {
+    if (unsaved.empty()) {
         return;
     }
     Unsaved now = std::exchange(unsaved, {});
@@ -447,12 +493,7 @@ void NameServer::State::save_changes() {
     if (saved.error().code != base::Errc::Cancelled) {
         base::log::warning("dns", "snapshot-not-saved", {{"error", saved.error()}});
     }
-    if (unsaved.directory == nullptr) {
-        unsaved.directory = now.directory;
-    }
-    if (unsaved.accounts == nullptr) {
-        unsaved.accounts = now.accounts;
-    }
+    unsaved.take_back(now);
 }
 
 NameServer::NameServer(std::unique_ptr<State> state) : state_(std::move(state)) {

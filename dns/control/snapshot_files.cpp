@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -49,6 +50,12 @@ base::Result<SavedState> SnapshotFiles::load() const {
     if (auto trims = load_file(directory_ + "/trims", decode_trims)) {
         state.trims = std::move(*trims);
     }
+    const auto decode_held = [](std::string_view bytes) {
+        return decode_signatures(bytes, base::wall_us() / 1'000'000);
+    };
+    if (auto signatures = load_file(directory_ + "/signatures", decode_held)) {
+        state.signatures = std::move(*signatures);
+    }
     return state;
 }
 
@@ -70,6 +77,11 @@ base::Status SnapshotFiles::save_accounts(const AccountView& view) const {
 
 base::Status SnapshotFiles::save_trims(const SavedTrims& trims) const {
     return base::write_file_atomic(directory_ + "/trims", encode_trims(trims), kMode);
+}
+
+base::Status SnapshotFiles::save_signatures(const SignatureCaches& caches) const {
+    return base::write_file_atomic(
+        directory_ + "/signatures", encode_signatures(caches, base::wall_us() / 1'000'000), kMode);
 }
 
 }  // namespace dns

@@ -21,6 +21,7 @@ struct SavedState {
     std::shared_ptr<const Directory> directory;
     std::shared_ptr<const AccountView> accounts;
     SavedTrims trims;
+    SignatureCaches signatures;
 };
 
 /// See the top of this file.
@@ -36,6 +37,7 @@ class SnapshotFiles {
     base::Status save_directory(const Directory& directory, const Serials& serials) const;
     base::Status save_accounts(const AccountView& view) const;
     base::Status save_trims(const SavedTrims& trims) const;
+    base::Status save_signatures(const SignatureCaches& caches) const;
 
   private:
     std::string directory_;

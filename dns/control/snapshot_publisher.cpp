@@ -15,6 +15,10 @@ namespace dns {
 namespace {
 
 constexpr double kOwedMinS = 0.05;
+// What could not be signed is tried again this often; a timer is not trusted for longer than a day,
+// since clocks are set.
+constexpr std::int64_t kResignMinS = 60;
+constexpr std::int64_t kResignMaxS = 86400;
 
 }  // namespace
 
@@ -39,6 +43,7 @@ struct SnapshotPublisher::Work {
     transfer::SharedView view;
     std::string transfer_problem;
     std::optional<double> owed_s;
+    std::optional<std::int64_t> resign_at_s;
 };
 
 std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_of(
@@ -109,17 +114,21 @@ Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
     Published published;
     BuildInput input = request.input;
     input.rights = rights_of(input.directory->transfer);
+    input.now_s = base::wall_us() / 1'000'000;
     auto first = builder.build(input);
     if (!first) {
         published.outcome = std::move(first).take_error();
         return published;
     }
+    const bool signed_anew = first.value().signed_anew;
     published.moved = keeper.update(
         zones_of(input, first.value().changed), request.urgency, steering_now().monotonic_s);
     owed_s = keeper.due_s();
     input.serials = keeper.serials();
-    const auto now_s = static_cast<std::uint64_t>(base::wall_us() / 1'000'000);
-    auto transferred = transfers.update(input.rights, offers(published.moved), now_s);
+    auto transferred = transfers.update(input.rights,
+                                        offers(published.moved),
+                                        static_cast<std::uint64_t>(input.now_s),
+                                        input.validity);
     if (transferred) {
         view = std::move(transferred).take_value();
     } else {
@@ -140,6 +149,11 @@ Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
     published.memory = report.memory;
     published.transfer = view;
     published.transfer_problem = transfer_problem;
+    published.zones_signed = report.zones_signed;
+    if (signed_anew || report.signed_anew) {
+        published.signatures = std::make_shared<const SignatureCaches>(builder.signatures());
+    }
+    resign_at_s = report.resign_at_s;
     return published;
 }
 
@@ -154,6 +168,10 @@ SnapshotPublisher::SnapshotPublisher(base::Loop& loop,
 }
 
 SnapshotPublisher::~SnapshotPublisher() = default;
+
+void SnapshotPublisher::restore(SignatureCaches caches) {
+    work_->builder.restore(std::move(caches));
+}
 
 void SnapshotPublisher::request(PublishRequest request) {
     if (pending_ && pending_->urgency == steering::Urgency::AtOnce) {
@@ -170,6 +188,7 @@ void SnapshotPublisher::start() {
     last_ = std::move(*pending_);
     pending_.reset();
     owed_.cancel();
+    resign_.cancel();
     const base::Status submitted = worker_.submit(
         [self = std::weak_ptr(self_), work = work_, poster = loop_.poster(), request = *last_] {
             Published published = work->publish(request);
@@ -200,11 +219,23 @@ void SnapshotPublisher::finish(const Published& published) {
         const double left_s = std::max(kOwedMinS, *work_->owed_s - steering_now().monotonic_s);
         const auto span =
             std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(left_s));
-        owed_ = base::Timer::after(loop_, span, [this] {
-            PublishRequest again = *last_;
-            again.urgency = steering::Urgency::Routine;
-            request(std::move(again));
-        });
+        owed_ = base::Timer::after(loop_, span, [this] { publish_again(); });
+    }
+    resign_in_time();
+}
+
+void SnapshotPublisher::publish_again() {
+    PublishRequest again = *last_;
+    again.urgency = steering::Urgency::Routine;
+    request(std::move(again));
+}
+
+void SnapshotPublisher::resign_in_time() {
+    if (work_->resign_at_s) {
+        const std::int64_t left_s =
+            std::clamp(*work_->resign_at_s - base::wall_us() / 1'000'000, kResignMinS, kResignMaxS);
+        resign_ =
+            base::Timer::after(loop_, std::chrono::seconds(left_s), [this] { publish_again(); });
     }
 }
 

@@ -3,7 +3,8 @@
 // SnapshotPublisher: builds snapshots on a worker thread and puts them in force, one after another.
 // A request that comes while one is built waits; a later one takes its place, so that a burst of
 // changes costs two builds. Serials move in the same step (serial_keeper.h), so that no snapshot
-// shows new content under an old serial or the reverse.
+// shows new content under an old serial or the reverse. Signatures that come to their end are made
+// anew by a publication of its own.
 //
 // Owner: NameServer; destroy it before the holder and the loop. It may go while the loop runs on: a
 // build that has ended is then put in force but not told. Thread rule: loop thread only; the
@@ -39,6 +40,8 @@ struct Published {
     std::size_t memory = 0;         ///< octets
     transfer::SharedView transfer;  ///< what secondaries may fetch
     std::string transfer_problem;   ///< why the configuration of transfers is not in force
+    std::size_t zones_signed = 0;
+    std::shared_ptr<const SignatureCaches> signatures;  ///< all of them; null: as they were
 };
 
 /// See the top of this file.
@@ -52,6 +55,9 @@ class SnapshotPublisher {
     SnapshotPublisher(const SnapshotPublisher&) = delete;
     SnapshotPublisher& operator=(const SnapshotPublisher&) = delete;
 
+    /// Before the first request: signatures of an earlier life.
+    void restore(SignatureCaches caches);
+
     void request(PublishRequest request);
 
   private:
@@ -59,6 +65,8 @@ class SnapshotPublisher {
 
     void start();
     void finish(const Published& published);
+    void publish_again();
+    void resign_in_time();
 
     base::Loop& loop_;
     OnPublished on_published_;
@@ -67,6 +75,7 @@ class SnapshotPublisher {
     std::optional<PublishRequest> last_;  // for serials that are owed
     bool building_ = false;
     base::Timer owed_;
+    base::Timer resign_;
     std::shared_ptr<SnapshotPublisher*> self_;  // what a posted end of a build finds us by
     base::WorkerPool worker_;                   // goes first
 };

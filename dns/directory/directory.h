@@ -9,11 +9,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/endpoint.h"
+#include "dns/dnssec/key_store.h"
 #include "dns/steering/override.h"
 #include "dns/steering/table.h"
 #include "dns/transfer/transfer_config.h"
@@ -104,6 +106,9 @@ struct Directory {
     std::vector<DirectoryDomain> domains;         ///< ascending name
     std::vector<DirectoryOverride> overrides;
     transfer::TransferConfig transfer;
+    std::vector<dnssec::StoredKeys> signing;  ///< of domains that are signed, ascending name
+    /// Of the keys in `signing`; in no file. Null: not at hand.
+    std::shared_ptr<const dnssec::Secrets> secrets;
 
     bool operator==(const Directory&) const = default;
 };

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "dns/directory/byte_format.h"
+#include "dns/directory/signing_file.h"
 #include "dns/directory/transfer_file.h"
 
 namespace dns {
@@ -12,7 +13,7 @@ namespace {
 
 constexpr std::string_view kMagic = "RTDNSNP1";
 
-enum class FileKind : std::uint8_t { Directory = 1, Accounts = 2, Trims = 3 };
+enum class FileKind : std::uint8_t { Directory = 1, Accounts = 2, Trims = 3, Signatures = 4 };
 
 std::string framed(FileKind kind, const std::string& body) {
     ByteWriter out;
@@ -275,6 +276,7 @@ std::string encode_directory(const Directory& directory) {
     put_list(out, directory.domains);
     put_list(out, directory.overrides);
     put_transfer_config(out, directory.transfer);
+    put_signing(out, directory.signing);
     return framed(FileKind::Directory, out.take());
 }
 
@@ -291,6 +293,9 @@ base::Result<Directory> decode_directory(std::string_view bytes) {
     take_list(in, directory.overrides, take_override);
     if (!in.at_end()) {  // files of earlier releases end here
         directory.transfer = take_transfer_config(in);
+    }
+    if (!in.at_end()) {
+        directory.signing = take_signing(in);
     }
     if (!in.at_end()) {
         return malformed();
@@ -357,6 +362,21 @@ base::Result<SavedTrims> decode_trims(std::string_view bytes) {
         return malformed();
     }
     return trims;
+}
+
+std::string encode_signatures(const SignatureCaches& caches, std::int64_t now_s) {
+    ByteWriter out;
+    put_signatures(out, caches, now_s);
+    return framed(FileKind::Signatures, out.take());
+}
+
+base::Result<SignatureCaches> decode_signatures(std::string_view bytes, std::int64_t now_s) {
+    ByteReader in(TRY(body_of(FileKind::Signatures, bytes)));
+    SignatureCaches caches = take_signatures(in, now_s);
+    if (!in.at_end()) {
+        return malformed();
+    }
+    return caches;
 }
 
 }  // namespace dns

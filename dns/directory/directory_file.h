@@ -7,6 +7,7 @@
 //                        ones are refused
 //   snapshot/accounts    digests of the addresses, by domain
 //   snapshot/trims       what steering has learnt of the servers
+//   snapshot/signatures  signatures of zones; no private key is in any file
 //
 // Frame of each: magic "RTDNSNP1", kind (u8), CRC32C of the body (u32), size of the body (u64), the
 // body. Numbers little-endian; texts and lists with a u32 length before them. A body is the fields
@@ -21,6 +22,7 @@
 #include "base/result.h"
 #include "dns/account_view.h"
 #include "dns/directory/directory.h"
+#include "dns/directory/signing_file.h"
 #include "dns/steering/engine.h"
 
 namespace dns {
@@ -41,5 +43,10 @@ struct SavedTrims {
 
 [[nodiscard]] std::string encode_trims(const SavedTrims& trims);
 [[nodiscard]] base::Result<SavedTrims> decode_trims(std::string_view bytes);
+
+/// `now_s`: since 1970; signatures that end soon are left out.
+[[nodiscard]] std::string encode_signatures(const SignatureCaches& caches, std::int64_t now_s);
+[[nodiscard]] base::Result<SignatureCaches> decode_signatures(std::string_view bytes,
+                                                              std::int64_t now_s);
 
 }  // namespace dns

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "dns/directory/transfer_reader.h"
+#include "dns/dnssec/key_store.h"
 
 namespace dns {
 namespace {
@@ -300,7 +301,7 @@ base::Result<std::int64_t> read_directory_version(base::Connection& connection) 
     return rows[0].int64(0);
 }
 
-base::Result<Directory> read_directory(base::Connection& connection) {
+base::Result<Directory> read_directory(base::Connection& connection, SecretsWanted secrets) {
     base::Tx tx = TRY(connection.begin());
     TRY(tx.query(kSnapshot));
     Directory directory;
@@ -320,7 +321,11 @@ base::Result<Directory> read_directory(base::Connection& connection) {
     directory.name_servers = TRY(read_name_servers(tx));
     directory.domains = TRY(read_domains(tx));
     directory.overrides = TRY(read_overrides(tx));
-    directory.transfer = TRY(read_transfer_config(tx));
+    directory.signing = TRY(dnssec::read_all_keys(tx));
+    if (secrets == SecretsWanted::Yes) {
+        directory.transfer = TRY(read_transfer_config(tx));
+        directory.secrets = std::make_shared<const dnssec::Secrets>(TRY(dnssec::read_secrets(tx)));
+    }
     TRY(tx.commit());
     return directory;
 }

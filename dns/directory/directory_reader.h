@@ -19,7 +19,12 @@ namespace dns {
 /// directory.version: rises with every change of configuration.
 [[nodiscard]] base::Result<std::int64_t> read_directory_version(base::Connection& connection);
 
-[[nodiscard]] base::Result<Directory> read_directory(base::Connection& connection);
+/// Secrets of transfers and private keys are for name servers; no other role may read them.
+enum class SecretsWanted : std::uint8_t { Yes, No };
+
+/// Without secrets: no transfer keys, and `secrets` is null.
+[[nodiscard]] base::Result<Directory> read_directory(base::Connection& connection,
+                                                     SecretsWanted secrets);
 
 /// What the zone of one domain is made of, as a transaction sees it that may have changed it: the
 /// servers, the domain, and of the domains below it their names (hosts there are theirs, see

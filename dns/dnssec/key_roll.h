@@ -73,6 +73,8 @@ struct RollTimes {
     std::int64_t zone_ttl_max_s = 86400;  ///< largest TTL of the zone
     std::int64_t ds_ttl_s = 86400;        ///< of the DS set at the parent
     std::int64_t propagation_s = 3600;    ///< until all servers of the zone have a change
+
+    bool operator==(const RollTimes&) const = default;
 };
 
 /// What the keys of a zone do now: input for the signer. Pointers into the ZoneKeys given.

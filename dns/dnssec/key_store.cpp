@@ -162,9 +162,9 @@ base::Status store_keys(base::Tx& tx,
     return base::Done{};
 }
 
-base::Result<std::map<std::int64_t, std::string>> read_secrets(base::Tx& tx) {
+base::Result<Secrets> read_secrets(base::Tx& tx) {
     const base::Rows rows = TRY(tx.query("SELECT key_id, secret FROM directory.dnssec_secrets()"));
-    std::map<std::int64_t, std::string> secrets;
+    Secrets secrets;
     for (const base::Row row : rows) {
         const base::Bytes octets = row.bytes(1);
         secrets.emplace(row.int64(0), std::string(base::as_text(octets)));

@@ -28,7 +28,12 @@ struct StoredKeys {
     Denial denial = Denial::Nsec;
     ZoneKeys keys;
     RollTimes times;  ///< by the TTLs of the domain and its records
+
+    bool operator==(const StoredKeys&) const = default;
 };
+
+/// Private keys by the key's id.
+using Secrets = std::map<std::int64_t, std::string>;
 
 /// One domain. NotFound if there is no such domain.
 [[nodiscard]] base::Result<StoredKeys> read_keys(base::Tx& tx, std::string_view domain);
@@ -44,6 +49,6 @@ base::Status store_keys(base::Tx& tx,
                         std::string_view secret = {});
 
 /// Private keys by the key's id. Refused to all roles but the name servers'.
-[[nodiscard]] base::Result<std::map<std::int64_t, std::string>> read_secrets(base::Tx& tx);
+[[nodiscard]] base::Result<Secrets> read_secrets(base::Tx& tx);
 
 }  // namespace dns::dnssec

@@ -62,8 +62,14 @@ std::uint32_t ttl_left(std::uint32_t ttl, const Validity& validity, std::int64_t
 }
 
 ZoneKey zone_key(SigningKey key) {
-    const std::uint16_t tag = key_tag(dnskey_data({key.algorithm(), key.public_key()}));
-    return {std::move(key), tag};
+    ZoneKey made = zone_key(PublicKey{key.algorithm(), key.public_key()});
+    made.key = std::move(key);
+    return made;
+}
+
+ZoneKey zone_key(PublicKey half) {
+    const std::uint16_t tag = key_tag(dnskey_data(half));
+    return {std::move(half), tag, std::nullopt};
 }
 
 base::Result<std::string> sign_set(const ZoneKey& key,
@@ -72,18 +78,40 @@ base::Result<std::string> sign_set(const ZoneKey& key,
                                    std::uint16_t type,
                                    const RecordSet& set,
                                    const Validity& validity) {
+    const auto records = TRY(canonical_set(type, set.data));
+    return sign_records(key,
+                        zone,
+                        owner,
+                        type,
+                        set.ttl,
+                        canonical_records(owner, type, set.ttl, records),
+                        validity);
+}
+
+base::Result<std::string> sign_records(const ZoneKey& key,
+                                       const Name& zone,
+                                       const Name& owner,
+                                       std::uint16_t type,
+                                       std::uint32_t ttl,
+                                       std::string_view records,
+                                       const Validity& validity) {
+    if (!key.key) {
+        return base::Error{base::Errc::Unavailable,
+                           "the private half of key " + std::to_string(key.tag) + " of " +
+                               zone.to_text() + " is not at hand"};
+    }
     RrsigFields fields;
     fields.covered = type;
-    fields.algorithm = static_cast<std::uint8_t>(key.key.algorithm());
+    fields.algorithm = static_cast<std::uint8_t>(key.half.algorithm);
     fields.labels = signed_labels(owner);
-    fields.original_ttl = set.ttl;
+    fields.original_ttl = ttl;
     fields.expiration = static_cast<std::uint32_t>(validity.expiration_s);
     fields.inception = static_cast<std::uint32_t>(validity.inception_s);
     fields.tag = key.tag;
     fields.signer = zone;
     std::string data = unsigned_data(fields);
-    const auto records = TRY(canonical_set(type, set.data));
-    return data + key.key.sign(data + canonical_records(owner, type, set.ttl, records));
+    const std::string signature = key.key->sign(data + std::string(records));
+    return data + signature;
 }
 
 base::Result<RrsigFields> parse_rrsig(std::string_view data) {

@@ -6,6 +6,7 @@
 // (RFC 4034 3.1.5). Pure: no clock. Any thread; signing on workers only (signing_key.h).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,22 +54,33 @@ struct Validity {
                                      const Validity& validity,
                                      std::int64_t now_s) noexcept;
 
-/// A key with which a zone is signed. Borrowed by whoever signs; immutable.
+/// A key with which a zone is signed. A value; immutable.
 struct ZoneKey {
-    SigningKey key;
+    PublicKey half;
     std::uint16_t tag = 0;
+    std::optional<SigningKey> key;  ///< none: the private half is not at hand (no database yet)
 };
 
 [[nodiscard]] ZoneKey zone_key(SigningKey key);
+[[nodiscard]] ZoneKey zone_key(PublicKey half);
 
 /// Signs an RRset; gives the data of its RRSIG record. Data of the set in any order. Invalid if it
-/// is none of its type.
+/// is none of its type, Unavailable without the private half.
 [[nodiscard]] base::Result<std::string> sign_set(const ZoneKey& key,
                                                  const Name& zone,
                                                  const Name& owner,
                                                  std::uint16_t type,
                                                  const RecordSet& set,
                                                  const Validity& validity);
+
+/// The same of an RRset in canonical form: `records` are canonical_records() of it.
+[[nodiscard]] base::Result<std::string> sign_records(const ZoneKey& key,
+                                                     const Name& zone,
+                                                     const Name& owner,
+                                                     std::uint16_t type,
+                                                     std::uint32_t ttl,
+                                                     std::string_view records,
+                                                     const Validity& validity);
 
 /// The fields of an RRSIG record.
 struct RrsigFields {

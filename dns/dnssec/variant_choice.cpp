@@ -1,5 +1,7 @@
 #include "dns/dnssec/variant_choice.h"
 
+#include <array>
+
 #include "base/hash.h"
 #include "dns/dnssec/canonical.h"
 
@@ -10,11 +12,18 @@ bool holds(const SignedVariant& variant, std::int64_t now_s) noexcept {
     return now_s < variant.validity.expiration_s && now_s >= variant.validity.inception_s;
 }
 
-bool names_any(const SignedVariant& variant, const HostMask& hosts) noexcept {
-    return (variant.hosts & hosts).any();
+// A variant of another list of servers may name anybody.
+bool names_any(const SignedVariant& variant, std::uint32_t roster, const HostMask& hosts) noexcept {
+    return variant.roster != roster || (variant.hosts & hosts).any();
 }
 
 }  // namespace
+
+std::string_view variant_served_name(VariantServed served) noexcept {
+    static constexpr std::array<std::string_view, kVariantsServed> kNames = {
+        "wanted", "fallback", "anchor", "wait", "nothing"};
+    return kNames[static_cast<std::size_t>(served)];
+}
 
 base::Result<std::uint64_t> variant_content(std::uint16_t type, const RecordSet& set) {
     const auto records = TRY(canonical_set(type, set.data));
@@ -40,7 +49,7 @@ VariantChoice choose_variant(std::uint64_t wanted,
         if (variant.content == wanted) {
             return {VariantServed::Wanted, &variant};
         }
-        if (fallback == nullptr && !names_any(variant, out.withdrawn | out.removed)) {
+        if (fallback == nullptr && !names_any(variant, out.roster, out.withdrawn | out.removed)) {
             fallback = &variant;
         }
     }
@@ -53,7 +62,9 @@ VariantChoice choose_variant(std::uint64_t wanted,
     if (!holds(anchor, now_s)) {
         return {};
     }
-    return {names_any(anchor, out.removed) ? VariantServed::Wait : VariantServed::Anchor, &anchor};
+    return {
+        names_any(anchor, out.roster, out.removed) ? VariantServed::Wait : VariantServed::Anchor,
+        &anchor};
 }
 
 std::vector<SignedVariant> with_variant(std::vector<SignedVariant> newest_first,

@@ -5,11 +5,11 @@
 // for. A variant is known by its content, so that rows, orders and commits with the same records
 // share one signature, and a row that comes back is signed already.
 //
-// In order: the wanted variant; the newest signed one that names no host that was withdrawn or
-// forced down; the anchor (all configured hosts at one preference), which is signed when the zone
-// is loaded. If an override took a host out and only the anchor would be left, which names that
-// host, the query waits for the signature, off the UDP loop and at most kVariantWaitMax.
-// Signatures that have ended are never served, the anchor's neither.
+// In order: the wanted variant; the newest signed one of the same list of servers that names no
+// host that was withdrawn or forced down; the anchor (all configured hosts at one preference),
+// which is signed when the zone is loaded. If an override took a host out and only the anchor would
+// be left, which names that host, the query waits for the signature, off the UDP loop and at most
+// kVariantWaitMax. Signatures that have ended are never served, the anchor's neither.
 //
 // Pure: no clock, no allocation in choose_variant(). Thread rule: any thread; whoever keeps the
 // list publishes it as it does snapshots and does not change it in place.
@@ -17,12 +17,15 @@
 #include <bitset>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "dns/dnssec/rrsig.h"
+#include "dns/image.h"
 #include "dns/steering/settings.h"
 
 namespace dns::dnssec {
@@ -37,18 +40,33 @@ inline constexpr std::size_t kVariantsMax = 64;
 /// Hosts by their place in the configuration of the pool (ascending server id).
 using HostMask = std::bitset<steering::kServersMax>;
 
+/// An RRset and the RRSIG records over it, ready to be copied into answers (dns/image.h).
+struct SignedImages {
+    Arena arena;
+    std::uint32_t set_at = 0;
+    std::uint32_t signatures_at = 0;
+    std::uint32_t negative_at = 0;  ///< of an SOA: both with the negative TTL, owner written out
+
+    [[nodiscard]] ImageView set() const noexcept { return {arena.data(), set_at}; }
+
+    [[nodiscard]] ImageView signatures() const noexcept { return {arena.data(), signatures_at}; }
+
+    [[nodiscard]] ImageView negative() const noexcept { return {arena.data(), negative_at}; }
+};
+
 /// A variant that is signed.
 struct SignedVariant {
     std::uint64_t content = 0;  ///< variant_content()
+    std::uint32_t roster = 0;   ///< whose hosts `hosts` counts, see HostsOut
     HostMask hosts;             ///< that it names
     Validity validity;
-    std::uint32_t image_at = 0;       ///< of the set, in the keeper's arena
-    std::uint32_t signatures_at = 0;  ///< of its RRSIG records
+    std::shared_ptr<const SignedImages> images;
 };
 
 /// What the steering has taken out. Withdrawn by probes: names of it are better avoided. Removed by
 /// an override: an operator said that nobody shall be sent there.
 struct HostsOut {
+    std::uint32_t roster = 0;  ///< names the list of servers that masks are places in
     HostMask withdrawn;
     HostMask removed;
 };
@@ -61,6 +79,11 @@ enum class VariantServed : std::uint8_t {
     Wait,      ///< until it is signed, at most kVariantWaitMax; then `variant`
     Nothing,   ///< no signature holds: SERVFAIL
 };
+
+inline constexpr std::size_t kVariantsServed = 5;
+
+/// "wanted", "fallback", ...: the label of its counter.
+[[nodiscard]] std::string_view variant_served_name(VariantServed served) noexcept;
 
 /// What is served. Borrows from the list or the anchor.
 struct VariantChoice {

@@ -87,10 +87,13 @@ base::Result<ZoneSignatures> ZoneSignatures::build(const ZoneImage& zone,
     }
     ZoneSignatures made;
     made.arena_.resize(2);  // offset 0 is "none"
-    made.serial_ = signed_zone.serial;
     made.validity_ = signed_zone.validity;
     TRY(made.add_sets(zone, signed_zone));
-    TRY(made.add_soa(signed_zone));
+    for (const auto& [owner, sets] : signed_zone.names) {
+        for (const auto& [type, set] : sets) {
+            made.ttl_max_ = std::max(made.ttl_max_, set.set.ttl);
+        }
+    }
     made.arena_.shrink_to_fit();
     return made;
 }
@@ -104,7 +107,8 @@ base::Status ZoneSignatures::add_sets(const ZoneImage& zone, const SignedZone& s
             if (set.steered == SteeredKind::None && found == nullptr) {
                 return foreign(owner);
             }
-            if (set.steered == SteeredKind::None && !found->signatures.empty()) {
+            if (set.steered == SteeredKind::None && set.type != kSoa &&
+                !found->signatures.empty()) {
                 ImageBuilder builder(signed_zone.apex);
                 for (const std::string& data : found->signatures) {
                     builder.record(kTypeRrsig, found->set.ttl, data);
@@ -160,24 +164,6 @@ base::Result<std::uint32_t> ZoneSignatures::add_referral(const SignedZone& signe
     }
     builder.end_required();
     return builder.finish(arena_);
-}
-
-base::Status ZoneSignatures::add_soa(const SignedZone& signed_zone) {
-    const SignedSet* const soa = find_set(signed_zone, signed_zone.apex, kSoa);
-    if (soa == nullptr || soa->set.data.size() != 1) {
-        return foreign(signed_zone.apex);
-    }
-    ImageBuilder answer(signed_zone.apex);
-    ImageBuilder negative(signed_zone.apex);
-    answer.record(kSoa, soa->set.ttl, soa->set.data.front());
-    negative.record_of(signed_zone.apex, kSoa, signed_zone.negative_ttl, soa->set.data.front());
-    for (const std::string& data : soa->signatures) {
-        answer.record(kTypeRrsig, soa->set.ttl, data);
-        negative.record_of(signed_zone.apex, kTypeRrsig, signed_zone.negative_ttl, data);
-    }
-    soa_ = TRY(answer.finish(arena_));
-    negative_soa_ = TRY(negative.finish(arena_));
-    return base::Done{};
 }
 
 std::size_t ZoneSignatures::covering(const ZoneImage& zone, const WireName& name) const noexcept {

@@ -17,8 +17,7 @@
 //                       closest encloser), each NSEC once
 //   a referral          referral(cut): NS, DS and its RRSIG or the NSEC that says there is none,
 //                       then glue; glue stands behind all of it, so this is one image
-// The SOA's signatures hold for one serial: answers with DO carry soa() and negative_soa() of here,
-// whose serial may be behind the snapshot's until the new one is signed.
+// The SOA is not here: its serial moves by itself, and so it is signed by itself (zone_variants.h).
 //
 // Built by workers; immutable; shared by snapshots as long as zone and signatures stay. Any thread
 // may read. The look-ups neither allocate nor lock. Errors of build(): Invalid if signed zone and
@@ -60,12 +59,8 @@ class ZoneSignatures {
     /// Index of the node whose NSEC record covers or matches a name of the zone.
     [[nodiscard]] std::size_t covering(const ZoneImage& zone, const WireName& name) const noexcept;
 
-    /// SOA with its RRSIG, as an answer; and with the negative TTL, for the authority section.
-    [[nodiscard]] ImageView soa() const noexcept { return {arena_.data(), soa_}; }
-
-    [[nodiscard]] ImageView negative_soa() const noexcept { return {arena_.data(), negative_soa_}; }
-
-    [[nodiscard]] std::uint32_t serial() const noexcept { return serial_; }
+    /// Largest TTL of a signed set of the zone, in seconds.
+    [[nodiscard]] std::uint32_t ttl_max() const noexcept { return ttl_max_; }
 
     [[nodiscard]] const Validity& validity() const noexcept { return validity_; }
 
@@ -76,7 +71,6 @@ class ZoneSignatures {
     ZoneSignatures() = default;
 
     base::Status add_sets(const ZoneImage& zone, const SignedZone& signed_zone);
-    base::Status add_soa(const SignedZone& signed_zone);
     base::Result<std::uint32_t> add_nsec(const SignedZone& signed_zone, const Name& owner);
 
     base::Result<std::uint32_t> add_referral(const SignedZone& signed_zone, const Name& cut);
@@ -89,9 +83,7 @@ class ZoneSignatures {
     std::vector<std::uint32_t> sets_;   // by the index of the set; 0: none
     std::vector<std::uint32_t> nodes_;  // by the index of the node; 0: none
     std::vector<std::uint32_t> referrals_;
-    std::uint32_t soa_ = 0;
-    std::uint32_t negative_soa_ = 0;
-    std::uint32_t serial_ = 0;
+    std::uint32_t ttl_max_ = 0;
     Validity validity_;
 };
 

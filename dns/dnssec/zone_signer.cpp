@@ -30,7 +30,8 @@ enum class Place : std::uint8_t { Own, Cut, Below };
 
 class ZoneSigner {
   public:
-    ZoneSigner(const Zone& zone, const ZoneSigning& signing) : zone_(zone), signing_(signing) {}
+    ZoneSigner(const Zone& zone, const ZoneSigning& signing, const SignatureCache& known)
+        : zone_(zone), signing_(signing), known_(known) {}
 
     base::Result<SignedZone> run() {
         out_.apex = zone_.apex;
@@ -53,6 +54,8 @@ class ZoneSigner {
         TRY(sign_all());
         return std::move(out_);
     }
+
+    [[nodiscard]] SignatureCache take_used() { return std::move(used_); }
 
   private:
     base::Status add_sets(const Name& owner, const RecordSets& sets) {
@@ -150,10 +153,26 @@ class ZoneSigner {
         return base::Done{};
     }
 
-    base::Status sign(const Name& owner, std::uint16_t type, SignedSet& set) const {
+    base::Status sign(const Name& owner, std::uint16_t type, SignedSet& set) {
+        const auto data = TRY(canonical_set(type, set.set.data));
+        const std::string records = canonical_records(owner, type, set.set.ttl, data);
         const auto sign_with = [&](const ZoneKey& key) -> base::Status {
-            set.signatures.push_back(
-                TRY(sign_set(key, zone_.apex, owner, type, set.set, signing_.validity)));
+            const SignatureCache::Mark mark = SignatureCache::mark_of(key.half, records);
+            const KeptSignature* const kept = known_.find(mark);
+            KeptSignature made;
+            if (kept != nullptr && kept->validity.expiration_s > signing_.reuse_after_s) {
+                made = *kept;
+            } else {
+                made.validity = signing_.validity;
+                made.data = TRY(sign_records(
+                    key, zone_.apex, owner, type, set.set.ttl, records, made.validity));
+            }
+            out_.validity.inception_s =
+                std::max(out_.validity.inception_s, made.validity.inception_s);
+            out_.validity.expiration_s =
+                std::min(out_.validity.expiration_s, made.validity.expiration_s);
+            set.signatures.push_back(made.data);
+            used_.keep(mark, std::move(made));
             return base::Done{};
         };
         for (const ZoneKey& key : signing_.zone_keys) {
@@ -169,6 +188,8 @@ class ZoneSigner {
 
     const Zone& zone_;
     const ZoneSigning& signing_;
+    const SignatureCache& known_;
+    SignatureCache used_;
     SignedZone out_;
 };
 
@@ -218,8 +239,19 @@ RecordSets key_sets(const Name& apex, const ZoneSigning& signing) {
     return sets;
 }
 
+base::Result<SignedZone> sign_zone(const Zone& zone,
+                                   const ZoneSigning& signing,
+                                   SignatureCache& cache) {
+    ZoneSigner signer(zone, signing, cache);
+    SignedZone made = TRY(signer.run());
+    cache = signer.take_used();
+    cache.set_serial(signing.serial);
+    return made;
+}
+
 base::Result<SignedZone> sign_zone(const Zone& zone, const ZoneSigning& signing) {
-    return ZoneSigner(zone, signing).run();
+    SignatureCache none;
+    return sign_zone(zone, signing, none);
 }
 
 base::Status sign_serial(SignedZone& zone, const ZoneSigning& signing, std::uint32_t serial) {

@@ -8,8 +8,12 @@
 // anchor for answers, the canonical row for transfers. The types that names are said to have are
 // those of the sets given, so that no variant may bring another.
 //
+// Signatures that were made before are used again where the set is the same, so that a change of a
+// zone costs signatures for what changed, and a start from the files costs none.
+//
 // Pure: no clock. Workers only: 30 us and more a signature. Thread rule: any thread.
-// Errors: Invalid with owner and reason (no key, records of DNSSEC written by hand).
+// Errors: Invalid with owner and reason (no key, records of DNSSEC written by hand); Unavailable if
+// something has to be signed and the private half is not at hand.
 
 #include <cstdint>
 #include <map>
@@ -19,6 +23,7 @@
 #include "base/result.h"
 #include "dns/dnssec/denial.h"
 #include "dns/dnssec/rrsig.h"
+#include "dns/dnssec/signature_cache.h"
 #include "dns/name.h"
 #include "dns/zone.h"
 
@@ -37,8 +42,8 @@ struct SignedZone {
     Name apex;
     Denial denial = Denial::Nsec;
     std::uint32_t serial = 0;
-    std::uint32_t negative_ttl = 0;  ///< TTL of what denies (RFC 9077 3)
-    Validity validity;
+    std::uint32_t negative_ttl = 0;    ///< TTL of what denies (RFC 9077 3)
+    Validity validity;                 ///< when all of the signatures hold
     std::map<Name, SignedSets> names;  ///< in canonical order; the owners of NSEC3 among them
 };
 
@@ -51,13 +56,18 @@ struct ZoneSigning {
     bool delegation_removed = false;           ///< or none any more (RFC 8078 4)
     std::uint32_t key_ttl = 3600;
     Denial denial = Denial::Nsec;
-    Validity validity;
+    Validity validity;               ///< of what is signed anew
+    std::int64_t reuse_after_s = 0;  ///< signatures that expire after this are used again
     std::uint32_t serial = 0;
     std::map<Name, RecordSets> steered;  ///< of names of the zone, sets that it does not have
 };
 
 /// Signs all of a zone. With Denial::Compact there is no chain: denials are signed when they are
 /// asked for (denial.h).
+/// `cache`: of this zone, from before; then what this call used. If it fails, as it was.
+[[nodiscard]] base::Result<SignedZone> sign_zone(const Zone& zone,
+                                                 const ZoneSigning& signing,
+                                                 SignatureCache& cache);
 [[nodiscard]] base::Result<SignedZone> sign_zone(const Zone& zone, const ZoneSigning& signing);
 
 /// The SOA of another serial with its signature: all that is signed anew when only the serial

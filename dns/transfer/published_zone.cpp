@@ -28,6 +28,7 @@ PastVersion past_of(const PublishedZone& zone, const FixedContent& next) {
     // Shares the memory of the fixed content only while that is the zone's own.
     version.soa = std::make_shared<const SoaContent>(zone.fixed->soa);
     version.steered = zone.steered;
+    version.seal = zone.seal;
     if (zone.fixed.get() != &next) {
         RecordDelta delta = difference(zone.fixed->records, next.records);
         if (!delta.empty()) {
@@ -35,6 +36,15 @@ PastVersion past_of(const PublishedZone& zone, const FixedContent& next) {
         }
     }
     return version;
+}
+
+RecordList with_seal(RecordList records, const SharedSeal& seal) {
+    if (seal != nullptr) {
+        for (const RecordView record : *seal) {
+            records.add(record);
+        }
+    }
+    return records;
 }
 
 std::size_t whole_size(const PublishedZone& zone, const RecordList& steered) {
@@ -45,23 +55,26 @@ std::size_t whole_size(const PublishedZone& zone, const RecordList& steered) {
 
 std::size_t PastVersion::memory() const noexcept {
     return sizeof *this + sizeof(SoaContent) + soa->data.size() +
+           (seal == nullptr ? 0 : sizeof *seal + seal->size()) +
            (fixed == nullptr ? 0 : sizeof *fixed + fixed->size());
 }
 
 RecordList PublishedZone::steered_records() const {
-    return transfer::steered_records(apex(), fixed->steered, steered);
+    return with_seal(transfer::steered_records(apex(), fixed->steered, steered), seal);
 }
 
 SharedZone next_version(const SharedZone& before,
                         std::uint32_t serial,
                         SerialOrigin origin,
                         SharedFixed fixed,
-                        SteeredParts steered) {
+                        SteeredParts steered,
+                        SharedSeal seal) {
     auto zone = std::make_shared<PublishedZone>();
     zone->serial = serial;
     zone->origin = origin;
     zone->fixed = std::move(fixed);
     zone->steered = std::move(steered);
+    zone->seal = std::move(seal);
     if (before != nullptr && origin == SerialOrigin::Own && before->apex() == zone->apex()) {
         CHECK(before->serial != serial);
         if (before->origin == SerialOrigin::Own) {
@@ -83,8 +96,8 @@ std::optional<ZoneDelta> delta_since(const PublishedZone& zone, std::uint32_t se
     }
     const auto from = std::prev(reverse.base());
     const RecordList now = zone.steered_records();
-    const RecordDelta steering =
-        difference(steered_records(zone.apex(), from->owners, from->steered), now);
+    const RecordDelta steering = difference(
+        with_seal(steered_records(zone.apex(), from->owners, from->steered), from->seal), now);
     std::vector<const RecordDelta*> steps = {&steering};
     for (auto version = from; version != zone.past.end(); ++version) {
         if (version->fixed != nullptr) {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "dns/transfer/zone_content.h"
+#include "dns/transfer/zone_seal.h"
 
 namespace dns::transfer {
 
@@ -40,6 +41,7 @@ struct PastVersion {
     SteeredOwners owners;
     std::shared_ptr<const SoaContent> soa;
     SteeredParts steered;
+    SharedSeal seal;
     std::shared_ptr<const RecordDelta> fixed;  ///< null: nothing
 
     /// Octets of memory.
@@ -52,11 +54,12 @@ struct PublishedZone {
     SerialOrigin origin = SerialOrigin::Foreign;
     SharedFixed fixed;
     SteeredParts steered;
+    SharedSeal seal;                ///< null: the zone is not signed
     std::vector<PastVersion> past;  ///< oldest first; each leads to the next, the last to this one
 
     [[nodiscard]] const Name& apex() const noexcept { return fixed->apex; }
 
-    /// The steering's records; those of `fixed` are the others.
+    /// The steering's records and the seal's; those of `fixed` are the others.
     [[nodiscard]] RecordList steered_records() const;
 
     /// SOA data of the present version.
@@ -70,7 +73,8 @@ using SharedZone = std::shared_ptr<const PublishedZone>;
                                       std::uint32_t serial,
                                       SerialOrigin origin,
                                       SharedFixed fixed,
-                                      SteeredParts steered);
+                                      SteeredParts steered,
+                                      SharedSeal seal = nullptr);
 
 /// An IXFR's content: from a past version to the present one in one step.
 struct ZoneDelta {

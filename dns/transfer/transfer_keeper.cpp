@@ -8,18 +8,37 @@
 namespace dns::transfer {
 namespace {
 
-SharedZone version_of(const SharedZone& before, const ZoneOffer& offer) {
+// Null: there is none yet.
+SharedZone version_of(const SharedZone& before,
+                      const ZoneOffer& offer,
+                      std::uint64_t now_s,
+                      const dnssec::ValidityPolicy& policy) {
     if (before != nullptr && before->serial == offer.serial) {
         return before;
     }
-    return next_version(before, offer.serial, offer.origin, offer.fixed, offer.steered);
+    SharedSeal seal;
+    if (offer.variants != nullptr) {
+        auto made = seal_version(
+            *offer.variants,
+            dnssec::validity_at(static_cast<std::int64_t>(now_s), offer.fixed->apex, policy),
+            offer.serial,
+            *offer.fixed,
+            offer.steered);
+        if (!made) {
+            return before;
+        }
+        seal = std::move(made).take_value();
+    }
+    return next_version(
+        before, offer.serial, offer.origin, offer.fixed, offer.steered, std::move(seal));
 }
 
 }  // namespace
 
 base::Result<SharedView> TransferKeeper::update(const std::shared_ptr<const TransferRights>& rights,
                                                 const std::vector<ZoneOffer>& offers,
-                                                std::uint64_t now_s) {
+                                                std::uint64_t now_s,
+                                                const dnssec::ValidityPolicy& validity) {
     if (rights == nullptr) {
         zones_.clear();
         catalog_ = nullptr;
@@ -29,7 +48,11 @@ base::Result<SharedView> TransferKeeper::update(const std::shared_ptr<const Tran
     for (const ZoneOffer& offer : offers) {
         const Name& apex = offer.fixed->apex;
         const auto known = zones_.find(apex);
-        next.emplace(apex, version_of(known == zones_.end() ? nullptr : known->second, offer));
+        SharedZone version =
+            version_of(known == zones_.end() ? nullptr : known->second, offer, now_s, validity);
+        if (version != nullptr) {
+            next.emplace(apex, std::move(version));
+        }
     }
     zones_ = std::move(next);
     const base::Status catalog = update_catalog(rights->catalog(), offers, now_s);

@@ -26,16 +26,19 @@ struct ZoneOffer {
     SerialOrigin origin = SerialOrigin::Own;  ///< of the serial, where it moved
     SharedFixed fixed;
     SteeredParts steered;
+    std::shared_ptr<const dnssec::ZoneVariants> variants;  ///< who signs; null: it is not signed
 };
 
 /// See the top of this file.
 class TransferKeeper {
   public:
-    /// Takes all zones that may be fetched; others are forgotten. Null rights: nobody may fetch
-    /// anything, and the view is null. TooLarge: the catalog zone, which then stays as it was.
+    /// Takes all zones that may be fetched; others are forgotten. A version that cannot be signed
+    /// is not made: the one before stays. Null rights: nobody may fetch anything, and the view is
+    /// null. TooLarge: the catalog zone, which then stays as it was.
     base::Result<SharedView> update(const std::shared_ptr<const TransferRights>& rights,
                                     const std::vector<ZoneOffer>& offers,
-                                    std::uint64_t now_s);
+                                    std::uint64_t now_s,
+                                    const dnssec::ValidityPolicy& validity = {});
 
   private:
     using Zones = std::map<Name, SharedZone>;

@@ -1,5 +1,8 @@
 #include "dns/transfer/zone_content.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "dns/wire.h"
@@ -27,6 +30,53 @@ void add_kind(RecordList& list,
     }
 }
 
+// Apex and steered names; no records.
+FixedContent outline_of(const Zone& zone) {
+    FixedContent content;
+    content.apex = zone.apex;
+    content.steered.mail = zone.steers_mail;
+    const auto access = access_names(zone.apex);
+    if (zone.steers_access && access) {
+        const AccessNames& names = access.value();
+        content.steered.imap = is_free(zone, names.imap);
+        content.steered.pop = is_free(zone, names.pop);
+        content.steered.imap_srv = is_free(zone, names.imap_srv);
+        content.steered.pop_srv = is_free(zone, names.pop_srv);
+    }
+    return content;
+}
+
+bool is_steered(const Zone& zone,
+                const SteeredOwners& owners,
+                const Name& owner,
+                std::uint16_t type) {
+    if (owners.mail && owner == zone.apex && type == code(RrType::Mx)) {
+        return true;
+    }
+    const auto names = access_names(zone.apex);
+    if (!names) {
+        return false;
+    }
+    const bool address = type == code(RrType::A) || type == code(RrType::Aaaa);
+    const bool service = type == code(RrType::Srv);
+    return (owners.imap && address && owner == names.value().imap) ||
+           (owners.pop && address && owner == names.value().pop) ||
+           (owners.imap_srv && service && owner == names.value().imap_srv) ||
+           (owners.pop_srv && service && owner == names.value().pop_srv);
+}
+
+// By type, then data.
+using SignedRecord = std::tuple<std::uint16_t, std::string, std::uint32_t>;
+
+void put_set(std::vector<SignedRecord>& records, std::uint16_t type, const dnssec::SignedSet& set) {
+    for (const std::string& data : set.set.data) {
+        records.emplace_back(type, data, set.set.ttl);
+    }
+    for (const std::string& data : set.signatures) {
+        records.emplace_back(dnssec::kTypeRrsig, data, set.set.ttl);
+    }
+}
+
 }  // namespace
 
 std::string soa_data(const SoaContent& soa, std::uint32_t serial) {
@@ -39,17 +89,7 @@ std::string soa_data(const SoaContent& soa, std::uint32_t serial) {
 }
 
 FixedContent fixed_content(const Zone& zone) {
-    FixedContent content;
-    content.apex = zone.apex;
-    content.steered.mail = zone.steers_mail;
-    const auto access = access_names(zone.apex);
-    if (zone.steers_access && access) {
-        const AccessNames& names = access.value();
-        content.steered.imap = is_free(zone, names.imap);
-        content.steered.pop = is_free(zone, names.pop);
-        content.steered.imap_srv = is_free(zone, names.imap_srv);
-        content.steered.pop_srv = is_free(zone, names.pop_srv);
-    }
+    FixedContent content = outline_of(zone);
     const auto accounts = zone.apex.below(kAccountLabel);
     for (const auto& [owner, sets] : zone.names) {
         if (accounts && owner.is_within(accounts.value())) {
@@ -63,6 +103,30 @@ FixedContent fixed_content(const Zone& zone) {
             for (const std::string& data : set.data) {
                 content.records.add(owner.wire(), type, set.ttl, data);
             }
+        }
+    }
+    content.records.shrink_to_fit();
+    return content;
+}
+
+FixedContent fixed_content(const Zone& zone, const dnssec::SignedZone& signed_zone) {
+    FixedContent content = outline_of(zone);
+    const auto accounts = zone.apex.below(kAccountLabel);
+    for (const auto& [owner, sets] : signed_zone.names) {
+        if (accounts && owner.is_within(accounts.value())) {
+            continue;
+        }
+        std::vector<SignedRecord> records;
+        for (const auto& [type, set] : sets) {
+            if (type == code(RrType::Soa)) {
+                content.soa = {set.set.ttl, set.set.data.front()};
+            } else if (!is_steered(zone, content.steered, owner, type)) {
+                put_set(records, type, set);
+            }
+        }
+        std::ranges::sort(records);
+        for (const auto& [type, data, ttl] : records) {
+            content.records.add(owner.wire(), type, ttl, data);
         }
     }
     content.records.shrink_to_fit();

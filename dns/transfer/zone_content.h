@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dns/dnssec/zone_signer.h"
 #include "dns/transfer/record_list.h"
 #include "dns/transfer/steered_content.h"
 #include "dns/zone.h"
@@ -54,6 +55,10 @@ struct FixedContent {
 };
 
 [[nodiscard]] FixedContent fixed_content(const Zone& zone);
+
+/// Of a signed zone: with signatures and denial, but for the signatures over its SOA and its
+/// steered sets, which are made for each version (zone_seal.h).
+[[nodiscard]] FixedContent fixed_content(const Zone& zone, const dnssec::SignedZone& signed_zone);
 
 using SharedFixed = std::shared_ptr<const FixedContent>;
 

@@ -16,6 +16,7 @@ namespace ops {
 [[nodiscard]] std::vector<Command>
 cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> compact_commands();  ///< storage compact
+[[nodiscard]] std::vector<Command> dnssec_commands();
 [[nodiscard]] std::vector<Command> domain_commands();
 [[nodiscard]] std::vector<Command> ingest_commands();
 [[nodiscard]] std::vector<Command> fax_commands();          ///< what runs beside HylaFAX

@@ -20,14 +20,15 @@ constexpr std::size_t kNameMax = 253;  // RFC 1035 2.3.4, in text
 const std::vector<Command>& all_commands() {
     static const std::vector<Command> commands = [] {
         std::vector<Command> all;
-        for (const auto& table : {cluster_commands(),     setting_commands(),    catalog_commands(),
-                                  schema_commands(),      server_commands(),     storage_commands(),
-                                  mirror_commands(),      domain_commands(),     mx_commands(),
-                                  account_commands(),     block_commands(),      ingest_commands(),
-                                  message_commands(),     notify_commands(),     compact_commands(),
-                                  voicemail_commands(),   quarantine_commands(), fax_commands(),
-                                  fax_send_commands(),    fax_route_commands(),  zone_commands(),
-                                  mail_record_commands(), transfer_commands()}) {
+        for (const auto& table :
+             {cluster_commands(),     setting_commands(),    catalog_commands(),
+              schema_commands(),      server_commands(),     storage_commands(),
+              mirror_commands(),      domain_commands(),     mx_commands(),
+              account_commands(),     block_commands(),      ingest_commands(),
+              message_commands(),     notify_commands(),     compact_commands(),
+              voicemail_commands(),   quarantine_commands(), fax_commands(),
+              fax_send_commands(),    fax_route_commands(),  zone_commands(),
+              mail_record_commands(), transfer_commands(),   dnssec_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
         }
         return all;

@@ -203,7 +203,7 @@ base::Status set_catalog(CommandContext& context, const Arguments& arguments) {
     base::Connection* connection = TRY(context.db());
     // A zone that is ours would be hidden by the catalog, or the reverse.
     const base::Rows taken =
-        TRY(connection->query("SELECT FROM directory.domain WHERE name = $1", {name}));
+        TRY(connection->query("SELECT 1 FROM directory.domain WHERE name = $1", {name}));
     if (!taken.empty()) {
         return base::Error{base::Errc::Exists,
                            name +

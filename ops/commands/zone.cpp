@@ -227,7 +227,7 @@ base::Status check_directory(CommandContext& context, const std::optional<std::s
         }
         return judged;
     }
-    const dns::Directory directory = TRY(dns::read_directory(*connection));
+    const dns::Directory directory = TRY(dns::read_directory(*connection, dns::SecretsWanted::No));
     const dns::HostsByDomain hosts = dns::hosts_by_domain(directory);
     std::size_t refused = 0;
     for (const dns::DirectoryDomain& domain : directory.domains) {

@@ -62,6 +62,7 @@ class CatalogDatabase {
                 END LOOP;
                 DELETE FROM directory.cluster;
                 INSERT INTO directory.cluster DEFAULT VALUES;
+                INSERT INTO directory.transfer_catalog DEFAULT VALUES;
                 UPDATE catalog.lineage SET timeline = catalog.timeline(), floor = 0, jumps = 0;
             END
         $$)");

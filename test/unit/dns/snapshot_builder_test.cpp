@@ -5,6 +5,7 @@
 #include "dns/directory/pools.h"
 #include "dns/steering/engine.h"
 #include "test/unit/dns/directory/world.h"
+#include "test/unit/dns/dnssec/text.h"
 #include "test/unit/dns/world.h"
 
 using dns::PoolName;
@@ -27,7 +28,25 @@ struct Building {
         return builder.build({std::make_shared<const dns::Directory>(directory),
                               pool(PoolName::Mail),
                               pool(PoolName::Access),
-                              serials});
+                              serials,
+                              nullptr,
+                              nullptr,
+                              now_s});
+    }
+
+    // As after `roundtable dnssec enable mail.test`.
+    void sign_mail() {
+        const auto key = dnssec_test::p256_key();
+        dns::dnssec::StoredKeys stored;
+        stored.domain = "mail.test";
+        stored.revision = 1;
+        dns::dnssec::KeyRecord record;
+        record.id = 1;
+        record.key = dnssec_test::public_half(key);
+        stored.keys.keys = {record};
+        directory.signing = {stored};
+        directory.secrets =
+            std::make_shared<const dns::dnssec::Secrets>(dns::dnssec::Secrets{{1, key.secret()}});
     }
 
     dns::DirectoryDomain& mail() { return directory.domains[1]; }
@@ -35,6 +54,7 @@ struct Building {
     dns::Directory directory = dns_test::directory();
     dns::SnapshotBuilder builder{7};
     dns::Serials serials;
+    std::int64_t now_s = 1'800'000'000;
 };
 
 std::size_t answers(const dns::Snapshot& snapshot, std::string_view name, RrType type) {
@@ -136,9 +156,50 @@ BOOST_AUTO_TEST_CASE(a_change_of_the_steering_alone_compiles_nothing_again) {
     const auto second =
         builder.build({shared, pool(PoolName::Mail), access_pool, serials}).take_value();
     BOOST_TEST(&first.snapshot->names() == &second.snapshot->names());
-    BOOST_TEST(first.snapshot->steering(1).mail != second.snapshot->steering(1).mail);
-    BOOST_TEST(first.snapshot->steering(1).access == second.snapshot->steering(1).access);
+    BOOST_TEST(first.snapshot->parts(1).mail != second.snapshot->parts(1).mail);
+    BOOST_TEST(first.snapshot->parts(1).access == second.snapshot->parts(1).access);
     BOOST_TEST(second.snapshot->id() == first.snapshot->id() + 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_zone_with_keys_is_signed_and_again_only_where_it_changes) {
+    sign_mail();
+    auto first = build().take_value();
+    BOOST_TEST(first.zones_signed == 1U);
+    BOOST_TEST(first.signed_anew);
+    BOOST_TEST(first.refused.empty());
+    BOOST_REQUIRE(first.resign_at_s.has_value());
+    BOOST_TEST(answers(*first.snapshot, "mail.test", static_cast<RrType>(48)) == 1U);
+    BOOST_TEST(answers(*first.snapshot, "hosts.test", static_cast<RrType>(48)) == 0U);
+    BOOST_TEST(!build().value().signed_anew);
+    mail().records.push_back({"new", "A", std::nullopt, "192.0.2.7"});
+    BOOST_TEST(build().value().signed_anew);
+    now_s = *first.resign_at_s;
+    BOOST_TEST(build().value().signed_anew, "they are about to end");
+    directory.signing.clear();
+    const auto plain = build().take_value();
+    BOOST_TEST(plain.zones_signed == 0U);
+    BOOST_TEST(answers(*plain.snapshot, "mail.test", static_cast<RrType>(48)) == 0U);
+    BOOST_TEST(answers(*plain.snapshot, "www.mail.test", RrType::A) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(without_keys_at_hand_the_signatures_of_before_serve) {
+    sign_mail();
+    BOOST_REQUIRE(build());
+    const auto saved = builder.signatures();
+    BOOST_TEST(saved.size() == 1U);
+    directory.secrets = nullptr;
+    builder = dns::SnapshotBuilder(7);
+    const auto bare = build().take_value();
+    BOOST_TEST(bare.zones_signed == 0U);
+    BOOST_REQUIRE(bare.refused.size() == 1U);
+    BOOST_TEST(bare.refused[0].reason.find("not at hand") != std::string::npos);
+    BOOST_TEST(Asker(*bare.snapshot).ask("www.mail.test", RrType::A).rcode == 2U, "withheld");
+    builder = dns::SnapshotBuilder(7);
+    builder.restore(saved);
+    const auto restored = build().take_value();
+    BOOST_TEST(restored.zones_signed == 1U);
+    BOOST_TEST(restored.refused.empty());
+    BOOST_TEST(answers(*restored.snapshot, "www.mail.test", RrType::A) == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

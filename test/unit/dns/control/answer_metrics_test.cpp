@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
 
 BOOST_AUTO_TEST_CASE(sets_the_gauges) {
     dns::AnswerMetrics metrics;
-    metrics.set_zones(7, 2, 4096);
+    dns::AnswerMetrics::set_zones({7, 2, 3, 4096});
     metrics.set_servers_up(3, 1);
     BOOST_TEST(series("roundtable_dns_zones") == 7);
     BOOST_TEST(series("roundtable_dns_zones_refused") == 2);

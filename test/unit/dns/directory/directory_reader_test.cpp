@@ -11,7 +11,9 @@ namespace {
 struct Reading {
     Reading() : connection(database.open("roundtable_dnsd")) { database.fill(); }
 
-    dns::Directory read() { return dns::read_directory(*connection).take_value(); }
+    dns::Directory read() {
+        return dns::read_directory(*connection, dns::SecretsWanted::Yes).take_value();
+    }
 
     DirectoryDatabase database;
     std::unique_ptr<base::Connection> connection;

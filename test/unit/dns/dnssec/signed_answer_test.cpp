@@ -1,11 +1,12 @@
 // What answer() gives to a query with DO of a signed zone: RFC 4035 3.1.
 
+#include <algorithm>
 #include <sstream>
 
 #include <boost/test/unit_test.hpp>
 
 #include "dns/answer.h"
-#include "dns/dnssec/zone_signatures.h"
+#include "dns/zone_sealer.h"
 #include "test/unit/dns/dnssec/text.h"
 #include "test/unit/dns/world.h"
 
@@ -14,35 +15,59 @@ using dnssec_test::name;
 
 namespace {
 
-std::unique_ptr<const dns::Snapshot> signed_world() {
-    ZoneSigning signing;
-    signing.zone_keys = {zone_key(dnssec_test::ed25519_key())};
-    signing.published = {dnssec_test::public_half(dnssec_test::ed25519_key())};
-    signing.validity = {1'800'000'000, 1'801'000'000};
-    signing.serial = dns_test::kSerial;
-    const dns::Zone plain = dns::build_zone(dns_test::zone_source("z.test",
-                                                                  {"www A 192.0.2.1",
-                                                                   "mail MX 10 www",
-                                                                   "alias CNAME www",
-                                                                   "a.b.c TXT deep",
-                                                                   "*.w CNAME www",
-                                                                   "d DNAME www",
-                                                                   "cut NS ns.cut",
-                                                                   "ns.cut A 192.0.2.2"}))
-                                .take_value();
-    const SignedZone all = sign_zone(plain, signing).take_value();
-    dns::Zone whole = plain;
-    whole.names[whole.apex].merge(key_sets(whole.apex, signing));
-    auto image = std::make_shared<const dns::ZoneImage>(dns::compile_zone(whole).take_value());
-    dns::Snapshot::Source source;
-    source.id = 1;
-    source.signatures = {
-        std::make_shared<const ZoneSignatures>(ZoneSignatures::build(*image, all).take_value())};
-    source.names =
-        std::make_shared<const dns::NameTable>(dns::NameTable::Zones{std::move(image)}, 7);
-    source.zones.resize(1);
-    source.serials = {dns_test::kSerial};
-    return dns::Snapshot::create(std::move(source)).take_value();
+constexpr std::int64_t kNow = 1'800'000'000;
+
+// A zone that is signed, and what is needed to seal it again.
+struct World {
+    explicit World(const dns_test::Pool* pool = nullptr) {
+        auto plan = std::make_shared<ZoneSigning>();
+        plan->zone_keys = {zone_key(dnssec_test::ed25519_key())};
+        plan->published = {dnssec_test::public_half(dnssec_test::ed25519_key())};
+        dns::ZoneSource written = dns_test::zone_source("z.test",
+                                                        {"www A 192.0.2.1",
+                                                         "mail MX 10 www",
+                                                         "alias CNAME www",
+                                                         "a.b.c TXT deep",
+                                                         "*.w CNAME www",
+                                                         "d DNAME www",
+                                                         "cut NS ns.cut",
+                                                         "ns.cut A 192.0.2.2"});
+        written.steers_mail = pool != nullptr;
+        const dns::Zone zone = dns::build_zone(written).take_value();
+        dns::Zone whole = zone;
+        BOOST_REQUIRE(dns::add_key_sets(whole, *plan));
+        auto image = std::make_shared<const dns::ZoneImage>(dns::compile_zone(whole).take_value());
+        auto names = std::make_shared<const dns::NameTable>(dns::NameTable::Zones{image}, 7);
+        dns::Snapshot::Source source;
+        source.id = 1;
+        source.zones.resize(1);
+        if (pool != nullptr) {
+            source.zones[0].mail = dns::SteeredSet::build(pool->source(), *names).take_value();
+        }
+        SignatureCache cache;
+        sealed =
+            dns::seal_zone(
+                {zone, *image, source.zones[0], plan, dns_test::kSerial, kNow, {}}, cache, nullptr)
+                .take_value();
+        source.seals = {sealed.seal};
+        source.names = std::move(names);
+        source.serials = {dns_test::kSerial};
+        snapshot = dns::Snapshot::create(std::move(source)).take_value();
+    }
+
+    dns::Sealed sealed;
+    std::unique_ptr<const dns::Snapshot> snapshot;
+};
+
+// Asks at a moment.
+struct AskerAt : dns_test::Asker {
+    AskerAt(const World& world, std::int64_t now_s) : Asker(*world.snapshot) {
+        state().guard.set_time({static_cast<std::uint32_t>(now_s), 0});
+    }
+};
+
+dns_test::QueryBuilder with_do(std::string_view owner, dns::RrType type) {
+    return dns_test::QueryBuilder().question(owner, type).opt(1232, 0, {}, 0x8000);
 }
 
 // Records as "owner TYPE", of RRSIG with the type that they cover, parted by commas.
@@ -114,12 +139,11 @@ BOOST_AUTO_TEST_CASE(answers_carry_signatures_and_denials) {
         {"a.cut.z.test", RrType::A, 0, "", "cut. NS, cut. NSEC, cut. RRSIG NSEC", "ns.cut. A"},
         {"cut.z.test", RrType::Ds, 0, "", " SOA,  RRSIG SOA, cut. NSEC, cut. RRSIG NSEC", ""},
     };
-    const auto world = signed_world();
-    dns_test::Asker asker(*world);
+    const World world;
+    AskerAt asker(world, kNow);
     for (const Case& line : cases) {
         BOOST_TEST_CONTEXT(line.name) {
-            const auto packet = asker.ask(
-                dns_test::QueryBuilder().question(line.name, line.type).opt(1232, 0, {}, 0x8000));
+            const auto packet = asker.ask(with_do(line.name, line.type));
             BOOST_TEST(packet.rcode == line.rcode);
             BOOST_TEST(!packet.truncated);
             BOOST_TEST(shape(packet.answer) == line.answer);
@@ -138,8 +162,8 @@ BOOST_AUTO_TEST_CASE(answers_carry_signatures_and_denials) {
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_cut_whole) {
     const std::string label(60, 'n');
     const std::string long_name = label + "." + label + "." + label + ".z.test";
-    const auto world = signed_world();
-    dns_test::Asker asker(*world);
+    const World world;
+    AskerAt asker(world, kNow);
     const auto packet = asker.ask(
         dns_test::QueryBuilder().question(long_name, dns::RrType::A).opt(512, 0, {}, 0x8000));
     BOOST_TEST(packet.truncated);
@@ -150,6 +174,128 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_cut_whole) {
                              .question(long_name, dns::RrType::A)
                              .opt(512, 0, {}, 0x8000))
                     .truncated);
+}
+
+BOOST_AUTO_TEST_CASE(ttls_end_with_the_signatures) {
+    const World world;
+    const std::int64_t end_s = world.sealed.zone.validity.expiration_s;
+    for (const auto& [left_s, ttl] : {std::pair{4000, "300"}, {200, "200"}, {1, "1"}}) {
+        AskerAt asker(world, end_s - left_s);
+        const auto packet = asker.ask(with_do("www.z.test", dns::RrType::A));
+        BOOST_REQUIRE(packet.answer.size() == 2U);
+        for (const std::string& record : packet.answer) {
+            BOOST_TEST(record.starts_with("www.z.test. " + std::string(ttl) + " "), record);
+        }
+    }
+    AskerAt late(world, end_s);
+    const auto expired = late.ask(with_do("www.z.test", dns::RrType::A));
+    BOOST_TEST(expired.rcode == 2U);
+    BOOST_TEST(expired.answer.empty());
+    BOOST_TEST(late.ask("www.z.test", dns::RrType::A).answer.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_zone_without_its_signatures_is_withheld) {
+    const auto plain = dns_test::snapshot({dns_test::zone_source("z.test", {"www A 192.0.2.1"})});
+    dns::Snapshot::Source source;
+    source.id = 2;
+    source.zones.resize(1);
+    source.seals = {{true, nullptr, nullptr}};
+    source.names = std::make_shared<const dns::NameTable>(plain->names().zones(), 7);
+    source.serials = {dns_test::kSerial};
+    const auto snapshot = dns::Snapshot::create(std::move(source)).take_value();
+    dns_test::Asker asker(*snapshot);
+    BOOST_TEST(asker.ask("www.z.test", dns::RrType::A).rcode == 2U);
+    BOOST_TEST(asker.ask(with_do("none.z.test", dns::RrType::A)).rcode == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(steered_sets_are_answered_by_their_anchor_until_they_are_signed) {
+    const dns_test::Pool pool = dns_test::pool(dns::PoolKind::Mail, {4, 2, 1});
+    const World world(&pool);
+    const auto queue = AskQueue::create().take_value();
+    AskerAt asker(world, kNow);
+    asker.state().asks = queue.get();
+    const auto first = asker.ask(with_do("z.test", dns::RrType::Mx));
+    BOOST_TEST(first.answer.size() == 4U);
+    for (const std::string& record : first.answer) {
+        BOOST_TEST((record.find(" RRSIG ") != std::string::npos ||
+                    record.find(" MX 10 ") != std::string::npos),
+                   record);
+    }
+    (void)asker.ask(with_do("z.test", dns::RrType::Mx));
+    const auto ask = queue->pop();
+    BOOST_REQUIRE(ask.has_value());
+    BOOST_TEST(!queue->pop().has_value());  // asked for once
+    const ZoneVariants& zone = *world.sealed.seal.variants;
+    BOOST_TEST(ask->zone == &zone);
+    BOOST_TEST(ask->place == 1U);
+
+    const auto* const variant =
+        world.snapshot->parts(0).mail->find_variant(dns::SteeredKind::Mx, ask->content);
+    BOOST_REQUIRE(variant != nullptr);
+    SignedVariant made =
+        sign_place(zone.source(), zone.source().places[1], variant->records, {kNow, kNow + 1000})
+            .take_value();
+    made.content = ask->content;
+    const auto old = zone.add(1, made, kNow);
+    const auto second = asker.ask(with_do("z.test", dns::RrType::Mx));
+    BOOST_TEST(second.answer.size() == 4U);
+    BOOST_TEST(std::ranges::any_of(second.answer, [](const std::string& record) {
+        return record.find(" MX 20 ") != std::string::npos;
+    }));
+    BOOST_TEST(asker.state().counters.variants[0].value() == 1U);
+    BOOST_TEST(asker.state().counters.variants[2].value() == 2U);
+    // Without DO nothing of it is seen.
+    BOOST_TEST(asker.ask("z.test", dns::RrType::Mx).answer.size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_host_that_was_taken_out_waits_for_a_signature) {
+    dns_test::Pool pool = dns_test::pool(dns::PoolKind::Mail, {4, 2, 1});
+    pool.input.servers[0].forced = dns::steering::ForcedState::Down;
+    const World world(&pool);
+    AskerAt asker(world, kNow);
+    const auto udp = asker.ask(with_do("z.test", dns::RrType::Mx));
+    BOOST_TEST(udp.truncated);
+    BOOST_TEST(!asker.state().waits);
+    asker.client.transport = dns::Transport::Tcp;
+    BOOST_TEST(asker.raw(with_do("z.test", dns::RrType::Mx).bytes()).empty());
+    BOOST_TEST(asker.state().waits);
+    asker.state().waited = true;
+    const auto anchor = asker.ask(with_do("z.test", dns::RrType::Mx));
+    BOOST_TEST(anchor.answer.size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(a_serial_that_moved_is_signed_when_it_is_asked_for) {
+    const World world;
+    const ZoneVariants& zone = *world.sealed.seal.variants;
+    dns::Snapshot::Source source;
+    source.id = 2;
+    source.zones.resize(1);
+    source.seals = {world.sealed.seal};
+    source.names = std::make_shared<const dns::NameTable>(world.snapshot->names().zones(), 7);
+    source.serials = {dns_test::kSerial + 1};
+    const auto moved = dns::Snapshot::create(std::move(source)).take_value();
+    const auto queue = AskQueue::create().take_value();
+    dns_test::Asker asker(*moved);
+    asker.state().guard.set_time({static_cast<std::uint32_t>(kNow), 0});
+    asker.state().asks = queue.get();
+    const auto serial_of = [&asker] {
+        const auto packet = asker.ask(with_do("z.test", dns::RrType::Soa));
+        BOOST_REQUIRE(packet.answer.size() == 2U);
+        return packet.answer[0].find(std::to_string(dns_test::kSerial + 1)) != std::string::npos;
+    };
+    BOOST_TEST(!serial_of());
+    BOOST_TEST(queue->pop().value().content == soa_content(dns_test::kSerial + 1));
+    dns::RecordSet soa = zone.source().soa;
+    std::string& data = soa.data.front();
+    data[data.size() - 17] = static_cast<char>(data[data.size() - 17] + 1);
+    SignedVariant made =
+        sign_place(zone.source(), zone.source().places[0], soa, {kNow, kNow + 1000}).take_value();
+    made.content = soa_content(dns_test::kSerial + 1);
+    const auto old = zone.add(0, made, kNow);
+    BOOST_TEST(serial_of());
+    const auto denied = asker.ask(with_do("none.z.test", dns::RrType::A));
+    BOOST_TEST(denied.authority.front().find(std::to_string(dns_test::kSerial + 1)) !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

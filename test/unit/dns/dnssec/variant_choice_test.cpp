@@ -38,11 +38,12 @@ BOOST_AUTO_TEST_CASE(the_nearest_signed_variant_is_served) {
         {"signed", 2, {}, VariantServed::Wanted, 2},
         {"the anchor itself", 1, {}, VariantServed::Wanted, 1},
         {"the newest", 9, {}, VariantServed::Fallback, 3},
-        {"not with one that probes took out", 9, {0b0100, 0}, VariantServed::Fallback, 2},
-        {"nor with one that an operator did", 9, {0, 0b0100}, VariantServed::Fallback, 2},
-        {"all have it, by probes", 9, {0b0010, 0}, VariantServed::Anchor, 1},
-        {"all have it, by an operator", 9, {0, 0b0010}, VariantServed::Wait, 1},
-        {"signed, whatever is out", 2, {0b0001, 0}, VariantServed::Wanted, 2},
+        {"not with one that probes took out", 9, {0, 0b0100, 0}, VariantServed::Fallback, 2},
+        {"nor with one that an operator did", 9, {0, 0, 0b0100}, VariantServed::Fallback, 2},
+        {"all have it, by probes", 9, {0, 0b0010, 0}, VariantServed::Anchor, 1},
+        {"all have it, by an operator", 9, {0, 0, 0b0010}, VariantServed::Wait, 1},
+        {"nor one of another list of servers", 9, {7, 0, 0b0100}, VariantServed::Wait, 1},
+        {"signed, whatever is out", 2, {0, 0b0001, 0}, VariantServed::Wanted, 2},
     };
     for (const Case& line : cases) {
         const VariantChoice made = choose_variant(line.wanted, list, anchor, line.out, kNow);

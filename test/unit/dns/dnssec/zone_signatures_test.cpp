@@ -98,13 +98,17 @@ BOOST_AUTO_TEST_CASE(a_name_is_covered_by_the_record_before_it) {
 BOOST_AUTO_TEST_CASE(each_signed_set_has_an_image_that_verifies) {
     const Served served;
     const auto made = ZoneSignatures::build(*served.image, served.signed_zone).take_value();
-    BOOST_TEST(made.serial() == kSerial);
+    BOOST_TEST(made.ttl_max() == 3600U);
     std::size_t signed_sets = 0;
     std::size_t index = 0;
     for (const dns::Node& node : served.image->nodes()) {
         const auto owner = dns::Name::from_wire(served.image->name(node)).value();
         for (const dns::SetRef& set : served.image->sets(node)) {
             const auto view = made.signatures(index++);
+            if (set.type == 6) {
+                BOOST_TEST(!view.has_value());  // signed by itself: its serial moves
+                continue;
+            }
             BOOST_REQUIRE(view.has_value());
             // Owner pointer, type, class, TTL, length: 12 octets before the data.
             const std::string data(base::as_text(view->octets().subspan(12)));
@@ -116,7 +120,7 @@ BOOST_AUTO_TEST_CASE(each_signed_set_has_an_image_that_verifies) {
             ++signed_sets;
         }
     }
-    BOOST_TEST(signed_sets == 7U);  // SOA, NS, DNSKEY; www A, TXT, MX; DS
+    BOOST_TEST(signed_sets == 6U);  // NS, DNSKEY; www A, TXT, MX; DS
     BOOST_TEST(made.at(served.index_of("cut.example.test")).has_value());
     BOOST_TEST(!made.at(served.index_of("b.c.example.test")).has_value());
     BOOST_TEST(made.at(0)->header().records == 2);
@@ -128,8 +132,6 @@ BOOST_AUTO_TEST_CASE(each_signed_set_has_an_image_that_verifies) {
     BOOST_TEST(safe->header().records == 3);  // NS, DS, RRSIG
     BOOST_TEST(safe->header().extras == 0);
     BOOST_TEST(!made.referral(0).has_value());
-    BOOST_TEST(made.soa().header().records == 2);
-    BOOST_TEST(made.negative_soa().header().records == 2);
 }
 
 BOOST_AUTO_TEST_CASE(refuses_signatures_of_other_records) {

@@ -1,0 +1,326 @@
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "base/clock.h"
+#include "dns/dnssec/key_store.h"
+#include "dns/dnssec/rrsig.h"
+#include "dns/ldns_door.h"
+#include "ops/commands/commands.h"
+#include "ops/json.h"
+#include "ops/output.h"
+
+namespace ops {
+
+namespace {
+
+using namespace dns::dnssec;  // NOLINT(google-build-using-namespace): what these verbs are about
+
+constexpr std::int64_t kMicros = 1'000'000;
+
+std::int64_t now_s() {
+    return base::wall_us() / kMicros;
+}
+
+std::string when(std::int64_t at_s) {
+    return base::format_utc(at_s * kMicros).substr(0, 19) + "Z";
+}
+
+std::uint16_t tag_of(const KeyRecord& key) {
+    return key_tag(dnskey_data(key.key));
+}
+
+// The keys that a verb wants to have, and the private half of a new one.
+struct Wanted {
+    ZoneKeys keys;
+    std::string secret;
+};
+
+using Change = std::function<base::Result<Wanted>(StoredKeys& stored, std::int64_t at_s)>;
+
+// Reads the keys of a domain, moves them as far as is due, changes and writes them; gives them as
+// they are then, with what is next.
+base::Result<RollStep> change_keys(CommandContext& context,
+                                   const std::string& domain,
+                                   const Change& change) {
+    base::Connection* connection = TRY(context.db());
+    base::Tx tx = TRY(connection->begin());
+    StoredKeys stored = TRY(read_keys(tx, domain));
+    const std::int64_t at_s = now_s();
+    RollStep before = advance(std::move(stored.keys), stored.times, at_s);
+    stored.keys = std::move(before.zone);
+    Wanted wanted = TRY(change(stored, at_s));
+    RollStep step = advance(std::move(wanted.keys), stored.times, at_s);
+    TRY(store_keys(tx, stored, step.zone, wanted.secret));
+    TRY(tx.commit());
+    step.changes.insert(step.changes.begin(), before.changes.begin(), before.changes.end());
+    return step;
+}
+
+base::Error not_signed(const std::string& domain) {
+    return {base::Errc::NotFound,
+            domain + " is not signed; `roundtable dnssec enable " + domain + "` begins"};
+}
+
+// What comes next, for people.
+std::string outlook(const RollStep& step) {
+    if (step.waits_for.empty()) {
+        return "";
+    }
+    return "waits for " + step.waits_for +
+           (step.next_s ? ", until " + when(*step.next_s) : std::string());
+}
+
+void tell(CommandContext& context, const std::string& done, const RollStep& step) {
+    say(context, done);
+    for (const std::string& change : step.changes) {
+        say(context, change);
+    }
+    if (const std::string next = outlook(step); !next.empty()) {
+        say(context, next);
+    }
+}
+
+base::Status enable(CommandContext& context, const Arguments& arguments) {
+    const std::string domain = normal_name(arguments.text("domain"));
+    const auto algorithm =
+        parse_algorithm(arguments.optional("--algorithm").value_or("ecdsap256sha256"));
+    if (!algorithm) {
+        return base::Error{base::Errc::Invalid,
+                           "--algorithm is ecdsap256sha256 or ed25519, not '" +
+                               arguments.text("--algorithm") + "'"};
+    }
+    const auto denial = parse_denial(arguments.optional("--denial").value_or("nsec"));
+    if (!denial) {
+        return base::Error{
+            base::Errc::Invalid,
+            "--denial is nsec, nsec3 or compact, not '" + arguments.text("--denial") + "'"};
+    }
+    const std::int64_t ds_ttl = TRY(arguments.integer("--ds-ttl", 0, 604800, 86400));
+    const auto change = [&](StoredKeys& stored, std::int64_t at_s) -> base::Result<Wanted> {
+        if (!stored.keys.keys.empty()) {
+            if (stored.keys.wish == Wish::Signed) {
+                return base::Error{base::Errc::Exists, domain + " is signed already"};
+            }
+            if (arguments.has("--algorithm") || arguments.has("--denial") ||
+                arguments.has("--ds-ttl")) {
+                return base::Error{base::Errc::Invalid,
+                                   domain +
+                                       " is still signed as it was: options are for "
+                                       "domains that are not"};
+            }
+            return Wanted{TRY(keep_signing(stored.keys, at_s)), {}};
+        }
+        if (stored.revision != 0) {
+            return base::Error{base::Errc::Refused,
+                               "the end of signing is due; say `roundtable dnssec ds " + domain +
+                                   " --none` first"};
+        }
+        stored.denial = *denial;
+        stored.times.ds_ttl_s = ds_ttl;
+        const SigningKey key = SigningKey::generate(*algorithm);
+        return Wanted{TRY(introduce(stored.keys, {*algorithm, key.public_key()}, at_s)),
+                      key.secret()};
+    };
+    const RollStep step = TRY(change_keys(context, domain, change));
+    tell(context, domain + " is signed from now on", step);
+    return base::Done{};
+}
+
+base::Status disable(CommandContext& context, const Arguments& arguments) {
+    const std::string domain = normal_name(arguments.text("domain"));
+    const auto change = [&](StoredKeys& stored, std::int64_t at_s) -> base::Result<Wanted> {
+        if (stored.keys.keys.empty()) {
+            return not_signed(domain);
+        }
+        return Wanted{TRY(remove_signing(stored.keys, at_s)), {}};
+    };
+    const RollStep step = TRY(change_keys(context, domain, change));
+    tell(context,
+         "the parent of " + domain +
+             " is asked to drop its DS; when they have gone: `roundtable dnssec ds " + domain +
+             " --none`",
+         step);
+    return base::Done{};
+}
+
+base::Status roll(CommandContext& context, const Arguments& arguments) {
+    const std::string domain = normal_name(arguments.text("domain"));
+    const auto change = [&](StoredKeys& stored, std::int64_t at_s) -> base::Result<Wanted> {
+        if (stored.keys.keys.empty()) {
+            return not_signed(domain);
+        }
+        const ZoneKeys& keys = stored.keys;
+        const Algorithm algorithm = keys.keys.front().key.algorithm;
+        SigningKey key = SigningKey::generate(algorithm);
+        while (std::ranges::any_of(keys.keys, [&key](const KeyRecord& known) {
+            return tag_of(known) == zone_key(key).tag;
+        })) {
+            key = SigningKey::generate(algorithm);
+        }
+        return Wanted{TRY(introduce(keys, {algorithm, key.public_key()}, at_s)), key.secret()};
+    };
+    const RollStep step = TRY(change_keys(context, domain, change));
+    tell(context, "a new key of " + domain + " is made", step);
+    return base::Done{};
+}
+
+// The DS records that the parent shall have, as of `keys`.
+base::Status print_ds(CommandContext& context, const std::string& domain, const ZoneKeys& keys) {
+    const dns::Name zone = TRY(dns::Name::from_text(domain));
+    Json all = Json::array();
+    for (const KeyRecord* key : roles_of(keys).delegation) {
+        const std::string text =
+            TRY(dns::record_data_text(kTypeDs, ds_data(zone, dnskey_data(key->key))));
+        all.push_back(text);
+        say(context, zone.to_text() + " IN DS " + text);
+    }
+    if (context.output == Output::Json) {
+        std::printf("%s\n", all.dump().c_str());
+    } else if (all.empty()) {
+        say(context, "the parent shall have no DS of " + domain + " now");
+    }
+    return base::Done{};
+}
+
+base::Result<std::vector<std::uint16_t>> seen_tags(const Arguments& arguments,
+                                                   const ZoneKeys& keys) {
+    std::vector<std::uint16_t> tags;
+    for (const std::string& text : arguments.list("--seen")) {
+        const auto key = std::ranges::find_if(keys.keys, [&text](const KeyRecord& known) {
+            return std::to_string(tag_of(known)) == text;
+        });
+        if (key == keys.keys.end()) {
+            return base::Error{base::Errc::NotFound, "the zone has no key with the tag " + text};
+        }
+        tags.push_back(tag_of(*key));
+    }
+    return tags;
+}
+
+base::Status ds(CommandContext& context, const Arguments& arguments) {
+    const std::string domain = normal_name(arguments.text("domain"));
+    const bool noted = arguments.has("--seen") || arguments.has("--none");
+    if (arguments.has("--seen") && arguments.has("--none")) {
+        return base::Error{base::Errc::Invalid, "--seen or --none, not both"};
+    }
+    if (!noted) {
+        base::Connection* connection = TRY(context.db());
+        base::Tx tx = TRY(connection->begin());
+        const StoredKeys stored = TRY(read_keys(tx, domain));
+        if (stored.keys.keys.empty()) {
+            return not_signed(domain);
+        }
+        return print_ds(context, domain, advance(stored.keys, stored.times, now_s()).zone);
+    }
+    const auto change = [&](StoredKeys& stored, std::int64_t at_s) -> base::Result<Wanted> {
+        if (stored.keys.keys.empty() && stored.revision == 0) {
+            return not_signed(domain);
+        }
+        if (arguments.has("--none") && stored.keys.wish == Wish::Signed) {
+            return base::Error{base::Errc::Refused,
+                               "the zone is to stay signed; `roundtable dnssec disable " + domain +
+                                   "` comes first"};
+        }
+        const auto tags = TRY(seen_tags(arguments, stored.keys));
+        return Wanted{note_delegation(stored.keys, tags, at_s), {}};
+    };
+    const RollStep step = TRY(change_keys(context, domain, change));
+    tell(context, "noted", step);
+    return base::Done{};
+}
+
+Json status_of(const StoredKeys& stored) {
+    const RollStep step = advance(stored.keys, stored.times, now_s());
+    Json zone{{"domain", stored.domain},
+              {"denial", denial_name(stored.denial)},
+              {"state", stored.keys.wish == Wish::Signed ? "signed" : "removing"},
+              {"next", outlook(step)},
+              {"keys", Json::array()}};
+    for (const KeyRecord& key : stored.keys.keys) {
+        zone["keys"].push_back({{"tag", tag_of(key)},
+                                {"algorithm", algorithm_name(key.key.algorithm)},
+                                {"state", key_state_name(key.state)},
+                                {"since", when(key.since_s)},
+                                {"ds_seen", key.ds_seen_s ? when(*key.ds_seen_s) : ""},
+                                {"ds_gone", key.ds_gone_s ? when(*key.ds_gone_s) : ""}});
+    }
+    return zone;
+}
+
+void print_zone(CommandContext& context, const Json& zone) {
+    say(context,
+        zone["domain"].get<std::string>() + ": " + zone["state"].get<std::string>() + ", denial " +
+            zone["denial"].get<std::string>());
+    for (const Json& key : zone["keys"]) {
+        const std::string seen = key["ds_seen"].get<std::string>();
+        const std::string gone = key["ds_gone"].get<std::string>();
+        std::string line = "  key " + std::to_string(key["tag"].get<int>()) + " " +
+                           key["algorithm"].get<std::string>() + ", " +
+                           key["state"].get<std::string>() + " since " +
+                           key["since"].get<std::string>();
+        line += seen.empty() ? ", DS not seen" : ", DS seen " + seen;
+        line += gone.empty() ? "" : ", gone " + gone;
+        say(context, line);
+    }
+    if (const auto next = zone["next"].get<std::string>(); !next.empty()) {
+        say(context, "  " + next);
+    }
+}
+
+base::Status status(CommandContext& context, const Arguments& arguments) {
+    base::Connection* connection = TRY(context.db());
+    base::Tx tx = TRY(connection->begin());
+    std::vector<StoredKeys> zones;
+    if (const auto domain = arguments.optional("domain")) {
+        zones.push_back(TRY(read_keys(tx, normal_name(*domain))));
+        if (zones.front().keys.keys.empty()) {
+            return not_signed(zones.front().domain);
+        }
+    } else {
+        zones = TRY(read_all_keys(tx));
+    }
+    Json all = Json::array();
+    for (const StoredKeys& stored : zones) {
+        all.push_back(status_of(stored));
+        print_zone(context, all.back());
+    }
+    if (context.output == Output::Json) {
+        std::printf("%s\n", all.dump().c_str());
+    } else if (zones.empty()) {
+        say(context, "no domain is signed");
+    }
+    return base::Done{};
+}
+
+}  // namespace
+
+std::vector<Command> dnssec_commands() {
+    const OptionSpec domain{"domain", OptionKind::Positional, "a mail domain"};
+    return {
+        {"dnssec",
+         "enable",
+         "sign a domain's zone, or go on doing so",
+         {domain,
+          {"--algorithm", OptionKind::Value, "ecdsap256sha256 (default) or ed25519"},
+          {"--denial", OptionKind::Value, "nsec (default), nsec3 or compact"},
+          {"--ds-ttl", OptionKind::Value, "seconds, of the DS at the parent; default 86400"}},
+         enable},
+        {"dnssec", "disable", "sign no more, once the parent's DS has gone", {domain}, disable},
+        {"dnssec",
+         "status",
+         "keys of signed domains and what they wait for",
+         {{"domain", OptionKind::OptionalPositional, "only this one"}},
+         status},
+        {"dnssec", "roll", "replace a domain's key by a new one", {domain}, roll},
+        {"dnssec",
+         "ds",
+         "the DS records for the parent; with an option: what the parent has",
+         {domain,
+          {"--seen", OptionKind::Values, "tag of a key whose DS the parent's servers answer"},
+          {"--none", OptionKind::Flag, "the parent's servers answer no DS"}},
+         ds},
+    };
+}
+
+}  // namespace ops

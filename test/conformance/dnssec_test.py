@@ -1,0 +1,323 @@
+#!/usr/bin/env python3
+"""Signed zones of roundtable-dnsd, judged by validators that others wrote: delv, unbound,
+ldns-verify-zone and dnssec-verify.
+
+One roundtable-dnsd with a private PostgreSQL. up.test is signed and has roll.up.test below it, whose
+key is rolled while unbound resolves. ROUNDTABLE_DNSSEC_COMMITS sets how many steering commits unbound
+lives through (default 40).
+"""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
+                str(ROOT / "test" / "support")]
+import dns_test  # noqa: E402
+import ran  # noqa: E402
+from dns_test import HOST, Dig, free_port  # noqa: E402
+from endpoints import wait_until  # noqa: E402
+
+COMMITS = int(os.environ.get("ROUNDTABLE_DNSSEC_COMMITS", "40"))
+SIGNED = ("mail.test", "load.test", "rotate.test", "up.test")
+ZONES = r"""
+INSERT INTO directory.domain (name, policy, minimum, ttl, mx_ttl) VALUES
+    ('up.test', 'static', 1, 1, 1), ('roll.up.test', 'load', 1, 1, 1);
+INSERT INTO directory.mail_exchange (domain_id, mail_server_id, preference)
+    SELECT d.id, m.id, 10 FROM directory.domain d, directory.mail_server m
+    WHERE d.name = 'roll.up.test';
+INSERT INTO directory.record (domain_id, owner, type, rdata)
+    SELECT id, 'www', 'A', '192.0.2.99' FROM directory.domain
+    WHERE name IN ('up.test', 'roll.up.test');
+INSERT INTO directory.record (domain_id, owner, type, rdata) SELECT id, 'roll', 'NS', v
+    FROM directory.domain, (VALUES ('ns1.hosts.test.'), ('ns2.hosts.test.')) n(v)
+    WHERE name = 'up.test';
+INSERT INTO directory.transfer_peer (name, networks) VALUES ('tools', '{127.0.0.0/8}');
+"""
+
+
+class World(dns_test.World):
+    def __init__(self):
+        super().__init__()
+        self.postgres.sql(ZONES)
+        for zone in SIGNED:
+            self.operate("dnssec", "enable", zone)
+
+    def operate(self, *arguments):
+        binaries = pathlib.Path(os.environ.get("ROUNDTABLE_BIN", ROOT / "build/release/bin"))
+        done = subprocess.run([binaries / "roundtable", *arguments, "--database",
+                               self.postgres.conninfo("roundtable_operator")],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"roundtable {' '.join(arguments)}: {done.stderr}{done.stdout}")
+        return done.stdout
+
+
+WORLD = None
+
+
+def setUpModule():
+    global WORLD
+    WORLD = dns_test.WORLD = World()
+    for zone in SIGNED:
+        wait_until(f"signatures of {zone}", lambda z=zone: signed(z), 10)
+
+
+def tearDownModule():
+    WORLD.cleanup.close()
+
+
+def signed(zone):
+    return any(" RRSIG " in line for line in Dig(zone, "DNSKEY", "+dnssec").answer)
+
+
+def anchor(zone):
+    """A trust anchor in the syntax of BIND and unbound."""
+    key = next(line for line in Dig(zone, "DNSKEY").answer if " DNSKEY " in line)
+    return key.split(" DNSKEY ")[1]
+
+
+def override(action, server):
+    WORLD.postgres.sql("INSERT INTO directory.mx_override (pool, action, server, author, reason) "
+                       f"VALUES ('mail', '{action}', '{server}', 'test', 'test')")
+
+
+def clear():
+    WORLD.postgres.sql("UPDATE directory.mx_override SET removed_at = now(), removed_by = 'test' "
+                       "WHERE removed_at IS NULL")
+
+
+def delv(zone, name, rtype):
+    """What delv says of an answer, with our key of the zone as its only anchor."""
+    fields = anchor(zone).split(" ", 3)
+    anchors = WORLD.directory / "anchors"
+    anchors.write_text(f'trust-anchors {{ "{zone}." static-key {fields[0]} {fields[1]} '
+                       f'{fields[2]} "{fields[3]}"; }};\n')
+    return subprocess.run(["delv", f"@{HOST}", "-p", str(WORLD.server.port), "-a", anchors,
+                           f"+root={zone}", "+nomultiline", name, rtype],
+                          capture_output=True, text=True, check=False).stdout
+
+
+class Validated(unittest.TestCase):
+    def test_delv_believes_what_is_there_and_what_is_not(self):
+        for name, rtype, said in (
+                ("mail.test", "SOA", "; fully validated"),
+                ("mail.test", "MX", "; fully validated"),
+                ("mail.test", "NS", "; fully validated"),
+                ("www.mail.test", "TXT", "; fully validated"),
+                ("big.mail.test", "TXT", "; fully validated"),
+                ("imap.mail.test", "A", "; fully validated"),
+                ("pop.mail.test", "AAAA", "; fully validated"),
+                ("_imap._tcp.mail.test", "SRV", "; fully validated"),
+                ("alias.mail.test", "A", "; fully validated"),
+                ("x.wild.mail.test", "A", "; fully validated"),
+                ("strange.mail.test", "TYPE65280", "; fully validated"),
+                ("mail.test", "CDS", "; negative response, fully validated"),
+                ("www.mail.test", "MX", "; negative response, fully validated"),
+                ("ent.mail.test", "A", "; negative response, fully validated"),
+                ("a.ent.mail.test", "A", "; negative response, fully validated"),
+                ("x.wild.mail.test", "TXT", "; negative response, fully validated"),
+                ("nothing.mail.test", "A", "; negative response, fully validated"),
+                ("deep.wild.mail.test", "A", "; negative response, fully validated")):
+            with self.subTest(name=name, type=rtype):
+                self.assertIn(said, delv("mail.test", name, rtype))
+
+    def test_a_changed_answer_is_not_believed(self):
+        fields = anchor("mail.test").split(" ", 3)
+        other = anchor("load.test").split(" ", 3)
+        self.assertNotEqual(fields, other)
+        anchors = WORLD.directory / "wrong"
+        anchors.write_text(f'trust-anchors {{ "mail.test." static-key {other[0]} {other[1]} '
+                           f'{other[2]} "{other[3]}"; }};\n')
+        said = subprocess.run(["delv", f"@{HOST}", "-p", str(WORLD.server.port), "-a", anchors,
+                               "+root=mail.test", "mail.test", "MX"],
+                              capture_output=True, text=True, check=False)
+        self.assertNotIn("fully validated", said.stdout)
+
+    def test_whole_zones_verify(self):
+        for zone in ("mail.test", "load.test", "rotate.test"):
+            text = subprocess.run(["dig", f"@{HOST}", "-p", str(WORLD.server.port), zone, "AXFR",
+                                   "+noall", "+answer", "+onesoa"],
+                                  capture_output=True, text=True, check=True).stdout
+            file = WORLD.directory / f"{zone}.zone"
+            file.write_text(text)
+            self.assertIn(" NSEC ", re.sub(r"\s+", " ", text))
+            for tool in (["ldns-verify-zone", file], ["dnssec-verify", "-z", "-o", zone, file]):
+                with self.subTest(zone=zone, tool=tool[0]):
+                    done = subprocess.run(tool, capture_output=True, text=True, check=False)
+                    self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_steered_answers_stay_valid_through_commits(self):
+        shapes = set()
+        for action, server in (("pin", "mail2"), ("drain", "mail1"), ("down", "mail3"),
+                               ("drain", "mail2")):
+            clear()
+            if action == "pin":
+                WORLD.postgres.sql("INSERT INTO directory.mx_override (pool, action, server, value,"
+                                   " author, reason) VALUES ('mail', 'pin', 'mail2', 5, 't', 't')")
+            else:
+                override(action, server)
+            gone = f"{server}.hosts.test." if action != "pin" else "nobody"
+            wait_until(f"{action} {server}", lambda g=gone: not any(
+                g in line for line in Dig("load.test", "MX").answer), 5)
+            for _ in range(4):
+                said = delv("load.test", "load.test", "MX")
+                self.assertIn("; fully validated", said)
+                self.assertNotIn(gone, said)
+                shapes.add(tuple(sorted(re.findall(r"MX\s+(\d+ \S+)", said))))
+        clear()
+        self.assertGreaterEqual(len(shapes), 3)
+
+    def test_a_removed_host_is_never_named_with_a_signature(self):
+        """The first query after an override is the one that nobody has signed for."""
+        for round_ in range(3):
+            clear()
+            wait_until("all hosts", lambda: len(Dig("load.test", "MX").answer) == 3, 5)
+            override("down", "mail1")
+            wait_until("mail1 is out", lambda: len(Dig("load.test", "MX").answer) == 2, 5)
+            with self.subTest(round=round_):
+                answer = Dig("load.test", "MX", "+dnssec").answer
+                self.assertFalse([line for line in answer if "mail1.hosts.test." in line])
+                self.assertTrue([line for line in answer if " RRSIG " in line])
+        clear()
+
+
+class Restarted(unittest.TestCase):
+    def test_signatures_are_kept(self):
+        before = {zone: Dig(zone, "DNSKEY", "+dnssec").answer for zone in ("mail.test", "up.test")}
+        saved = WORLD.server.directory / "snapshot" / "signatures"
+        wait_until("the file of signatures", saved.exists, 10)
+        WORLD.server.stop()
+        WORLD.postgres.stop()
+        try:
+            WORLD.server.start()
+            wait_until("answers", lambda: signed("mail.test"), 10)
+            for zone, answer in before.items():
+                self.assertEqual(sorted(Dig(zone, "DNSKEY", "+dnssec").answer), sorted(answer))
+            self.assertIn("; fully validated", delv("mail.test", "www.mail.test", "TXT"))
+            self.assertIn("; fully validated", delv("load.test", "load.test", "MX"))
+        finally:
+            WORLD.postgres.start()
+
+
+class Unbound:
+    """A validating resolver that knows one anchor and where our zones are."""
+
+    def __init__(self):
+        self.directory = WORLD.directory / "unbound"
+        self.directory.mkdir(exist_ok=True)
+        self.port = free_port()
+        stubs = "".join(f"stub-zone:\n  name: {zone}\n  stub-addr: {HOST}@{WORLD.server.port}\n"
+                        for zone in ("up.test", "roll.up.test", "hosts.test"))
+        (self.directory / "unbound.conf").write_text(
+            f"server:\n  interface: {HOST}@{self.port}\n  username: \"\"\n  chroot: \"\"\n"
+            f"  directory: {self.directory}\n  pidfile: {self.directory}/pid\n  use-syslog: no\n"
+            f"  logfile: {self.directory}/log\n  do-not-query-localhost: no\n  do-daemonize: no\n"
+            f"  module-config: \"validator iterator\"\n  val-log-level: 2\n  num-threads: 1\n"
+            f"  local-zone: test. nodefault\n  domain-insecure: hosts.test\n"
+            f"  trust-anchor: \"up.test. DNSKEY {anchor('up.test')}\"\n"
+            f"  cache-max-negative-ttl: 1\n  infra-host-ttl: 1\n  val-bogus-ttl: 1\n{stubs}"
+            f"remote-control:\n  control-enable: no\n")
+        log = (self.directory / "out").open("ab")
+        self.process = subprocess.Popen(["unbound", "-d", "-c", self.directory / "unbound.conf"],
+                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until("unbound", lambda: self.ask("www.up.test", "A").status == "NOERROR", 20)
+
+    def ask(self, name, rtype):
+        return Dig(name, rtype, "+dnssec", "+recurse", port=self.port)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+
+class Rolled(unittest.TestCase):
+    def state(self):
+        text = WORLD.operate("dnssec", "status", "roll.up.test")
+        return re.findall(r"key (\d+) \S+ (\w+) since", text)
+
+    def wait_state(self, *states):
+        wait_until(f"keys {states}", lambda: sorted(s for _, s in self.state()) == sorted(states),
+                   60)
+
+    def publish_ds(self, *tags):
+        """What the parent's operator does with CDS."""
+        lines = [line.split(" CDS ")[1] for line in Dig("roll.up.test", "CDS").answer]
+        self.assertTrue(lines)
+        values = ", ".join(f"(id, 'roll', 'DS', '{line}')" for line in lines)
+        for line in lines:
+            tags += (line.split(" ")[0],)
+        select = " UNION ALL ".join(
+            f"SELECT id, 'roll', 'DS', '{line}' FROM directory.domain WHERE name = 'up.test'"
+            for line in lines)
+        self.assertTrue(values)
+        WORLD.postgres.sql(
+            "BEGIN; DELETE FROM directory.record r USING directory.domain d WHERE d.id = "
+            "r.domain_id AND d.name = 'up.test' AND r.type = 'DS'; INSERT INTO directory.record "
+            f"(domain_id, owner, type, rdata) {select}; COMMIT")
+        wait_until("DS", lambda: len(Dig("roll.up.test", "DS").answer) == len(lines), 5)
+        WORLD.operate("dnssec", "ds", "roll.up.test",
+                      *(word for line in lines for word in ("--seen", line.split(" ")[0])))
+
+    def test_unbound_sees_no_bogus_answer_through_commits_and_a_key_roll(self):
+        WORLD.operate("dnssec", "enable", "roll.up.test", "--ds-ttl", "1")
+        WORLD.postgres.sql("UPDATE directory.dnssec SET propagation = 1")
+        self.wait_state("waiting")
+        self.publish_ds()
+        self.wait_state("active")
+        unbound = Unbound()
+        self.addCleanup(unbound.stop)
+        wait_until("a validated answer",
+                   lambda: "ad" in unbound.ask("roll.up.test", "MX").flags, 30)
+        stop = threading.Event()
+        asked, wrong = [0], []
+
+        def resolve():
+            while not stop.is_set():
+                for name, rtype, status in (("roll.up.test", "MX", "NOERROR"),
+                                            ("www.roll.up.test", "A", "NOERROR"),
+                                            ("www.roll.up.test", "TXT", "NOERROR"),
+                                            ("none.roll.up.test", "A", "NXDOMAIN"),
+                                            ("roll.up.test", "SOA", "NOERROR"),
+                                            ("roll.up.test", "DNSKEY", "NOERROR")):
+                    reply = unbound.ask(name, rtype)
+                    asked[0] += 1
+                    if reply.status != status or "ad" not in reply.flags:
+                        wrong.append((name, rtype, reply.status, reply.flags))
+
+        resolver = threading.Thread(target=resolve)
+        resolver.start()
+        try:
+            WORLD.operate("dnssec", "roll", "roll.up.test")
+            self.wait_state("active", "waiting")
+            self.publish_ds()
+            commits = 0
+            while commits < COMMITS or len(self.state()) > 1:
+                clear()
+                override(("drain", "down")[commits % 2], f"mail{1 + commits % 3}")
+                commits += 1
+                seen = asked[0]
+                wait_until("more answers", lambda s=seen: asked[0] >= s + 6, 30)
+                if [s for _, s in self.state()] and commits == COMMITS // 2:
+                    wait_until("the new key alone is wanted",
+                               lambda: len(Dig("roll.up.test", "CDS").answer) == 1, 60)
+                    self.publish_ds()
+        finally:
+            clear()
+            stop.set()
+            resolver.join(30)
+        print(f"{COMMITS} commits and a roll: {asked[0]} answers", file=sys.stderr)
+        self.assertEqual(wrong, [])
+        self.assertEqual([s for _, s in self.state()], ["active"])
+        self.assertGreater(asked[0], 6 * COMMITS)
+
+
+if __name__ == "__main__":
+    unittest.main(testRunner=ran.Runner(verbosity=1))
