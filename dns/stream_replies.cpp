@@ -10,26 +10,19 @@ namespace dns {
 namespace {
 
 // Until the stream ends, the client is gone, or the daemon stops.
-void send_all(ReplyStream& replies, TcpReply& reply, base::Duration slow, Counter& sent) {
+base::Status send_all(ReplyStream& replies, TcpReply& reply, base::Duration slow) {
     std::vector<std::byte> out(kMessageMax);
     for (;;) {
         const ReplyStream::Piece piece = replies.next(out);
         if (piece.state == ReplyStream::State::Failed) {
-            reply.abandon();
-            return;
+            return base::Error{base::Errc::Unavailable, "the rest of the answer"};
         }
-        const auto message = std::span<const std::byte>(out).first(piece.size);
-        if (!reply.send(message, base::Deadline::after(slow))) {
-            reply.abandon();
-            return;
-        }
+        TRY(reply.send(std::span<const std::byte>(out).first(piece.size),
+                       base::Deadline::after(slow)));
         if (piece.state == ReplyStream::State::Last) {
-            sent.add();
-            return;
+            return base::Done{};
         }
-        if (!base::fiber_yield()) {
-            return;
-        }
+        TRY(base::fiber_yield());
     }
 }
 
@@ -38,8 +31,8 @@ void send_all(ReplyStream& replies, TcpReply& reply, base::Duration slow, Counte
 TakeFunction stream_replies(base::Loop& loop,
                             StreamFunction start,
                             base::Duration slow,
-                            Counter& sent) {
-    return [&loop, start = std::move(start), slow, &sent](
+                            StreamCounters& counters) {
+    return [&loop, start = std::move(start), slow, &counters](
                std::span<const std::byte> packet,
                const base::Endpoint& peer,
                const std::shared_ptr<TcpConnection>& connection) {
@@ -48,10 +41,17 @@ TakeFunction stream_replies(base::Loop& loop,
             return false;
         }
         const auto reply = std::make_shared<TcpReply>(connection);
-        const auto spawned = base::spawn(loop, "dns-stream", [replies, reply, slow, &sent] {
-            send_all(*replies, *reply, slow, sent);
+        const auto spawned = base::spawn(loop, "dns-stream", [replies, reply, slow, &counters] {
+            const base::Status sent = send_all(*replies, *reply, slow);
+            if (sent) {
+                counters.sent.add();
+            } else if (sent.error().code != base::Errc::Cancelled) {
+                counters.broken.add();
+                reply->abandon();
+            }
         });
         if (!spawned) {
+            counters.broken.add();
             reply->abandon();
         }
         return true;

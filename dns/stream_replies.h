@@ -5,7 +5,8 @@
 // made when there is room for it, so that a client that reads slowly costs some messages and not a
 // zone.
 //
-// Owner: the daemon; the counter outlives the server. Thread rule: loop thread only.
+// Owner: the daemon; the counters outlive the server. Thread rule: loop thread only; counters from
+// any.
 
 #include <functional>
 #include <memory>
@@ -23,11 +24,17 @@ namespace dns {
 using StreamFunction = std::function<std::unique_ptr<ReplyStream>(std::span<const std::byte> packet,
                                                                   const base::Endpoint& peer)>;
 
-/// For TcpServer::Options::take. `slow`: how long a client may not read; `sent` counts answers that
-/// were sent whole.
+/// What became of answers. The loop thread raises them, any may read.
+struct StreamCounters {
+    Counter sent;    ///< whole
+    Counter broken;  ///< the client left or did not read, or the rest could not be made
+};
+
+/// For TcpServer::Options::take. `slow`: how long a client may not read. An answer that breaks ends
+/// its connection.
 [[nodiscard]] TakeFunction stream_replies(base::Loop& loop,
                                           StreamFunction start,
                                           base::Duration slow,
-                                          Counter& sent);
+                                          StreamCounters& counters);
 
 }  // namespace dns

@@ -74,6 +74,12 @@ AnswerMetrics::AnswerMetrics() {
                                         "Connections to the public port, by what became of them",
                                         {{"outcome", kConnections[i]}});
     }
+    constexpr std::array<std::string_view, 2> kStreams = {"sent", "broken"};
+    for (std::size_t i = 0; i < kStreams.size(); ++i) {
+        streams_[i].metric = &base::counter("roundtable_dns_transfers_total",
+                                            "Zones sent to secondaries, whole or by differences",
+                                            {{"outcome", kStreams[i]}});
+    }
     constexpr std::array<std::string_view, 4> kProbes = {"reply", "lost", "refused", "bad_banner"};
     for (const PoolName pool : {PoolName::Mail, PoolName::Access}) {
         for (std::size_t i = 0; i < kProbes.size(); ++i) {
@@ -148,6 +154,11 @@ void AnswerMetrics::take_tcp(const TcpCounters& counters) {
     tcp_[2].take(counters.refused_client.value());
     tcp_[3].take(counters.timeouts.value());
     tcp_[4].take(counters.replaced.value());
+}
+
+void AnswerMetrics::take_streams(const StreamCounters& counters) {
+    streams_[0].take(counters.sent.value());
+    streams_[1].take(counters.broken.value());
 }
 
 void AnswerMetrics::take_probes(PoolName pool, const probe::ProbeCounts& counts) {

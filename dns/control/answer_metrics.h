@@ -17,6 +17,7 @@
 #include "dns/directory/directory.h"
 #include "dns/internal_answer.h"
 #include "dns/probe/prober.h"
+#include "dns/stream_replies.h"
 #include "dns/tcp_server.h"
 #include "dns/udp_server.h"
 
@@ -42,6 +43,7 @@ class AnswerMetrics {
     void take_internal(const InternalCounters& counters);
     void take_udp(std::span<const UdpCounters* const> threads);
     void take_tcp(const TcpCounters& counters);
+    void take_streams(const StreamCounters& counters);
     void take_probes(PoolName pool, const probe::ProbeCounts& counts);
     void take_signing(const SigningCounters& counters);
     static void set_zones(const ZoneCounts& counts);
@@ -69,6 +71,7 @@ class AnswerMetrics {
     std::array<Follower, kCookieVerdicts> cookies_;
     std::array<Follower, kLimitActions> limited_;
     std::array<Follower, 5> tcp_;
+    std::array<Follower, 2> streams_;
     std::array<std::array<Follower, 4>, 2> probes_;  // by pool
 };
 

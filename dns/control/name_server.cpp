@@ -148,7 +148,7 @@ struct NameServer::State {
 
     base::Loop& loop;
     const NameServerConfig config;
-    Counter streams_sent;
+    StreamCounters streams;
     std::function<void()> on_ready;  // empty once called
     base::Status outcome = base::Done{};
 
@@ -371,7 +371,7 @@ base::Status NameServer::State::listen_public() {
         loop,
         [this](auto packet, auto& peer) { return stream_tcp(packet, peer); },
         options.slow,
-        streams_sent);
+        streams);
     tcp =
         TRY(TcpServer::create(loop, std::move(options), [this](auto packet, auto& peer, auto out) {
             return respond_tcp(packet, peer, out);
@@ -462,6 +462,7 @@ void NameServer::State::do_chores() {
         }
         metrics.take_udp(udp->counters());
         metrics.take_tcp(tcp->counters());
+        metrics.take_streams(streams);
     }
     metrics.take_answers(answers);
     metrics.take_guards(guards);

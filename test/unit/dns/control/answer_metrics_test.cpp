@@ -121,6 +121,8 @@ BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
     dns::AnswerMetrics metrics;
     const Rise dropped("roundtable_dns_udp_dropped_total{folder=\"dns\",reason=\"source\"}");
     const Rise refused("roundtable_dns_tcp_connections_total{outcome=\"refused_client\"}");
+    const Rise sent("roundtable_dns_transfers_total{outcome=\"sent\"}");
+    const Rise broken("roundtable_dns_transfers_total{outcome=\"broken\"}");
     const Rise lost("roundtable_dns_probes_total{pool=\"access\",outcome=\"lost\"}");
     const Rise other("roundtable_dns_probes_total{pool=\"mail\",outcome=\"lost\"}");
     dns::UdpCounters udp;
@@ -131,9 +133,15 @@ BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
     tcp.refused_client.add(3);
     metrics.take_tcp(tcp);
     metrics.take_probes(dns::PoolName::Access, {.replies = 1, .lost = 4});
+    dns::StreamCounters streams;
+    streams.sent.add(7);
+    streams.broken.add(1);
+    metrics.take_streams(streams);
     BOOST_TEST(dropped.value() == 2);
     BOOST_TEST(refused.value() == 3);
     BOOST_TEST(lost.value() == 4);
+    BOOST_TEST(sent.value() == 7);
+    BOOST_TEST(broken.value() == 1);
     BOOST_TEST(other.value() == 0);
 }
 

@@ -1,0 +1,231 @@
+#include "dns/stream_replies.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include "base/fiber.h"
+#include "base/hash.h"
+#include "base/stream.h"
+#include "dns/limits.h"
+#include "dns/wire.h"
+#include "test/support/loop_runner.h"
+
+namespace {
+
+using base::Deadline;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// What became of the streams of a test.
+struct Fate {
+    int made = 0;  // messages
+    int ended = 0;
+};
+
+// "0", "1", ... each filled up to `size` octets; the last one is Last or, if it fails, none.
+class Numbers : public dns::ReplyStream {
+  public:
+    Numbers(Fate& fate, int count, bool fails, std::size_t size)
+        : fate_(fate), count_(count), fails_(fails), size_(size) {}
+
+    ~Numbers() override { ++fate_.ended; }
+
+    Numbers(const Numbers&) = delete;
+    Numbers& operator=(const Numbers&) = delete;
+
+    Piece next(std::span<std::byte> out) override {
+        BOOST_REQUIRE(out.size() == dns::kMessageMax);
+        if (at_ == count_) {
+            BOOST_REQUIRE(fails_);
+            return {State::Failed, 0};
+        }
+        std::string text = std::to_string(at_++);
+        text.resize(std::max(size_, text.size()), '.');
+        std::transform(text.begin(), text.end(), out.begin(), [](char c) {
+            return static_cast<std::byte>(c);
+        });
+        ++fate_.made;
+        return {at_ == count_ && !fails_ ? State::Last : State::More, text.size()};
+    }
+
+  private:
+    Fate& fate_;
+    int count_;
+    bool fails_;
+    std::size_t size_;
+    int at_ = 0;
+};
+
+// A server that answers "stream" with `count` messages and everything else with itself.
+struct Streamer {
+    Streamer(base::Loop& the_loop, int count, bool fails, std::size_t size = 1)
+        : loop(the_loop),
+          start(
+              [this, count, fails, size](auto packet, auto&) -> std::unique_ptr<dns::ReplyStream> {
+                  if (base::as_text(packet) != "stream") {
+                      return nullptr;
+                  }
+                  return std::make_unique<Numbers>(fate, count, fails, size);
+              }) {
+        dns::TcpServer::Options options;
+        options.endpoints = {base::Endpoint::parse("127.0.0.1:0").take_value()};
+        options.slow = milliseconds(200);
+        options.take = dns::stream_replies(loop, start, options.slow, counters);
+        server = dns::TcpServer::create(loop, options, [](auto packet, auto&, auto out) {
+                     std::copy(packet.begin(), packet.end(), out.begin());
+                     return packet.size();
+                 }).take_value();
+    }
+
+    [[nodiscard]] std::unique_ptr<base::SocketStream> ask(std::string_view queries) const {
+        auto stream =
+            base::SocketStream::connect(loop, server->bound()[0], Deadline::after(seconds(5)))
+                .take_value();
+        BOOST_REQUIRE(stream->write(queries));
+        BOOST_REQUIRE(stream->flush(Deadline::after(seconds(5))));
+        return stream;
+    }
+
+    base::Loop& loop;
+    Fate fate;
+    dns::StreamCounters counters;
+    dns::StreamFunction start;
+    std::unique_ptr<dns::TcpServer> server;
+};
+
+std::string framed(std::string_view packet) {
+    std::string text;
+    text.push_back(static_cast<char>(packet.size() >> 8));
+    text.push_back(static_cast<char>(packet.size() & 0xff));
+    return text.append(packet);
+}
+
+// One framed message; empty at the end of the connection.
+std::string read_message(base::Stream& stream) {
+    const auto deadline = Deadline::after(seconds(10));
+    const auto wanted = [&stream] {
+        const bool known = stream.buffered().size() >= 2;
+        return known ? 2U + dns::load_u16(base::as_bytes(stream.buffered()).data()) : 2U;
+    };
+    while (stream.buffered().size() < wanted()) {
+        if (!stream.fill(deadline)) {
+            return {};
+        }
+    }
+    const std::size_t size = wanted();
+    std::string message(stream.buffered().substr(2, size - 2));
+    stream.consume(size);
+    return message;
+}
+
+void wait_for(const int& value, int expected) {
+    const auto deadline = Deadline::after(seconds(20));
+    while (value != expected && !deadline.passed()) {
+        BOOST_REQUIRE(base::sleep_until(Deadline::after(milliseconds(2))));
+    }
+    BOOST_TEST(value == expected);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(dns_stream_replies)
+
+BOOST_AUTO_TEST_CASE(sends_every_message_and_counts_the_answer_once) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const Streamer streamer(loop, 5, false);
+        const auto stream = streamer.ask(framed("stream"));
+        for (const char* expected : {"0", "1", "2", "3", "4"}) {
+            BOOST_TEST(read_message(*stream) == expected);
+        }
+        wait_for(streamer.fate.ended, 1);
+        BOOST_TEST(streamer.counters.sent.value() == 1U);
+        BOOST_TEST(streamer.counters.broken.value() == 0U);
+        // The connection stays, for this or that.
+        BOOST_REQUIRE(stream->write(framed("abc") + framed("stream")));
+        BOOST_TEST(read_message(*stream) == "abc");
+        BOOST_TEST(read_message(*stream) == "0");
+    });
+}
+
+BOOST_AUTO_TEST_CASE(leaves_to_others_what_is_no_stream) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const Streamer streamer(loop, 5, false);
+        const auto stream = streamer.ask(framed("abc"));
+        BOOST_TEST(read_message(*stream) == "abc");
+        BOOST_TEST(streamer.fate.made == 0);
+        BOOST_TEST(streamer.counters.sent.value() + streamer.counters.broken.value() == 0U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(answers_other_queries_meanwhile) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const Streamer streamer(loop, 1000, false);
+        const auto stream = streamer.ask(framed("stream") + framed("abc"));
+        int before = 0;
+        while (read_message(*stream) != "abc") {
+            ++before;
+        }
+        BOOST_TEST(before < 1000);
+        int messages = before;
+        while (messages < 1000 && !read_message(*stream).empty()) {
+            ++messages;
+        }
+        BOOST_TEST(messages == 1000);
+        BOOST_TEST(streamer.counters.sent.value() == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(the_connection_ends_behind_an_answer_that_cannot_be_finished) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const Streamer streamer(loop, 3, true);
+        const auto stream = streamer.ask(framed("stream"));
+        for (const char* expected : {"0", "1", "2"}) {
+            BOOST_TEST(read_message(*stream) == expected);
+        }
+        // Closed at once: a client that were left waiting would find out by its own timeout.
+        const base::Instant asked = base::monotonic_now();
+        BOOST_TEST(read_message(*stream).empty());
+        BOOST_TEST((base::monotonic_now() - asked < seconds(5)));
+        wait_for(streamer.fate.ended, 1);
+        BOOST_TEST(streamer.counters.sent.value() == 0U);
+        BOOST_TEST(streamer.counters.broken.value() == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(one_that_fails_at_once_ends_the_connection_too) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const Streamer streamer(loop, 0, true);
+        const auto stream = streamer.ask(framed("stream"));
+        BOOST_TEST(read_message(*stream).empty());
+        BOOST_TEST(streamer.counters.broken.value() == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(makes_no_more_than_the_client_reads_and_ends_when_it_does_not) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        // 65 MB: more than any socket buffer takes.
+        const Streamer streamer(loop, 1000, false, 65000);
+        const auto stream = streamer.ask(framed("stream"));
+        wait_for(streamer.fate.ended, 1);
+        BOOST_TEST(streamer.fate.made < 500);
+        BOOST_TEST(streamer.counters.sent.value() == 0U);
+        BOOST_TEST(streamer.counters.broken.value() == 1U);
+        BOOST_TEST(streamer.server->counters().timeouts.value() == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_goes_away_ends_its_stream) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const Streamer streamer(loop, 1000, false, 65000);
+        auto stream = streamer.ask(framed("stream"));
+        BOOST_TEST(read_message(*stream).substr(0, 2) == "0.");
+        stream->close();
+        wait_for(streamer.fate.ended, 1);
+        BOOST_TEST(streamer.counters.broken.value() == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
