@@ -43,7 +43,7 @@ enum class AnswerKind : std::uint8_t {
     Minimal,       ///< ANY
     OutsideZones,  ///< REFUSED: not our name
     InternalName,  ///< REFUSED: a name of the internal view
-    Failed,        ///< SERVFAIL: should not happen
+    Failed,        ///< SERVFAIL: no server of the domain can be named
 };
 inline constexpr std::size_t kAnswerKinds = 10;
 

@@ -23,6 +23,9 @@ base::Result<std::unique_ptr<const Snapshot>> Snapshot::create(Source source) {
     }
     for (std::size_t i = 0; i < source.zones.size(); ++i) {
         const ZoneImage& zone = source.names->zone(static_cast<std::uint32_t>(i));
+        if (source.zones[i].nameless) {
+            continue;
+        }
         if ((zone.steers_mail() && source.zones[i].mail == nullptr) ||
             (zone.steers_access() && source.zones[i].access == nullptr)) {
             return base::Error{base::Errc::Invalid,

@@ -47,6 +47,7 @@ class Snapshot {
     struct ZoneSets {
         SharedSet mail;
         SharedSet access;
+        bool nameless = false;  ///< a set may be missing: what it steers is answered SERVFAIL
     };
 
     /// What is signed of one zone, owned.
@@ -66,7 +67,7 @@ class Snapshot {
         transfer::SharedView transfer;       ///< null: nobody may fetch anything
     };
 
-    /// Invalid if a steered zone lacks its set.
+    /// Invalid if a steered zone lacks its set and is not nameless.
     static base::Result<std::unique_ptr<const Snapshot>> create(Source source);
 
     [[nodiscard]] std::uint64_t id() const noexcept { return source_.id; }

@@ -109,15 +109,13 @@ void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& dir
         auto compiled = compile(*directory, plan, domain);
         if (!compiled) {
             refused_.push_back({domain.name, compiled.error().detail, old != zones_.end()});
+            if (old != zones_.end()) {
+                keep_records(old->second, hosts, names_changed);
+            }
             continue;
         }
         ServedZone& place = zones_[domain.name];
-        ServedZone before = std::exchange(place, std::move(compiled).take_value());
-        place.sets = std::move(before.sets);
-        place.sealing.cache = std::move(before.sealing.cache);
-        if (place.sealing.plan != nullptr) {
-            place.sealing.seal.variants = std::move(before.sealing.seal.variants);
-        }
+        replace(place, std::move(compiled).take_value());
         names_changed = true;
         if (built_) {
             changed_.push_back(domain.name);
@@ -129,7 +127,46 @@ void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& dir
     if (names_changed) {
         arrange_names();
     }
+    note_servers();
     keep_last_good();
+}
+
+void SnapshotBuilder::note_servers() {
+    for (const DirectoryDomain& domain : directory_->domains) {
+        const auto zone = zones_.find(domain.name);
+        if (zone != zones_.end()) {
+            zone->second.mail.has_servers = !domain.mail.empty();
+            zone->second.access.has_servers = !domain.access.empty();
+        }
+    }
+}
+
+// The steering's part stays until the next is assigned.
+void SnapshotBuilder::replace(ServedZone& zone, ServedZone by) {
+    by.mail = std::move(zone.mail);
+    by.access = std::move(zone.access);
+    by.sealing.cache = std::move(zone.sealing.cache);
+    if (by.sealing.plan != nullptr) {
+        by.sealing.seal.variants = std::move(zone.sealing.seal.variants);
+    }
+    zone = std::move(by);
+}
+
+// A domain that is refused keeps its records of before; its servers' hosts are those of today all
+// the same, since answers name them.
+void SnapshotBuilder::keep_records(ServedZone& served,
+                                   const HostsByDomain& hosts,
+                                   bool& names_changed) {
+    const ZonePlan plan = plan_of(*directory_, hosts, served.domain);
+    if (plan.digest == served.digest) {
+        return;
+    }
+    auto compiled = compile(*directory_, plan, served.domain);
+    if (compiled) {
+        replace(served, std::move(compiled).take_value());
+        names_changed = true;
+        changed_.push_back(served.domain.name);
+    }
 }
 
 void SnapshotBuilder::arrange_names() {
@@ -162,7 +199,9 @@ void SnapshotBuilder::keep_last_good() {
 base::Result<Snapshot::SharedSet> SnapshotBuilder::set_for(PoolKind kind,
                                                            const PoolInput& pool,
                                                            const std::string& domain) {
-    CachedSet wanted{pool.commit->table_for(domain), pool.hosts, names_, nullptr};
+    ServedHosts& named = served_hosts(kind);
+    CachedSet wanted{
+        pool.commit->table_for(domain), named.take(pool.hosts, names_), names_, nullptr};
     const auto same = [&wanted](const CachedSet& set) {
         return set.table == wanted.table && set.hosts == wanted.hosts && set.names == wanted.names;
     };
@@ -176,29 +215,47 @@ base::Result<Snapshot::SharedSet> SnapshotBuilder::set_for(PoolKind kind,
         return known->set;
     }
     SteeredSource source;
+    source.table = named.servable(wanted.table);
+    if (source.table == nullptr) {
+        next_sets_.push_back(wanted);
+        return wanted.set;  // none: the answer is SERVFAIL, and senders wait
+    }
     source.kind = kind;
     source.ttl = wanted.table->ttl_s;
     source.slot = next_slot_++;
-    source.table = wanted.table;
-    source.hosts = *pool.hosts;
+    source.hosts = *wanted.hosts;
     wanted.set = TRY(SteeredSet::build(source, *names_));
     next_sets_.push_back(wanted);
     return wanted.set;
 }
 
+// A domain that is refused now may have lost its servers in the same change: its sets of before
+// stay while these hosts are there, since the pool's own table would name hosts that are none of
+// its. The commit has a table for it all the same if an override is for its name.
+base::Status SnapshotBuilder::assign_set(PoolKind kind,
+                                         const PoolInput& pool,
+                                         const std::string& domain,
+                                         SteeredPart& part) {
+    if (pool.commit == nullptr || !part.has_servers || !pool.commit->zones->contains(domain)) {
+        part.nameless = part.set != nullptr && !is_servable(*names_, *part.set);
+        return base::Done{};
+    }
+    const Snapshot::SharedSet set = TRY(set_for(kind, pool, domain));
+    part.nameless = set == nullptr;
+    if (set != nullptr) {
+        part.set = set;
+    }
+    return base::Done{};
+}
+
 base::Status SnapshotBuilder::assign_sets(const BuildInput& input) {
     next_sets_.clear();
-    // A domain that is refused now may have lost its servers in the same change: its sets of before
-    // stay, since the pool's own table would name hosts that are none of its.
-    const auto has_table = [](const PoolInput& pool, const std::string& name) {
-        return pool.commit != nullptr && pool.commit->zones->contains(name);
-    };
     for (auto& [name, zone] : zones_) {
-        if (zone.image->steers_mail() && has_table(input.mail, name)) {
-            zone.sets.mail = TRY(set_for(PoolKind::Mail, input.mail, name));
+        if (zone.image->steers_mail()) {
+            TRY(assign_set(PoolKind::Mail, input.mail, name, zone.mail));
         }
-        if (zone.image->steers_access() && has_table(input.access, name)) {
-            zone.sets.access = TRY(set_for(PoolKind::Access, input.access, name));
+        if (zone.image->steers_access()) {
+            TRY(assign_set(PoolKind::Access, input.access, name, zone.access));
         }
     }
     sets_ = std::move(next_sets_);
@@ -236,15 +293,18 @@ transfer::SteeredParts SnapshotBuilder::steered_parts(std::string_view domain) c
     if (zone == zones_.end()) {
         return {};
     }
-    const Snapshot::ZoneSets& sets = zone->second.sets;
-    return {sets.mail == nullptr ? nullptr : sets.mail->canonical(),
-            sets.access == nullptr ? nullptr : sets.access->canonical()};
+    const ServedZone& served = zone->second;
+    return {served.mail.set == nullptr ? nullptr : served.mail.set->canonical(),
+            served.access.set == nullptr ? nullptr : served.access.set->canonical()};
 }
 
 std::vector<transfer::ZoneOffer> SnapshotBuilder::offers() const {
     std::vector<transfer::ZoneOffer> offers;
     for (const auto& [name, zone] : zones_) {
-        if (zone.content != nullptr) {
+        // A zone without the part that the steering never made would lack its MX.
+        const bool whole = (!zone.image->steers_mail() || zone.mail.set != nullptr) &&
+                           (!zone.image->steers_access() || zone.access.set != nullptr);
+        if (zone.content != nullptr && whole) {
             transfer::ZoneOffer offer;
             offer.domain_id = zone.domain.id;
             offer.serial = zone.domain.serial;
@@ -269,7 +329,7 @@ std::uint32_t SnapshotBuilder::serial_of(const BuildInput& input,
 bool SnapshotBuilder::is_sealed(const ServedZone& zone, std::int64_t now_s) {
     const Sealing& sealing = zone.sealing;
     return sealing.image == zone.image.get() && sealing.problem.empty() &&
-           now_s < sealing.resign_at_s && has_anchors_of(*sealing.seal.variants, zone.sets);
+           now_s < sealing.resign_at_s && has_anchors_of(*sealing.seal.variants, {zone.mail.set, zone.access.set});
 }
 
 void SnapshotBuilder::seal_zones(const BuildInput& input) {
@@ -302,9 +362,10 @@ base::Status SnapshotBuilder::seal(const BuildInput& input,
     if (saved != saved_.end() && sealing.cache.signatures().empty()) {
         sealing.cache = std::move(saved->second);
     }
+    const Snapshot::ZoneSets sets{zone.mail.set, zone.access.set};
     const SealInput wanted{records,
                            *zone.image,
-                           zone.sets,
+                           sets,
                            sealing.plan,
                            serial_of(input, name, zone),
                            input.now_s,
@@ -366,7 +427,9 @@ base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
     source.names = names_;
     source.transfer = input.transfer;
     for (const auto& [name, zone] : zones_) {
-        source.zones.push_back(zone.sets);
+        source.zones.push_back({zone.mail.nameless ? nullptr : zone.mail.set,
+                                zone.access.nameless ? nullptr : zone.access.set,
+                                zone.mail.nameless || zone.access.nameless});
         source.serials.push_back(serial_of(input, name, zone));
         report.memory += zone.image->memory();
         if (zone.sealing.plan != nullptr) {
@@ -375,7 +438,7 @@ base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
         }
     }
     for (const CachedSet& set : sets_) {
-        report.memory += set.set->memory();
+        report.memory += set.set == nullptr ? 0 : set.set->memory();
     }
     report.memory += names_->memory();
     report.domains = zones_.size();

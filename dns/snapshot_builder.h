@@ -3,8 +3,9 @@
 // SnapshotBuilder: makes each snapshot from the directory and the steering's commits, and remembers
 // between two of them what did not change: compiled zones, the table of names, steered sets.
 //
-// A domain whose records are refused keeps the zone it had (and the steered sets it had); the
-// refusal is reported each time. One that never was good is not served.
+// A domain whose records are refused keeps the records it had, with the hosts of today where that
+// makes a zone; the refusal is reported each time. One that never was good is not served. No answer
+// names a server whose name the zones that are served do not know (served_hosts.h).
 //
 // Zones with keys are signed last, when their steered sets are there; what did not change keeps its
 // signatures. One that cannot be signed (no private key is at hand) is withheld and reported.
@@ -26,6 +27,7 @@
 #include "dns/directory/signing_file.h"
 #include "dns/directory/zone_sources.h"
 #include "dns/dnssec/signature_cache.h"
+#include "dns/served_hosts.h"
 #include "dns/snapshot.h"
 #include "dns/steered_set.h"
 #include "dns/steering/commit.h"
@@ -111,11 +113,20 @@ class SnapshotBuilder {
         std::string problem;  // why it is not signed
     };
 
+    // What the steering last made of a zone. Nameless: none of its servers can be named now, and
+    // the answer is SERVFAIL; secondaries keep what they have.
+    struct SteeredPart {
+        Snapshot::SharedSet set;
+        bool nameless = false;
+        bool has_servers = false;  // in the directory of today
+    };
+
     struct ServedZone {
         base::Digest256 digest{};  // of the source
         std::shared_ptr<const ZoneImage> image;
         DirectoryDomain domain;  // that it was made from
-        Snapshot::ZoneSets sets;
+        SteeredPart mail;
+        SteeredPart access;
         transfer::SharedFixed content;  // null: nobody may fetch it
         Sealing sealing;
     };
@@ -156,13 +167,24 @@ class SnapshotBuilder {
                                           const std::string& name,
                                           const ServedZone& zone) const;
     void arrange_names();
+    void note_servers();
     void keep_last_good();
     void fill_contents();
+    void keep_records(ServedZone& served, const HostsByDomain& hosts, bool& names_changed);
     [[nodiscard]] bool is_transferred(const Name& zone) const;
+    static void replace(ServedZone& zone, ServedZone by);
+    base::Status assign_set(PoolKind kind,
+                            const PoolInput& pool,
+                            const std::string& domain,
+                            SteeredPart& part);
     base::Status assign_sets(const BuildInput& input);
     base::Result<Snapshot::SharedSet> set_for(PoolKind kind,
                                               const PoolInput& pool,
                                               const std::string& domain);
+
+    [[nodiscard]] ServedHosts& served_hosts(PoolKind kind) noexcept {
+        return served_hosts_[kind == PoolKind::Mail ? 0 : 1];
+    }
 
     std::uint64_t seed_;
     std::uint64_t next_id_ = 1;
@@ -174,6 +196,7 @@ class SnapshotBuilder {
     std::vector<std::string> changed_;  // since the last build that succeeded
     std::shared_ptr<const NameTable> names_;
     std::shared_ptr<const transfer::TransferRights> rights_;  // that the contents are for
+    std::array<ServedHosts, 2> served_hosts_;
     std::vector<CachedSet> sets_;
     std::vector<CachedSet> next_sets_;
     std::shared_ptr<const Directory> last_good_;

@@ -9,7 +9,9 @@
 //   - at the first sight of a steered zone, because what was published before under that serial is
 //     not known.
 //
-// A serial that the directory knows and that is newer (RFC 1982 3.2) is taken over.
+// A serial that the directory knows and that is newer (RFC 1982 3.2) is taken over. A domain that
+// is removed and comes back goes on from the serial that it had: its secondaries still have that
+// one.
 //
 // Pure: no clock. Owner: SnapshotPublisher. Thread rule: one thread at a time. Times: seconds on
 // the caller's monotonic clock.
@@ -32,6 +34,9 @@ namespace dns {
 /// Seconds between two moves of a serial that load alone asks for.
 inline constexpr double kSerialHold = 30;
 
+/// Serials of zones that are gone which are remembered; beyond that some are forgotten.
+inline constexpr std::size_t kSerialsOfGoneMax = 100'000;
+
 /// The canonical answer of a steered MX: server and preference, in the order of the answer.
 using CanonicalAnswer = std::vector<std::pair<steering::ServerId, std::uint16_t>>;
 
@@ -49,7 +54,7 @@ struct ZoneToPublish {
 /// See the top of this file.
 class SerialKeeper {
   public:
-    /// Takes the zones that are about to be published (all of them: others are forgotten) and gives
+    /// Takes the zones that are about to be published (all of them: others are gone) and gives
     /// the serials that moved. `urgency`: of what led to it.
     Serials update(const std::vector<ZoneToPublish>& zones,
                    steering::Urgency urgency,
@@ -61,6 +66,9 @@ class SerialKeeper {
     [[nodiscard]] std::optional<double> due_s() const noexcept { return due_s_; }
 
   private:
+    [[nodiscard]] std::uint32_t known_serial(const ZoneToPublish& zone) const;
+    void keep_gone(const Serials& next);
+
     struct ZoneState {
         std::shared_ptr<const CanonicalAnswer> canonical;  // at the last move
         transfer::SteeredParts steered;                    // the same
@@ -69,6 +77,7 @@ class SerialKeeper {
 
     std::map<std::string, ZoneState, std::less<>> zones_;
     Serials serials_;
+    Serials gone_;  // the last ones of zones that are not published any more
     std::optional<double> due_s_;
 };
 

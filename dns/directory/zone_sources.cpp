@@ -26,10 +26,11 @@ std::string domain_of(const std::string& host, const std::set<std::string_view>&
     }
 }
 
-bool has_address_or_alias(const DirectoryDomain& domain, const std::string& owner) {
+// An alias there is no address: it stands beside the server's, and the zone is refused, since
+// targets of MX, SRV and NS are no aliases (RFC 2181 10.3).
+bool has_address(const DirectoryDomain& domain, const std::string& owner) {
     return std::ranges::any_of(domain.records, [&owner](const DirectoryRecord& record) {
-        return record.owner == owner &&
-               (record.type == "A" || record.type == "AAAA" || record.type == "CNAME");
+        return record.owner == owner && (record.type == "A" || record.type == "AAAA");
     });
 }
 
@@ -67,7 +68,7 @@ void add_hosts(const std::vector<HostAddresses>& hosts,
                ZoneSource& source) {
     for (const HostAddresses& host : hosts) {
         const std::string owner = relative(host.host_name, domain.name);
-        if (has_address_or_alias(domain, owner)) {
+        if (has_address(domain, owner)) {
             continue;
         }
         if (host.address4) {

@@ -1,5 +1,7 @@
 #include "dns/snapshot_builder.h"
 
+#include <algorithm>
+
 #include <boost/test/unit_test.hpp>
 
 #include "dns/directory/pools.h"
@@ -132,6 +134,52 @@ BOOST_AUTO_TEST_CASE(a_domain_that_loses_its_pool_while_refused_keeps_its_mx) {
     mail().records.push_back({"bad", "A", std::nullopt, "not an address"});
     const auto report = build().take_value();
     BOOST_TEST(answers(*report.snapshot, "mail.test", RrType::Mx) == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(an_alias_where_a_server_stands_is_refused) {
+    BOOST_REQUIRE(build());
+    directory.domains[0].records.push_back({"mx1", "CNAME", std::nullopt, "www.elsewhere.test."});
+    const auto report = build().take_value();
+    BOOST_REQUIRE(report.refused.size() == 1U);
+    BOOST_TEST(report.refused[0].name == "hosts.test");
+    BOOST_TEST(answers(*report.snapshot, "mx1.hosts.test", RrType::A) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_domain_has_the_hosts_of_today) {
+    BOOST_REQUIRE(build());
+    directory.domains[0].records.push_back({"bad", "A", std::nullopt, "not an address"});
+    directory.mail_servers[0].host.host_name = "new.hosts.test";
+    const auto report = build().take_value();
+    BOOST_TEST(report.refused.size() == 1U);
+    BOOST_TEST(answers(*report.snapshot, "new.hosts.test", RrType::A) == 1U);
+    BOOST_TEST(answers(*report.snapshot, "mail.test", RrType::Mx) == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_whose_name_is_nowhere_keeps_its_old_one_or_is_left_out) {
+    directory.domains[0].records.push_back({"alias", "CNAME", std::nullopt, "www.elsewhere.test."});
+    BOOST_REQUIRE(build());
+    const auto targets = [this] {
+        const auto report = build().take_value();
+        auto packet = Asker(*report.snapshot).ask("mail.test", RrType::Mx);
+        std::string text = std::to_string(packet.rcode);
+        for (std::string& line : packet.answer) {
+            line.erase(0, line.rfind(' '));
+        }
+        std::sort(packet.answer.begin(), packet.answer.end());
+        for (const std::string& host : packet.answer) {
+            text += host;
+        }
+        return text;
+    };
+    directory.mail_servers[2].host.host_name = "alias.hosts.test";
+    BOOST_TEST(targets() == "0 mx1.hosts.test. mx2.hosts.test. mx3.hosts.test.");
+    // One that never had another name.
+    directory.mail_servers[2].id.value = 9;
+    mail().mail[2].server.value = 9;
+    BOOST_TEST(targets() == "0 mx1.hosts.test. mx2.hosts.test.");
+    // Alone it leaves nothing to name, and senders are told to come again.
+    mail().mail.erase(mail().mail.begin(), mail().mail.begin() + 2);
+    BOOST_TEST(targets() == "2");
 }
 
 BOOST_AUTO_TEST_CASE(a_serial_that_moved_is_served) {

@@ -101,11 +101,18 @@ BOOST_AUTO_TEST_CASE(the_directorys_newer_serial_is_taken_over) {
     BOOST_TEST(keeper.update({zone(answer(20), 500)}, Urgency::AtOnce, 2).at("mail.test") == 501U);
 }
 
-BOOST_AUTO_TEST_CASE(a_zone_that_left_is_forgotten) {
+BOOST_AUTO_TEST_CASE(a_zone_that_left_and_comes_back_goes_on_from_its_serial) {
     SerialKeeper keeper;
-    (void)keeper.update({zone(answer(10))}, Urgency::Routine, 0);
+    (void)keeper.update({zone(answer(10), 500)}, Urgency::Routine, 0);
+    BOOST_TEST(keeper.serials().at("mail.test") == 501U);
     (void)keeper.update({}, Urgency::Routine, 1);
     BOOST_TEST(keeper.serials().empty());
+    (void)keeper.update({}, Urgency::Routine, 2);
+    BOOST_TEST(keeper.update({zone(nullptr, 1)}, Urgency::Routine, 3).at("mail.test") == 502U);
+    BOOST_TEST(keeper.update({zone(nullptr, 1)}, Urgency::Routine, 4).empty());
+    // The directory may be ahead of what is remembered.
+    (void)keeper.update({}, Urgency::Routine, 5);
+    BOOST_TEST(keeper.update({zone(nullptr, 900)}, Urgency::Routine, 6).at("mail.test") == 901U);
 }
 
 BOOST_AUTO_TEST_CASE(the_canonical_answer_is_the_row_of_the_largest_share) {
