@@ -73,6 +73,10 @@ int report_usage(const char* name, const Error& error) {
     return kExitUsage;
 }
 
+Result<log::Level> log_level(const Config& config) {
+    return log::parse_level(config.root().section("log").text("level", "info"));
+}
+
 sigset_t handled_signals() noexcept {
     sigset_t set;
     sigemptyset(&set);
@@ -92,6 +96,7 @@ struct DaemonContext::State {
     // Guards the callbacks and the flag: set by the body, used by the signal thread.
     mutable std::mutex mutex;
     std::function<void()> on_stop;
+    std::string config_path;
     std::function<void()> on_reload;
     bool stop_requested = false;
     std::thread thread;
@@ -174,6 +179,22 @@ void DaemonContext::set_on_reload(std::function<void()> on_reload) {
     state_->on_reload = std::move(on_reload);
 }
 
+Result<Config> DaemonContext::load_config() const {
+    Config config = TRY(Config::load(state_->config_path));
+    const auto level = log_level(config);
+    if (!level) {
+        return Error{level.error().code, "log.level: " + level.error().detail};
+    }
+    return config;
+}
+
+void DaemonContext::use_log_level(const Config& config) {
+    const auto level = log_level(config);
+    if (level) {
+        log::set_level(level.value());
+    }
+}
+
 bool DaemonContext::stop_requested() const noexcept {
     const std::lock_guard lock(state_->mutex);
     return state_->stop_requested;
@@ -201,7 +222,7 @@ int run_daemon(int argc,
         return report_usage(name, loaded.error());
     }
     Config config = std::move(loaded).take_value();
-    auto level = log::parse_level(config.root().section("log").text("level", "info"));
+    const auto level = log_level(config);
     if (!level) {
         config.root().section("log").problem("level", level.error().detail);
         return report_usage(name, config.finish().error());
@@ -210,6 +231,7 @@ int run_daemon(int argc,
     (void)::umask(077);
     (void)std::signal(SIGPIPE, SIG_IGN);
     DaemonContext context(std::make_unique<DaemonContext::State>(name, std::move(config)));
+    context.state_->config_path = line.config_path;
     context.state_->start();
     Status status = body(context);
     notify_supervisor("STOPPING=1");

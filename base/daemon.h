@@ -36,6 +36,11 @@ class DaemonContext {
 
     [[nodiscard]] const Config& config() const noexcept;
 
+    /// The file as it is now, for on_reload. Its log level is known to be good, and not in force:
+    /// use_log_level(). Errors of Config::load(); Invalid.
+    [[nodiscard]] Result<Config> load_config() const;
+    static void use_log_level(const Config& config);
+
     /// Called at most once, on the signal thread; if the signal came before, at once. It must be
     /// quick and safe from another thread (Loop::stop is).
     void set_on_stop(std::function<void()> on_stop);

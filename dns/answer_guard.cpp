@@ -19,6 +19,12 @@ AnswerGuard::AnswerGuard(AnswerPolicy policy, unsigned threads)
       limiter_(policy_.rate_limits, std::max(threads, 1U)) {
 }
 
+void AnswerGuard::swap_policy(AnswerGuard& other) noexcept {
+    std::swap(policy_, other.policy_);
+    std::swap(keys_, other.keys_);
+    std::swap(limiter_, other.limiter_);
+}
+
 CookieVerdict AnswerGuard::greet(const SipKey& steering_key,
                                  const Query& query,
                                  std::span<const std::byte> packet,

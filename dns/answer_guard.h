@@ -63,6 +63,10 @@ class AnswerGuard {
     /// `threads` share the rates.
     explicit AnswerGuard(AnswerPolicy policy, unsigned threads = 1);
 
+    /// Takes the other's settings, and gives it its own; rates are counted anew, what was counted
+    /// for metrics stays. No allocation.
+    void swap_policy(AnswerGuard& other) noexcept;
+
     void set_time(const Moment& now) noexcept { now_ = now; }
 
     [[nodiscard]] const Moment& time() const noexcept { return now_; }

@@ -7,11 +7,53 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/metrics.h"
 #include "base/result.h"
+#include "dns/control/config_change.h"
 #include "dns/control/name_server.h"
 #include "dns/control/name_server_config.h"
 
 namespace {
+
+void note_reload(std::string_view outcome) {
+    base::counter("roundtable_dns_reloads_total",
+                  "Bootstrap files read again, by what became of them",
+                  {{"outcome", outcome}})
+        .add();
+}
+
+void take(dns::NameServer& server, const base::Config& file, dns::NameServerConfig next) {
+    const auto changed = server.reconfigure(std::move(next));
+    note_reload(changed ? "taken" : "refused");
+    if (!changed) {
+        base::log::error("dns", "reload-refused", {{"error", changed.error()}});
+        return;
+    }
+    base::DaemonContext::use_log_level(file);
+    std::string keys;
+    for (const std::string& key : changed.value()) {
+        keys += (keys.empty() ? "" : ",") + key;
+    }
+    base::log::info("dns", "reloaded", {{"changed", keys}});
+}
+
+// On the signals' thread, which may read files; what changes is put in force on the loop.
+void reload(const base::DaemonContext& context,
+            const base::Poster& poster,
+            const std::unique_ptr<dns::NameServer>& server) {
+    auto file = context.load_config();
+    auto next = file ? dns::load_name_server_config(file.value())
+                     : base::Result<dns::NameServerConfig>(file.error());
+    if (!next) {
+        note_reload("refused");
+        base::log::error("dns", "reload-refused", {{"error", next.error()}});
+        return;
+    }
+    (void)poster.post(  // past the loop's end nobody listens
+        [&server, file = file.value(), next = std::move(next).take_value()]() mutable {
+            take(*server, file, std::move(next));
+        });
+}
 
 base::Status serve(base::DaemonContext& context) {
     dns::NameServerConfig config = dns::read_name_server_config(context.config().root());
@@ -26,11 +68,14 @@ base::Status serve(base::DaemonContext& context) {
         context.ready();
     }));
     context.set_on_stop([&loop] { loop->stop(); });
+    context.set_on_reload(
+        [&context, &server, poster = loop->poster()] { reload(context, poster, server); });
     for (const base::Endpoint& endpoint : server->internal_endpoints()) {
         base::log::info("dns", "listening", {{"name", name}, {"internal", endpoint.to_text()}});
     }
     loop->run();
     context.set_on_stop([] {});
+    context.set_on_reload(nullptr);
     server->save();
     return server->outcome();
 }

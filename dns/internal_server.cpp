@@ -57,6 +57,10 @@ std::vector<base::Endpoint> InternalServer::bound() const {
     return tcp_->bound();
 }
 
+void InternalServer::set_acl(std::vector<base::Network> acl) {
+    options_.acl = std::move(acl);
+}
+
 void InternalServer::on_readable(int fd) {
     for (int i = 0; i < kBatches; ++i) {
         const auto counts = batch_.exchange(

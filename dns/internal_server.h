@@ -37,6 +37,9 @@ class InternalServer {
     /// Whether addresses that are not in the view may be denied.
     void set_certainty(Certainty certainty);
 
+    /// Who may ask, from the next question on.
+    void set_acl(std::vector<base::Network> acl);
+
     /// With the real ports.
     [[nodiscard]] std::vector<base::Endpoint> bound() const;
 

@@ -224,6 +224,15 @@ std::vector<base::Endpoint> TcpServer::bound() const {
     return endpoints;
 }
 
+void TcpServer::set_limits(const Options& limits) {
+    Options& own = state_->options;
+    own.connections_max = limits.connections_max;
+    own.connections_per_client_max = limits.connections_per_client_max;
+    own.idle = limits.idle;
+    own.slow = limits.slow;
+    own.taken_max = limits.taken_max;
+}
+
 const TcpCounters& TcpServer::counters() const noexcept {
     return state_->counters;
 }

@@ -105,6 +105,10 @@ class TcpServer {
 
     [[nodiscard]] std::vector<base::Endpoint> bound() const;
 
+    /// Takes the numbers and times of `limits`. Connections that are open keep their times, and are
+    /// not closed for being too many now.
+    void set_limits(const Options& limits);
+
     [[nodiscard]] const TcpCounters& counters() const noexcept;
 
   private:

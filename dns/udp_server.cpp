@@ -1,6 +1,7 @@
 #include "dns/udp_server.h"
 
 #include <atomic>
+#include <mutex>
 
 #include <sys/socket.h>
 
@@ -19,7 +20,21 @@ struct ThreadWork {
     DatagramBatch batch;
     ThreadState answers;
     UdpCounters counters;
+
+    // Settings that are to be taken. The thread never waits for the lock: it looks again before its
+    // next batch.
+    std::atomic<bool> changed{false};
+    std::mutex changing;
+    std::unique_ptr<AnswerGuard> next;
 };
+
+void take_settings(ThreadWork& work) noexcept {
+    const std::unique_lock lock(work.changing, std::try_to_lock);
+    if (lock.owns_lock()) {
+        work.answers.guard.swap_policy(*work.next);
+        work.changed.store(false, std::memory_order_relaxed);
+    }
+}
 
 void count(UdpCounters& counters, const DatagramBatch::Counts& counts) noexcept {
     counters.received.add(counts.received);
@@ -37,6 +52,9 @@ void run_thread(ThreadWork& work, const SnapshotHolder& holder, const std::atomi
         const std::size_t received = work.batch.receive(fd, UdpWait::ForOne);
         if (received == 0) {
             continue;  // nothing came for a while, or the end
+        }
+        if (work.changed.load(std::memory_order_relaxed)) {
+            take_settings(work);
         }
         reader.online();
         const Snapshot* const snapshot = reader.get();
@@ -67,6 +85,7 @@ struct UdpServer::State {
 
     const SnapshotHolder& holder;
     std::vector<base::Endpoint> bound;
+    unsigned threads_each = 1;  // of an endpoint
     std::vector<std::unique_ptr<ThreadWork>> threads;
     std::atomic<bool> stopping{false};
     std::unique_ptr<base::WorkerPool> workers;
@@ -89,6 +108,7 @@ UdpServer::~UdpServer() = default;
 base::Result<std::unique_ptr<UdpServer>> UdpServer::create(const SnapshotHolder& holder,
                                                            Options options) {
     auto state = std::make_unique<State>(holder);
+    state->threads_each = options.threads;
     for (unsigned i = 0; i < options.threads; ++i) {
         for (base::Endpoint& endpoint : options.endpoints) {
             auto work = std::make_unique<ThreadWork>(
@@ -108,6 +128,15 @@ base::Result<std::unique_ptr<UdpServer>> UdpServer::create(const SnapshotHolder&
         }));
     }
     return std::unique_ptr<UdpServer>(new UdpServer(std::move(state)));
+}
+
+void UdpServer::set_answers(const AnswerPolicy& answers) {
+    for (const auto& work : state_->threads) {
+        auto next = std::make_unique<AnswerGuard>(answers, state_->threads_each);
+        const std::lock_guard lock(work->changing);
+        work->next.swap(next);
+        work->changed.store(true, std::memory_order_relaxed);
+    }
 }
 
 const std::vector<base::Endpoint>& UdpServer::bound() const noexcept {

@@ -51,6 +51,10 @@ class UdpServer {
     UdpServer(const UdpServer&) = delete;
     UdpServer& operator=(const UdpServer&) = delete;
 
+    /// Other settings for answers: each thread takes them before its next batch, and no datagram is
+    /// lost. Those of before are freed at the next call.
+    void set_answers(const AnswerPolicy& answers);
+
     /// Where it listens, with the real ports, in the order given.
     [[nodiscard]] const std::vector<base::Endpoint>& bound() const noexcept;
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/worker_pool.h"
 #include "dns/control/answer_metrics.h"
+#include "dns/control/config_change.h"
 #include "dns/control/directory_follower.h"
 #include "dns/control/key_keeper.h"
 #include "dns/control/priority_report.h"
@@ -135,6 +136,7 @@ struct NameServer::State {
     void on_published(const Published& done);
     void publish(steering::Urgency urgency);
     base::Status listen_public();
+    void apply(NameServerConfig next);
     base::Status follow(DirectoryFollower::Known known);
     void set_certainty();
     void do_chores();
@@ -147,7 +149,7 @@ struct NameServer::State {
                             std::span<std::byte> out);
 
     base::Loop& loop;
-    const NameServerConfig config;
+    NameServerConfig config;
     StreamCounters streams;
     std::function<void()> on_ready;  // empty once called
     base::Status outcome = base::Done{};
@@ -511,6 +513,28 @@ base::Result<std::unique_ptr<NameServer>> NameServer::create(base::Loop& loop,
     auto state = std::make_unique<State>(loop, std::move(config), std::move(on_ready));
     TRY(state->open());
     return std::unique_ptr<NameServer>(new NameServer(std::move(state)));
+}
+
+// Past its checks: nothing here can fail.
+void NameServer::State::apply(NameServerConfig next) {
+    AnswerGuard guard(unlimited(next.answers));
+    tcp_thread.guard.swap_policy(guard);
+    if (udp != nullptr) {
+        udp->set_answers(next.answers);
+        tcp->set_limits(next.tcp);
+    }
+    if (internal != nullptr) {
+        internal->set_acl(next.internal_acl);
+    }
+    config = std::move(next);
+}
+
+base::Result<std::vector<std::string>> NameServer::reconfigure(NameServerConfig next) {
+    auto changed = TRY(config_changes(state_->config, next));
+    if (!changed.empty()) {
+        state_->apply(std::move(next));
+    }
+    return changed;
 }
 
 void NameServer::save() {

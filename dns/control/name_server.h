@@ -18,6 +18,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/endpoint.h"
@@ -37,6 +38,10 @@ class NameServer {
     ~NameServer();
     NameServer(const NameServer&) = delete;
     NameServer& operator=(const NameServer&) = delete;
+
+    /// Takes what config_change.h says may change while it answers; gives the keys that did.
+    /// Refused: nothing was changed. On the loop.
+    base::Result<std::vector<std::string>> reconfigure(NameServerConfig next);
 
     /// After the loop's run(): keeps what was learnt. Blocks, a minute at most.
     void save();
