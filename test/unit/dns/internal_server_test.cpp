@@ -54,6 +54,16 @@ BOOST_AUTO_TEST_CASE(our_own_resolver_understands_its_answers) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(takes_another_acl) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const auto internal = server(loop, "127.0.0.0/8");
+        internal->set_view(view());
+        BOOST_TEST((ask(*internal, "alice").value().rcode == base::DnsRcode::NoError));
+        internal->set_acl({network("10.0.0.0/8")});
+        BOOST_TEST((ask(*internal, "alice").value().rcode == base::DnsRcode::Refused));
+    });
+}
+
 BOOST_AUTO_TEST_CASE(refuses_networks_outside_the_acl) {
     test_support::run_in_fiber([](base::Loop& loop) {
         const auto internal = server(loop, "10.0.0.0/8");

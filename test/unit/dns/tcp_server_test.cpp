@@ -325,6 +325,27 @@ BOOST_AUTO_TEST_CASE(at_the_cap_the_longest_idle_makes_room) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(other_limits_are_for_connections_that_come) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const auto server = dns::TcpServer::create(loop, options(), echo_of(3)).take_value();
+        const auto ask = [](base::Stream& stream) {
+            return stream.write(framed("abc")) && read_message(stream) == "abc";
+        };
+        const auto first = connect(loop, *server);
+        const auto second = connect(loop, *server);
+        BOOST_TEST(ask(*first));
+        BOOST_TEST(ask(*second));
+        auto fewer = options();
+        fewer.connections_per_client_max = 1;
+        server->set_limits(fewer);
+        BOOST_TEST(ask(*first));
+        BOOST_TEST(ask(*second));
+        const auto third = connect(loop, *server);
+        BOOST_TEST(!ask(*third));
+        BOOST_TEST(server->counters().refused_client.value() == 1U);
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_client_of_ipv6_is_its_network) {
     const auto text_of = [](std::string_view address) {
         return dns::tcp_client(base::IpAddress::parse(address).take_value()).to_text();

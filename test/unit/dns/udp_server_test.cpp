@@ -116,6 +116,29 @@ BOOST_AUTO_TEST_CASE(answers_from_a_new_snapshot_once_it_is_published) {
     BOOST_TEST(server.ask(server.server->bound()[0], query).rcode == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(takes_other_settings_between_two_batches_and_loses_no_query) {
+    Server server({local("127.0.0.1:0")});
+    const auto query = QueryBuilder()
+                           .question("www.example.test", RrType::A)
+                           .opt(1232, 0, std::string_view("\0\3\0\0", 4));
+    for (int turn = 0; turn < 20; ++turn) {
+        dns::AnswerPolicy policy;
+        policy.nsid = "turn" + std::to_string(turn);
+        server.server->set_answers(policy);
+        dns_test::UdpClient client(server.server->bound()[0]);
+        for (int i = 0; i < 50; ++i) {
+            client.send(query.bytes());
+        }
+        for (int i = 0; i < 50; ++i) {
+            const auto reply = client.receive();
+            BOOST_REQUIRE(reply);
+            const std::string_view text(reinterpret_cast<const char*>(reply->data()),
+                                        reply->size());
+            BOOST_REQUIRE(text.ends_with(policy.nsid));
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(says_that_an_address_is_taken) {
     const auto holder = std::make_unique<dns::SnapshotHolder>();
     const auto socket = dns::bind_udp(local("127.0.0.1:0"), base::PortUse::Exclusive);
