@@ -23,8 +23,8 @@ bool same_configuration(const Directory& left, const Directory& right) {
     return left.steering_key == right.steering_key && left.mail_servers == right.mail_servers &&
            left.access_servers == right.access_servers && left.name_servers == right.name_servers &&
            left.domains == right.domains && left.overrides == right.overrides &&
-           left.transfer == right.transfer && left.signing == right.signing &&
-           same_secrets(left, right);
+           left.pools == right.pools && left.transfer == right.transfer &&
+           left.signing == right.signing && same_secrets(left, right);
 }
 
 // read_accounts() shares what did not change.

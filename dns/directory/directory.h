@@ -77,7 +77,8 @@ struct DirectoryDomain {
     std::uint32_t minimum = 60;
     std::uint32_t ttl = 3600;
     std::uint32_t mx_ttl = 60;
-    steering::Policy policy = steering::Policy::Load;
+    std::optional<steering::Policy> policy;    ///< none: the pool's
+    std::optional<steering::PolicyForm> form;  ///< none: the pool's
     std::uint32_t serial = 1;
     std::vector<DirectoryRecord> records;
     std::vector<MailExchange> mail;          ///< ascending server id
@@ -92,8 +93,17 @@ enum class PoolName : std::uint8_t { Mail, Access };
 struct DirectoryOverride {
     PoolName pool = PoolName::Mail;
     steering::Override entry;
+    std::string pattern;  ///< of the names of its servers, instead of the scope's; empty: none
 
     bool operator==(const DirectoryOverride&) const = default;
+};
+
+/// How the servers of a pool are steered in domains that do not say it.
+struct PoolSteering {
+    steering::Policy policy = steering::Policy::Load;
+    steering::PolicyForm form = steering::PolicyForm::Paired;
+
+    bool operator==(const PoolSteering&) const = default;
 };
 
 /// All of it, as of one version. Every server that a domain names is in the lists.
@@ -105,6 +115,7 @@ struct Directory {
     std::vector<HostAddresses> name_servers;      ///< the first is the primary unless stated
     std::vector<DirectoryDomain> domains;         ///< ascending name
     std::vector<DirectoryOverride> overrides;
+    std::array<PoolSteering, 2> pools;  ///< by PoolName
     transfer::TransferConfig transfer;
     std::vector<dnssec::StoredKeys> signing;  ///< of domains that are signed, ascending name
     /// Of the keys in `signing`; in no file. Null: not at hand.

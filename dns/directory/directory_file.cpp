@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::string_view kMagic = "RTDNSNP1";
 
+constexpr std::uint8_t kUnset = 0xff;  // in the place of a policy or form: the pool's
+
 enum class FileKind : std::uint8_t { Directory = 1, Accounts = 2, Trims = 3, Signatures = 4 };
 
 std::string framed(FileKind kind, const std::string& body) {
@@ -140,7 +142,7 @@ void put(ByteWriter& out, const DirectoryDomain& domain) {
                                        domain.serial}) {
         out.u32(number);
     }
-    out.u8(static_cast<std::uint8_t>(domain.policy));
+    out.u8(domain.policy ? static_cast<std::uint8_t>(*domain.policy) : kUnset);
     out.u32(static_cast<std::uint32_t>(domain.records.size()));
     for (const DirectoryRecord& record : domain.records) {
         put(out, record);
@@ -172,10 +174,11 @@ DirectoryDomain take_domain(ByteReader& in) {
         *number = in.u32();
     }
     const std::uint8_t policy = in.u8();
-    if (policy > static_cast<std::uint8_t>(steering::Policy::Static)) {
+    if (policy <= static_cast<std::uint8_t>(steering::Policy::Static)) {
+        domain.policy = static_cast<steering::Policy>(policy);
+    } else if (policy != kUnset) {
         in.fail();
     }
-    domain.policy = static_cast<steering::Policy>(policy);
     for (std::uint32_t left = in.count(17); left > 0; --left) {
         domain.records.push_back(take_record(in));
     }
@@ -264,6 +267,50 @@ std::vector<steering::SavedTrim> take_trims(ByteReader& in) {
     return trims;
 }
 
+// Policies of pools, forms of domains and patterns of overrides: what files of earlier releases
+// lack.
+void put_steering(ByteWriter& out, const Directory& directory) {
+    for (const PoolSteering& pool : directory.pools) {
+        out.u8(static_cast<std::uint8_t>(pool.policy));
+        out.u8(static_cast<std::uint8_t>(pool.form));
+    }
+    for (const DirectoryDomain& domain : directory.domains) {
+        out.u8(domain.form ? static_cast<std::uint8_t>(*domain.form) : kUnset);
+    }
+    for (const DirectoryOverride& override_ : directory.overrides) {
+        out.text(override_.pattern);
+    }
+}
+
+steering::PolicyForm take_form(ByteReader& in, std::uint8_t form) {
+    if (form > static_cast<std::uint8_t>(steering::PolicyForm::Strict)) {
+        in.fail();
+        return steering::PolicyForm::Paired;
+    }
+    return static_cast<steering::PolicyForm>(form);
+}
+
+void take_steering(ByteReader& in, Directory& directory) {
+    for (PoolSteering& pool : directory.pools) {
+        const std::uint8_t policy = in.u8();
+        if (policy > static_cast<std::uint8_t>(steering::Policy::Static)) {
+            in.fail();
+            return;
+        }
+        pool.policy = static_cast<steering::Policy>(policy);
+        pool.form = take_form(in, in.u8());
+    }
+    for (DirectoryDomain& domain : directory.domains) {
+        const std::uint8_t form = in.u8();
+        if (form != kUnset) {
+            domain.form = take_form(in, form);
+        }
+    }
+    for (DirectoryOverride& override_ : directory.overrides) {
+        override_.pattern = in.text();
+    }
+}
+
 }  // namespace
 
 std::string encode_directory(const Directory& directory) {
@@ -277,6 +324,7 @@ std::string encode_directory(const Directory& directory) {
     put_list(out, directory.overrides);
     put_transfer_config(out, directory.transfer);
     put_signing(out, directory.signing);
+    put_steering(out, directory);
     return framed(FileKind::Directory, out.take());
 }
 
@@ -294,8 +342,11 @@ base::Result<Directory> decode_directory(std::string_view bytes) {
     if (!in.at_end()) {  // files of earlier releases end here
         directory.transfer = take_transfer_config(in);
     }
-    if (!in.at_end()) {
+    if (!in.at_end()) {  // the same, as for each part that follows
         directory.signing = take_signing(in);
+    }
+    if (!in.at_end()) {
+        take_steering(in, directory);
     }
     if (!in.at_end()) {
         return malformed();

@@ -17,7 +17,9 @@ constexpr std::string_view kSnapshot = "SET TRANSACTION ISOLATION LEVEL REPEATAB
 
 constexpr base::Statement kVersion{"dns_version", "SELECT version FROM directory.version"};
 
-constexpr base::Statement kCluster{"dns_cluster", "SELECT steering_key FROM directory.cluster"};
+constexpr base::Statement kCluster{"dns_cluster",
+                                   "SELECT steering_key, mail_policy, mail_form, access_policy, "
+                                   "access_form FROM directory.cluster"};
 
 constexpr base::Statement kMailServers{
     "dns_mail_servers",
@@ -35,7 +37,7 @@ constexpr base::Statement kNameServers{
 constexpr base::Statement kDomains{
     "dns_domains",
     "SELECT id, name, primary_name_server, contact, refresh, retry, expire, minimum, ttl, mx_ttl, "
-    "policy, serial FROM directory.domain ORDER BY name COLLATE \"C\""};
+    "policy, serial, policy_form FROM directory.domain ORDER BY name COLLATE \"C\""};
 
 constexpr base::Statement kRecords{
     "dns_records",
@@ -55,7 +57,7 @@ constexpr base::Statement kAccessExchanges{
 constexpr base::Statement kOneDomain{
     "dns_one_domain",
     "SELECT id, name, primary_name_server, contact, refresh, retry, expire, minimum, ttl, mx_ttl, "
-    "policy, serial FROM directory.domain "
+    "policy, serial, policy_form FROM directory.domain "
     "WHERE name = $1 OR right(name, length($1) + 1) = '.' || $1 ORDER BY name COLLATE \"C\""};
 
 constexpr base::Statement kRecordsOfOne{
@@ -78,7 +80,7 @@ constexpr base::Statement kOverrides{
     "SELECT o.id, o.pool, o.action, d.name, "
     "CASE o.pool WHEN 'mail' THEN m.id ELSE a.id END, o.server, o.value, o.author, o.reason, "
     "(extract(epoch FROM o.created_at) * 1000000)::bigint, "
-    "(extract(epoch FROM o.expires_at) * 1000000)::bigint "
+    "(extract(epoch FROM o.expires_at) * 1000000)::bigint, o.pattern "
     "FROM directory.mx_override o "
     "LEFT JOIN directory.domain d ON d.id = o.domain_id "
     "LEFT JOIN directory.mail_server m ON m.name = o.server "
@@ -143,6 +145,10 @@ base::Result<std::vector<HostAddresses>> read_name_servers(base::Tx& tx) {
     return hosts;
 }
 
+steering::PolicyForm form_of(std::string_view word) {
+    return word == "strict" ? steering::PolicyForm::Strict : steering::PolicyForm::Paired;
+}
+
 base::Result<DirectoryDomain> domain_of(const base::Row& row) {
     DirectoryDomain domain;
     domain.id = row.int64(0);
@@ -158,12 +164,14 @@ base::Result<DirectoryDomain> domain_of(const base::Row& row) {
                                   &domain.mx_ttl}) {
         *number = static_cast<std::uint32_t>(row.int64(column++));
     }
-    const auto policy = steering::parse_policy(row.text(10));
-    if (!policy) {
+    domain.policy = steering::parse_policy(row.text(10));
+    if (!domain.policy && row.text(10) != "pool") {
         return malformed("policy of domain " + domain.name);
     }
-    domain.policy = *policy;
     domain.serial = static_cast<std::uint32_t>(row.int64(11));
+    if (!row.is_null(12)) {
+        domain.form = form_of(row.text(12));
+    }
     return domain;
 }
 
@@ -252,6 +260,7 @@ base::Result<std::vector<DirectoryOverride>> read_overrides(base::Tx& tx) {
         entry.reason = row.string(8);
         entry.created_us = row.int64(9);
         entry.expires_us = row.optional_int64(10);
+        override_.pattern = row.optional_string(11).value_or("");
         overrides.push_back(std::move(override_));
     }
     return overrides;
@@ -316,6 +325,14 @@ base::Result<Directory> read_directory(base::Connection& connection, SecretsWant
         return malformed("steering key");
     }
     std::ranges::copy(key, directory.steering_key.begin());
+    for (int pool = 0; pool < 2; ++pool) {
+        const auto policy = steering::parse_policy(cluster[0].text(1 + 2 * pool));
+        if (!policy) {
+            return malformed("policy of a pool");
+        }
+        directory.pools.at(static_cast<std::size_t>(pool)) = {
+            *policy, form_of(cluster[0].text(2 + 2 * pool))};
+    }
     directory.mail_servers = TRY(read_servers(tx, kMailServers));
     directory.access_servers = TRY(read_servers(tx, kAccessServers));
     directory.name_servers = TRY(read_name_servers(tx));

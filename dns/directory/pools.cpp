@@ -69,6 +69,17 @@ std::optional<probe::ProbeTarget> target_of(const DirectoryServer& server, PoolN
     return std::nullopt;  // an access server that reports no load counts as up
 }
 
+// One for each server that the pattern covers now: the steering knows servers, not names.
+void add_by_pattern(std::string_view pattern, steering::Override entry, PoolPlan& plan) {
+    entry.scope.by_pattern = true;
+    for (const steering::ServerConfig& server : plan.config.servers) {
+        if (steering::matches_pattern(pattern, server.name)) {
+            entry.scope.server = server.id;
+            plan.overrides.push_back(entry);
+        }
+    }
+}
+
 std::optional<SteeredHost> host_of(const DirectoryServer& server) {
     auto name = Name::from_text(server.host.host_name);
     if (!name) {
@@ -94,6 +105,9 @@ PoolPlan plan_pool(const Directory& directory, PoolName pool) {
     PoolPlan plan;
     plan.kind = pool == PoolName::Mail ? PoolKind::Mail : PoolKind::Access;
     plan.config.name = pool_name(pool);
+    const PoolSteering& usual = directory.pools.at(static_cast<std::size_t>(pool));
+    plan.config.policy = usual.policy;
+    plan.config.form = usual.form;
     const auto& servers =
         pool == PoolName::Mail ? directory.mail_servers : directory.access_servers;
     ServersById by_id;
@@ -105,6 +119,7 @@ PoolPlan plan_pool(const Directory& directory, PoolName pool) {
         steering::ZoneConfig zone;
         zone.zone = domain.name;
         zone.policy = domain.policy;
+        zone.form = domain.form;
         zone.ttl_s = domain.mx_ttl;
         zone.servers = members(configured(domain, pool), by_id);
         if (zone.servers.empty()) {
@@ -136,7 +151,11 @@ PoolPlan plan_pool(const Directory& directory, PoolName pool) {
             if (entry.kind == steering::OverrideKind::Weight) {
                 entry.value = std::clamp(entry.value, steering::kWeightMin, steering::kWeightMax);
             }
-            plan.overrides.push_back(std::move(entry));
+            if (override_.pattern.empty()) {
+                plan.overrides.push_back(std::move(entry));
+            } else {
+                add_by_pattern(override_.pattern, std::move(entry), plan);
+            }
         }
     }
     return plan;

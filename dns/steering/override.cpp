@@ -33,10 +33,12 @@ Facet facet_of(OverrideKind kind) {
     return Facet::Trim;
 }
 
-/// A server is narrower than any set of servers; within that a zone than a pool than everything.
+/// A server is narrower than those of a pattern, and these than any; within that a zone than a pool
+/// than everything.
 int narrowness(const OverrideScope& scope) {
     const int where = scope.zone ? 2 : (scope.pool ? 1 : 0);
-    return (scope.server ? 3 : 0) + where;
+    const int whom = !scope.server ? 0 : (scope.by_pattern ? 1 : 2);
+    return 3 * whom + where;
 }
 
 bool covers(const OverrideScope& scope,
@@ -117,11 +119,11 @@ bool has_expired(const Override& entry, std::int64_t now_us) noexcept {
     return entry.expires_us && now_us >= *entry.expires_us;
 }
 
-EffectiveOverride resolve_overrides(const std::vector<Override>& overrides,
-                                    std::string_view pool,
-                                    std::optional<std::string_view> zone,
-                                    ServerId server,
-                                    std::int64_t now_us) {
+std::vector<const Override*> holding_overrides(const std::vector<Override>& overrides,
+                                               std::string_view pool,
+                                               std::optional<std::string_view> zone,
+                                               ServerId server,
+                                               std::int64_t now_us) {
     std::array<const Override*, kFacets> winners{};
     for (const Override& entry : overrides) {
         if (has_expired(entry, now_us) || !covers(entry.scope, pool, zone, server) ||
@@ -133,13 +135,46 @@ EffectiveOverride resolve_overrides(const std::vector<Override>& overrides,
             winner = &entry;
         }
     }
+    std::vector<const Override*> holding;
+    std::ranges::copy_if(winners, std::back_inserter(holding), [](const Override* winner) {
+        return winner != nullptr;
+    });
+    return holding;
+}
+
+EffectiveOverride resolve_overrides(const std::vector<Override>& overrides,
+                                    std::string_view pool,
+                                    std::optional<std::string_view> zone,
+                                    ServerId server,
+                                    std::int64_t now_us) {
     EffectiveOverride effective;
-    for (const Override* winner : winners) {
-        if (winner != nullptr) {
-            apply(*winner, effective);
-        }
+    for (const Override* entry : holding_overrides(overrides, pool, zone, server, now_us)) {
+        apply(*entry, effective);
     }
     return effective;
+}
+
+// Goes back to the last * alone: that is enough, and bounds the time by the product of the sizes.
+bool matches_pattern(std::string_view pattern, std::string_view name) noexcept {
+    std::size_t p = 0;
+    std::size_t n = 0;
+    std::size_t star = std::string_view::npos;
+    std::size_t star_n = 0;
+    while (n < name.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            star = p++;
+            star_n = n;
+        } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+            ++p;
+            ++n;
+        } else if (star != std::string_view::npos) {
+            p = star + 1;
+            n = ++star_n;
+        } else {
+            return false;
+        }
+    }
+    return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 std::string describe_override(const Override& entry, std::string_view server_name) {

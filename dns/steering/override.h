@@ -7,8 +7,9 @@
 // state, preference, weight, trim) the narrowest scope wins, then the newest, then the higher id.
 // Drain, Down and Up are one facet, Pin one, Weight one, TrimOff and Freeze one.
 //
-// Scopes, widest first: everywhere; a pool; a zone; a server wherever it serves; a server in a
-// pool; a server in a zone. A zone's own overrides shape the table of that zone only.
+// Scopes, widest first: everywhere; a pool; a zone; servers by a pattern of their names, wherever
+// they serve, in a pool, in a zone; a server wherever it serves; a server in a pool; a server in a
+// zone. A zone's own overrides shape the table of that zone only.
 //
 // Thread rule: values; pure functions. Times: microseconds since 1970 (UTC), as operators set them.
 
@@ -33,6 +34,11 @@ enum class OverrideKind : std::uint8_t {
     Freeze,   ///< trims stand still, health still works
 };
 
+/// Drain, Down and Up: what an operator says of a server's state.
+[[nodiscard]] constexpr bool is_state(OverrideKind kind) noexcept {
+    return kind == OverrideKind::Drain || kind == OverrideKind::Down || kind == OverrideKind::Up;
+}
+
 [[nodiscard]] std::string_view override_kind_name(OverrideKind kind) noexcept;
 [[nodiscard]] std::optional<OverrideKind> parse_override_kind(std::string_view name) noexcept;
 
@@ -41,6 +47,7 @@ struct OverrideScope {
     std::optional<std::string> pool;
     std::optional<std::string> zone;  ///< lower case, no final dot
     std::optional<ServerId> server;
+    bool by_pattern = false;  ///< `server` is one of several that a pattern of names covers
 
     bool operator==(const OverrideScope&) const = default;
 };
@@ -76,6 +83,13 @@ struct EffectiveOverride {
 
 [[nodiscard]] bool has_expired(const Override& entry, std::int64_t now_us) noexcept;
 
+/// The overrides that hold for one server, at most one for each facet; as below. Borrowed.
+[[nodiscard]] std::vector<const Override*> holding_overrides(const std::vector<Override>& overrides,
+                                                             std::string_view pool,
+                                                             std::optional<std::string_view> zone,
+                                                             ServerId server,
+                                                             std::int64_t now_us);
+
 /// Resolves the overrides for one server of `pool`, as seen by `zone` (nullopt: the pool itself,
 /// for which zone overrides do not hold). Ill-valued entries are left out.
 [[nodiscard]] EffectiveOverride resolve_overrides(const std::vector<Override>& overrides,
@@ -83,6 +97,9 @@ struct EffectiveOverride {
                                                   std::optional<std::string_view> zone,
                                                   ServerId server,
                                                   std::int64_t now_us);
+
+/// Whether `name` fits a pattern in which * stands for any octets, also none, and ? for one.
+[[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view name) noexcept;
 
 /// "pin mx1.example.org 10 by alice: maintenance": for causes and histories.
 [[nodiscard]] std::string describe_override(const Override& entry, std::string_view server_name);

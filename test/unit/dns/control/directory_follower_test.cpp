@@ -64,6 +64,15 @@ BOOST_AUTO_TEST_CASE(hands_out_what_there_is_and_then_what_changes) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_policy_of_a_pool_is_a_change) {
+    run([this](auto& follower) {
+        database.sql("UPDATE directory.cluster SET access_policy = 'static'");
+        look(follower);
+        BOOST_REQUIRE(directories.size() == 2U);
+        BOOST_TEST((directories[1]->pools[1].policy == dns::steering::Policy::Static));
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_new_address_is_no_news_for_the_answers) {
     run([this](auto& follower) {
         database.add_account("alice");

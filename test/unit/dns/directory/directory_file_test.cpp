@@ -62,9 +62,15 @@ BOOST_AUTO_TEST_CASE(transfers_come_back_and_earlier_files_have_none) {
     const auto read = dns::decode_directory(dns::encode_directory(directory));
     BOOST_REQUIRE(read);
     BOOST_TEST((read.value() == directory));
-    // Without the parts at the end, as files were before there were transfers and signatures.
+    // Without the parts at the end, as files were before there were policies of pools (two of them,
+    // two domains, one override), and before there were signatures and transfers.
+    const std::string_view steering("\0\0\0\0\xff\xff\0\0\0\0", 10);
     const std::string none(13 + 4, '\0');
-    const std::string_view body = std::string_view(earlier).substr(21);
+    std::string_view body = std::string_view(earlier).substr(21);
+    BOOST_REQUIRE(body.ends_with(steering));
+    body.remove_suffix(steering.size());
+    BOOST_TEST((dns::decode_directory(with_good_frame(earlier, std::string(body))).take_value() ==
+                dns_test::directory()));
     BOOST_REQUIRE(body.ends_with(none));
     const auto old = dns::decode_directory(
         with_good_frame(earlier, std::string(body.substr(0, body.size() - none.size()))));
@@ -73,7 +79,13 @@ BOOST_AUTO_TEST_CASE(transfers_come_back_and_earlier_files_have_none) {
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_comes_back_as_it_was) {
-    const auto directory = dns_test::directory();
+    auto directory = dns_test::directory();
+    directory.domains[0].form = dns::steering::PolicyForm::Paired;
+    directory.domains[1].policy = dns::steering::Policy::Rotate;
+    directory.domains[1].form = dns::steering::PolicyForm::Strict;
+    directory.pools = {{{dns::steering::Policy::Static, dns::steering::PolicyForm::Paired},
+                        {dns::steering::Policy::Rotate, dns::steering::PolicyForm::Strict}}};
+    directory.overrides[0].pattern = "mx*";
     const auto read = dns::decode_directory(dns::encode_directory(directory));
     BOOST_REQUIRE(read);
     BOOST_TEST((read.value() == directory));

@@ -110,6 +110,31 @@ BOOST_AUTO_TEST_CASE(reads_overrides_that_hold) {
                directory.access_servers[0].id.value);
 }
 
+BOOST_AUTO_TEST_CASE(reads_policies_of_pools_and_patterns_of_overrides) {
+    using dns::steering::Policy;
+    using dns::steering::PolicyForm;
+    BOOST_TEST((read().pools == std::array<dns::PoolSteering, 2>{}));
+    database.sql(
+        "UPDATE directory.cluster SET mail_policy = 'rotate', mail_form = 'strict', "
+        "access_policy = 'static'");
+    database.sql("UPDATE directory.domain SET policy = 'pool' WHERE name = 'mail.test'");
+    database.sql(
+        "INSERT INTO directory.mx_override (action, pattern, author, reason) "
+        "VALUES ('drain', 'mail*', 'bob', 'site')");
+    dns::Directory directory = read();
+    BOOST_TEST((directory.pools[0] == dns::PoolSteering{Policy::Rotate, PolicyForm::Strict}));
+    BOOST_TEST((directory.pools[1] == dns::PoolSteering{Policy::Static, PolicyForm::Paired}));
+    BOOST_TEST(!dns::domain_named(directory, "mail.test").policy);
+    BOOST_TEST(!dns::domain_named(directory, "mail.test").form);
+    BOOST_TEST(directory.overrides.at(0).pattern == "mail*");
+    BOOST_TEST(!directory.overrides.at(0).entry.scope.server);
+    database.sql(
+        "UPDATE directory.domain SET policy = 'rotate', policy_form = 'strict' "
+        "WHERE name = 'mail.test'");
+    directory = read();
+    BOOST_TEST((dns::domain_named(directory, "mail.test").form == PolicyForm::Strict));
+}
+
 BOOST_AUTO_TEST_CASE(reads_addresses_as_digests) {
     database.add_account("alice");
     database.add_account("bob");

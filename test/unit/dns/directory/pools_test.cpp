@@ -69,6 +69,48 @@ BOOST_AUTO_TEST_CASE(retired_servers_go_but_never_the_last_of_a_domain) {
     BOOST_TEST(dns::plan_pool(directory, PoolName::Mail).config.servers.size() == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(a_domain_that_says_nothing_has_the_policy_of_the_pool) {
+    using dns::steering::Policy;
+    using dns::steering::PolicyForm;
+    auto directory = dns_test::directory();
+    directory.domains[1].policy.reset();
+    directory.pools = {
+        {{Policy::Static, PolicyForm::Paired}, {Policy::Rotate, PolicyForm::Strict}}};
+    const auto table = [&directory](PoolName pool) {
+        auto plan = dns::plan_pool(directory, pool);
+        auto engine = dns::steering::SteeringEngine::create(plan.config, {}).take_value();
+        return engine.poll({})->table_for("mail.test");
+    };
+    BOOST_TEST((table(PoolName::Mail)->policy == Policy::Static));
+    BOOST_TEST((table(PoolName::Access)->policy == Policy::Rotate));
+    BOOST_TEST((table(PoolName::Access)->form == PolicyForm::Strict));
+    directory.domains[1].policy = Policy::Rotate;
+    directory.domains[1].form = PolicyForm::Paired;
+    BOOST_TEST((table(PoolName::Mail)->policy == Policy::Rotate));
+    BOOST_TEST((table(PoolName::Access)->form == PolicyForm::Paired));
+}
+
+BOOST_AUTO_TEST_CASE(a_pattern_covers_the_servers_of_its_pool_that_fit) {
+    auto directory = dns_test::directory();
+    directory.overrides[0].pattern = "mx?";
+    directory.overrides[0].entry.scope.server.reset();
+    const auto covered = [&directory] {
+        std::vector<std::uint64_t> servers;
+        for (const auto& entry : dns::plan_pool(directory, PoolName::Mail).overrides) {
+            BOOST_TEST(entry.id == 3U);
+            BOOST_TEST(entry.scope.by_pattern);
+            BOOST_TEST(entry.scope.zone.value() == "mail.test");
+            servers.push_back(entry.scope.server.value().value);
+        }
+        return servers;
+    };
+    BOOST_TEST((covered() == std::vector<std::uint64_t>{1, 2, 3}));
+    directory.overrides[0].pattern = "*3";
+    BOOST_TEST((covered() == std::vector<std::uint64_t>{3}));
+    directory.overrides[0].pattern = "access*";
+    BOOST_TEST(covered().empty(), "those are of another pool");
+}
+
 BOOST_AUTO_TEST_CASE(hosts_have_their_addresses_in_wire_form) {
     const auto plan = dns::plan_pool(dns_test::directory(), PoolName::Access);
     BOOST_REQUIRE(plan.hosts.size() == 2U);

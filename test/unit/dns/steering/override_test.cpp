@@ -49,11 +49,50 @@ BOOST_AUTO_TEST_CASE(facets_add_up) {
     BOOST_TEST(!effective.trim_off);
 }
 
+BOOST_AUTO_TEST_CASE(patterns_of_names) {
+    for (const auto& [pattern, name, fits] : {std::tuple("mx1", "mx1", true),
+                                              std::tuple("mx1", "mx10", false),
+                                              std::tuple("mx?", "mx1", true),
+                                              std::tuple("mx?", "mx", false),
+                                              std::tuple("*", "", true),
+                                              std::tuple("*", "mx1", true),
+                                              std::tuple("", "", true),
+                                              std::tuple("", "a", false),
+                                              std::tuple("mx*b", "mx1-ab", true),
+                                              std::tuple("mx*b", "mx1-ba", false),
+                                              std::tuple("*a*b*", "xaxxbx", true),
+                                              std::tuple("*a*b", "aab", true),
+                                              std::tuple("a**", "a", true),
+                                              std::tuple("?*", "", false)}) {
+        BOOST_TEST(matches_pattern(pattern, name) == fits, pattern << " " << name);
+    }
+    // No more than the product of the sizes.
+    std::string many;
+    for (int i = 0; i < 5000; ++i) {
+        many += "*a";
+    }
+    BOOST_TEST(!matches_pattern(many + "b", std::string(10'000, 'a')));
+}
+
+BOOST_AUTO_TEST_CASE(which_ones_hold_is_told) {
+    const std::vector<Override> overrides = {make(1, OverrideKind::Drain, {"mail", {}, {}}),
+                                             make(2, OverrideKind::Down, {{}, {}, kOne, true}),
+                                             make(3, OverrideKind::Pin, {{}, {}, kOne}, 5)};
+    const auto holding = holding_overrides(overrides, "mail", std::nullopt, kOne, 5000);
+    BOOST_REQUIRE(holding.size() == 2U);
+    BOOST_TEST(holding[0]->id == 2U);
+    BOOST_TEST(holding[1]->id == 3U);
+    BOOST_TEST(holding_overrides(overrides, "mail", std::nullopt, kTwo, 5000).at(0)->id == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(narrowest_scope_wins_in_each_facet) {
     // From the widest to the narrowest; each must beat all before it, whatever its age.
     const std::vector<OverrideScope> scopes = {{{}, {}, {}},
                                                {"mail", {}, {}},
                                                {{}, "example.org", {}},
+                                               {{}, {}, kOne, true},
+                                               {"mail", {}, kOne, true},
+                                               {"mail", "example.org", kOne, true},
                                                {{}, {}, kOne},
                                                {"mail", {}, kOne},
                                                {"mail", "example.org", kOne}};

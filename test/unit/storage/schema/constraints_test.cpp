@@ -78,6 +78,17 @@ BOOST_AUTO_TEST_CASE(nonsense_is_refused_by_the_tables) {
          "VALUES ('drain', 'm1', 1, 'r')"},
         {"an override of a server that is not there",
          "INSERT INTO directory.mx_override (action, server, reason) VALUES ('down', 'm9', 'r')"},
+        {"an override of a server and a pattern",
+         "INSERT INTO directory.mx_override (action, server, pattern, reason) "
+         "VALUES ('down', 'm1', 'm*', 'r')"},
+        {"a pattern with a blank",
+         "INSERT INTO directory.mx_override (action, pattern, reason) VALUES ('down', 'm *', 'r')"},
+        {"a drain of nobody",
+         "INSERT INTO directory.mx_override (action, reason) VALUES ('drain', 'r')"},
+        {"a freeze of one domain's trims, which are the pool's",
+         "INSERT INTO directory.mx_override (action, domain_id, reason) "
+         "SELECT 'freeze', id, 'r' FROM directory.domain"},
+        {"an unknown policy of a pool", "UPDATE directory.cluster SET mail_policy = 'pool'"},
         {"an override without a reason",
          "INSERT INTO directory.mx_override (action, server, reason) VALUES ('down', 'm1', ' ')"},
         {"an override that has expired before it began",
