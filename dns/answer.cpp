@@ -75,7 +75,7 @@ std::size_t respond(const Snapshot& snapshot,
         if (message.truncated()) {
             state.counters.truncated.add();
         }
-    } else {
+    } else if (!explain::answer_chaos(state.guard.chaos(), parsed.query, client, message)) {
         message.set_rcode(action.rcode);
         message.set_extended_error(action.error);
     }

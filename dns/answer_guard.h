@@ -21,6 +21,7 @@
 #include "dns/client.h"
 #include "dns/cookie.h"
 #include "dns/counter.h"
+#include "dns/explain/chaos_answer.h"
 #include "dns/message.h"
 #include "dns/rate_limit.h"
 #include "dns/siphash.h"
@@ -36,6 +37,7 @@ struct AnswerPolicy {
     RateLimits rate_limits;
     unsigned slip = 1;                  ///< 1: all that is limited slips; 0: nothing does
     std::vector<base::Network> exempt;  ///< never limited
+    explain::ChaosPolicy chaos;         ///< class CHAOS
     std::uint16_t tcp_idle = 0;         ///< told to who asks (RFC 7828), in 100 ms; 0: not told
 };
 
@@ -83,6 +85,8 @@ class AnswerGuard {
                              CookieVerdict cookie,
                              const Client& client,
                              Message& message) noexcept;
+
+    [[nodiscard]] const explain::ChaosPolicy& chaos() const noexcept { return policy_.chaos; }
 
     [[nodiscard]] const GuardCounters& counters() const noexcept { return counters_; }
 

@@ -15,6 +15,7 @@
 #include "dns/control/answer_metrics.h"
 #include "dns/control/config_change.h"
 #include "dns/control/directory_follower.h"
+#include "dns/control/explain_service.h"
 #include "dns/control/key_keeper.h"
 #include "dns/control/priority_report.h"
 #include "dns/control/snapshot_files.h"
@@ -122,6 +123,7 @@ struct NameServer::State {
           files(config.state_dir),
           mail(loop, PoolName::Mail, [this](const auto& commit) { on_commit(commit); }),
           access(loop, PoolName::Access, [this](const auto& commit) { on_commit(commit); }),
+          explainer(loop, {config.name, mail, access, tcp_reader}),
           publisher(loop, holder, [this](const Published& done) { on_published(done); }),
           file_worker("dns-files", 1, 4),
           database(config.database, "dnsd " + config.name, pool_options()),
@@ -162,6 +164,7 @@ struct NameServer::State {
     std::shared_ptr<const Directory> directory;
     SteeringPool mail;
     SteeringPool access;
+    ExplainService explainer;
     PriorityReport priorities;
     SnapshotPublisher publisher;
     std::vector<RefusedDomain> refused;
@@ -209,6 +212,10 @@ base::Status NameServer::State::open() {
             }
             return base::Done{};
         }));
+        explainer.show_metrics(*admin);
+    }
+    if (const base::Status listening = explainer.listen(config.explain_socket); !listening) {
+        base::log::warning("dns", "no-explain-socket", {{"error", listening.error()}});
     }
     if (internal != nullptr && saved.accounts != nullptr) {
         internal->set_view(saved.accounts);
@@ -267,6 +274,7 @@ base::Status NameServer::State::follow(DirectoryFollower::Known known) {
 void NameServer::State::take_directory(std::shared_ptr<const Directory> read) {
     directory = std::move(read);
     keys->take(directory);
+    explainer.take_directory(directory);
     configure(mail, "mail");
     configure(access, "access");
     if (const auto commit = mail.input().commit) {
@@ -297,6 +305,7 @@ void NameServer::State::report(const SteeringPool::Commit& commit) {
     base::log::info("dns",
                     "steering",
                     {{"pool", commit->pool}, {"commit", commit->id}, {"cause", commit->cause}});
+    explainer.add_commit(commit);
     journal.add_commit(commit);
     if (commit->pool == pool_name(PoolName::Mail)) {
         journal.add_priorities(priorities.changes(*directory, *commit), commit->cause);
@@ -434,7 +443,8 @@ std::size_t NameServer::State::respond_tcp(std::span<const std::byte> packet,
         tcp_reader.offline();
         tcp_thread.waited = false;
         if (!tcp_thread.waits) {
-            return size;
+            const bool cut = size > 3 && (load_u16(out.data() + 2) & kFlagTruncated) != 0;
+            return cut ? explainer.respond_tcp(packet, peer.address(), out, size) : size;
         }
         // Until what is asked for is signed; past the deadline it is answered as well as may be.
         tcp_thread.waited = !signed_news.wait(deadline);
@@ -471,6 +481,7 @@ void NameServer::State::do_chores() {
     metrics.take_signing(signer->counters());
     metrics.take_probes(PoolName::Mail, mail.probe_counts());
     metrics.take_probes(PoolName::Access, access.probe_counts());
+    journal.add_quiet(explainer.tick());
     metrics.set_servers_up(mail.servers_up(), access.servers_up());
 }
 

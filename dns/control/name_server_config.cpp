@@ -71,6 +71,20 @@ void read_rate_limit(const base::ConfigSection& section, AnswerPolicy& answers) 
     }
 }
 
+void read_chaos(const base::ConfigSection& root, explain::ChaosPolicy& chaos) {
+    chaos.admins = networks_or_loopback(root, "admin_acl");
+    const base::ConfigSection section = root.section("chaos");
+    for (const auto& [key, text] : {std::pair("version", &chaos.version),
+                                    std::pair("hostname", &chaos.hostname),
+                                    std::pair("id", &chaos.id)}) {
+        *text = section.text(key, "");
+        if (text->size() > explain::kChaosTextMax) {
+            section.problem(key,
+                            "is longer than " + std::to_string(explain::kChaosTextMax) + " octets");
+        }
+    }
+}
+
 void read_transport(const base::ConfigSection& root, NameServerConfig& config) {
     constexpr std::uint64_t kKiB = 1024;
     config.udp_receive_buffer =
@@ -107,6 +121,8 @@ NameServerConfig read_name_server_config(const base::ConfigSection& root) {
     if (root.has("admin_listen")) {
         config.admin_listen = root.endpoint("admin_listen");
     }
+    config.explain_socket = root.text("explain_socket", config.state_dir + "/explain");
+    read_chaos(root, config.answers.chaos);
     config.threads = static_cast<unsigned>(root.integer("threads", 1, 64, 1));
     read_transport(root, config);
     return config;

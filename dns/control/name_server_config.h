@@ -27,7 +27,8 @@ struct NameServerConfig {
     std::vector<base::Endpoint> internal_listen;  ///< empty: no internal view
     std::vector<base::Network> internal_acl;      ///< who may ask the internal view
     std::optional<base::Endpoint> admin_listen;
-    unsigned threads = 1;  ///< that answer over UDP
+    std::string explain_socket;  ///< where `roundtable mx explain` asks; empty: nowhere
+    unsigned threads = 1;        ///< that answer over UDP
     std::size_t udp_receive_buffer = kUdpReceiveBuffer;
     TcpServer::Options tcp;           ///< of the public port; without endpoints
     AnswerPolicy answers;             ///< without the cookie secrets of the file
@@ -43,6 +44,13 @@ struct NameServerConfig {
 ///     internal_listen: ["10.0.0.53:5353"]                # optional: the internal view
 ///     internal_acl: ["10.0.0.0/8"]                       # default: loopback
 ///     admin_listen: "127.0.0.1:5380"                     # optional: /metrics, /healthz
+///     explain_socket: /run/roundtable/ns1/explain        # default: STATE_DIR/explain; "": none
+///     admin_acl: ["127.0.0.0/8"]         # who may dig explanations (class CHAOS); default:
+///     loopback chaos:                             # what version.bind, hostname.bind, id.server
+///     say;
+///       version: ""                      # by default nothing
+///       hostname: ""
+///       id: ns1
 ///     threads: 1
 ///     nsid: ns1                          # told to who asks (RFC 5001); default: name; "": not
 ///     told udp_receive_buffer: 4MiB           # 64KiB to 256MiB; the kernel's limit counts, too

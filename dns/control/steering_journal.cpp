@@ -43,6 +43,10 @@ constexpr base::Statement kRefused{
     "dns_zone_problems",
     "SELECT directory.note_zone_problems($1, $2::text[], $3::text[], $4::boolean[])"};
 
+constexpr base::Statement kQuiet{
+    "dns_note_quiet",
+    "SELECT count(*) FROM unnest($1::bigint[]) AS o(id) WHERE directory.note_quiet(o.id, $2)"};
+
 // The head of a text of UTF-8, not cut within a character: the server takes no half of one.
 std::string head(const std::string& text) {
     std::size_t size = std::min(text.size(), kCauseMax);
@@ -117,6 +121,14 @@ base::Status write_serials(base::Tx& tx, const Serials& serials) {
     return base::Done{};
 }
 
+base::Status write_quiet(base::Tx& tx,
+                         const std::string& name_server,
+                         const std::vector<std::uint64_t>& overrides) {
+    const std::vector<std::int64_t> ids(overrides.begin(), overrides.end());
+    TRY(tx.query(kQuiet, {ids, name_server}));
+    return base::Done{};
+}
+
 base::Status write_refused(base::Tx& tx,
                            const std::string& name_server,
                            const std::vector<RefusedDomain>& refused) {
@@ -149,6 +161,9 @@ base::Status write_journal(base::Connection& connection,
     }
     if (entries.refused) {
         TRY(write_refused(tx, name_server, *entries.refused));
+    }
+    if (!entries.quiet.empty()) {
+        TRY(write_quiet(tx, name_server, entries.quiet));
     }
     return tx.commit();
 }
@@ -189,6 +204,14 @@ void SteeringJournal::add_serials(const Serials& serials) {
 
 void SteeringJournal::set_refused(std::vector<RefusedDomain> refused) {
     waiting_.refused = std::move(refused);
+    news_.notify();
+}
+
+void SteeringJournal::add_quiet(const std::vector<std::uint64_t>& overrides) {
+    if (overrides.empty()) {
+        return;
+    }
+    waiting_.quiet.insert(waiting_.quiet.end(), overrides.begin(), overrides.end());
     news_.notify();
 }
 
@@ -239,6 +262,7 @@ void SteeringJournal::put_back(JournalEntries entries) {
         waiting_.commits.begin(), entries.commits.begin(), entries.commits.end());
     waiting_.priorities.merge(entries.priorities);
     waiting_.serials.merge(entries.serials);
+    waiting_.quiet.insert(waiting_.quiet.begin(), entries.quiet.begin(), entries.quiet.end());
     if (!waiting_.refused) {
         waiting_.refused = std::move(entries.refused);
     }

@@ -43,9 +43,11 @@ struct JournalEntries {
     std::map<std::pair<std::int64_t, steering::ServerId>, Priority> priorities;
     Serials serials;
     std::optional<std::vector<RefusedDomain>> refused;  ///< the whole list, if it is to be written
+    std::vector<std::uint64_t> quiet;                   ///< drains that are over, by override
 
     [[nodiscard]] bool empty() const noexcept {
-        return commits.empty() && priorities.empty() && serials.empty() && !refused;
+        return commits.empty() && priorities.empty() && serials.empty() && !refused &&
+               quiet.empty();
     }
 };
 
@@ -68,6 +70,8 @@ class SteeringJournal {
     void add_commit(std::shared_ptr<const steering::SteeringCommit> commit);
     void add_priorities(const std::vector<ExchangePriority>& rows, const std::string& cause);
     void add_serials(const Serials& serials);
+    /// Drains (overrides, by id) whose servers are quiet: operators are told by an event, once.
+    void add_quiet(const std::vector<std::uint64_t>& overrides);
     /// What this name server refuses from now on; empty: nothing. Operators are told by an event.
     void set_refused(std::vector<RefusedDomain> refused);
 

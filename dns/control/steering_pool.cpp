@@ -69,6 +69,9 @@ base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory
     }
     Commit commit = engine_->poll(now);
     prober_->set_targets(plan.targets);
+    probe_log_.keep([this](steering::ServerId server) {
+        return std::ranges::binary_search(*hosts_, server, {}, &SteeredHost::id);
+    });
     arm();
     return commit;
 }
@@ -99,6 +102,7 @@ bool SteeringPool::on_probe(const probe::ProbeResult& result) {
     }
     engine_->on_probe(result, steering_now());
     const bool up = engine_->is_up(result.server);
+    probe_log_.note(result, up, steering_now().monotonic_s);
     look();
     return up;
 }

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "dns/directory/directory.h"
 #include "dns/directory/pools.h"
+#include "dns/explain/probe_log.h"
 #include "dns/probe/prober.h"
 #include "dns/snapshot_builder.h"
 #include "dns/steering/engine.h"
@@ -53,6 +54,13 @@ class SteeringPool {
         return prober_->counts();
     }
 
+    /// For those who explain; null without a pool. Valid until the next take().
+    [[nodiscard]] const steering::SteeringEngine* engine() const noexcept {
+        return engine_ ? &*engine_ : nullptr;
+    }
+
+    [[nodiscard]] const explain::ProbeLog& probe_log() const noexcept { return probe_log_; }
+
     /// Servers that the probes call up; nothing without a pool.
     [[nodiscard]] std::size_t servers_up() const;
 
@@ -68,6 +76,7 @@ class SteeringPool {
     std::optional<steering::SteeringEngine> engine_;
     std::shared_ptr<const std::vector<SteeredHost>> hosts_;
     std::unique_ptr<probe::Prober> prober_;
+    explain::ProbeLog probe_log_;
     base::Timer timer_;
 };
 

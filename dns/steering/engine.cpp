@@ -176,6 +176,11 @@ const SteeringEngine::Member* SteeringEngine::find(ServerId server) const {
     return const_cast<SteeringEngine*>(this)->find(server);  // NOLINT(*-const-cast): same search
 }
 
+bool SteeringEngine::is_fixed(const Member& member) const {
+    const EffectiveOverride& forced = member.forced;
+    return forced.pin || forced.frozen || forced.trim_off || is_out(forced.forced);
+}
+
 std::vector<TrimServer> SteeringEngine::trim_view() {
     std::vector<TrimServer> view;
     view.reserve(members_.size());
@@ -187,7 +192,7 @@ std::vector<TrimServer> SteeringEngine::trim_view() {
         server.weight = drained ? 0 : forced.weight.value_or(member.config.weight);
         server.table_weight = member.table_weight;
         server.up = member.health.up && forced.forced != ForcedState::Down;
-        server.fixed = forced.pin || forced.frozen || forced.trim_off || is_out(forced.forced);
+        server.fixed = is_fixed(member);
         view.push_back(server);
     }
     return view;
@@ -242,6 +247,10 @@ std::vector<ServerStatus> SteeringEngine::status(Now now) const {
         status.reason = member.health.reason;
         status.forced = member.forced.forced;
         status.weight = member.table_weight;
+        status.capacity = member.forced.weight.value_or(member.config.weight);
+        status.tier = member.config.tier;
+        status.ill = member.trim.ill;
+        status.fixed = is_fixed(member);
         status.trim = member.trim.z;
         status.ramp = ramp_factor(config_.settings, member.trim, now.monotonic_s);
         status.load = member.trim.load;
@@ -249,6 +258,15 @@ std::vector<ServerStatus> SteeringEngine::status(Now now) const {
         all.push_back(std::move(status));
     }
     return all;
+}
+
+PoolStatus SteeringEngine::pool_status() const {
+    PoolStatus status;
+    status.loss_rate = gate_.loss_rate();
+    status.losses_to_down = gate_.losses_to_down();
+    // NOLINTNEXTLINE(*-const-cast): the view is only read here
+    status.mean_load = mean_load(const_cast<SteeringEngine*>(this)->trim_view());
+    return status;
 }
 
 std::vector<SavedTrim> SteeringEngine::save_trims() const {

@@ -95,11 +95,22 @@ struct ServerStatus {
     bool up = true;      ///< what the probes say
     std::string reason;  ///< why it is down
     ForcedState forced = ForcedState::None;
-    double weight = 0;           ///< w in the pool's table
+    double weight = 0;    ///< w in the pool's table
+    double capacity = 1;  ///< c: configured, or what an override says
+    std::uint8_t tier = 0;
+    bool ill = false;            ///< takes no mail though it should: its load is not believed
+    bool fixed = false;          ///< its trim does not move
     double trim = 0;             ///< z
     double ramp = 1;             ///< factor of the slow start
     std::optional<double> load;  ///< filtered load index, 0..2; empty until known
     double accepted_rate = 0;    ///< mails per second
+};
+
+/// How a whole pool is judged now.
+struct PoolStatus {
+    double loss_rate = 0;              ///< of probes, 0..1
+    std::uint32_t losses_to_down = 0;  ///< in a row
+    std::optional<double> mean_load;   ///< what trims go by; empty: no server says anything
 };
 
 /// See the top of this file.
@@ -137,7 +148,11 @@ class SteeringEngine {
 
     [[nodiscard]] const PoolConfig& config() const { return config_; }
 
+    [[nodiscard]] const std::vector<Override>& overrides() const { return overrides_; }
+
     [[nodiscard]] std::vector<ServerStatus> status(Now now) const;
+
+    [[nodiscard]] PoolStatus pool_status() const;
 
     [[nodiscard]] std::vector<SavedTrim> save_trims() const;
 
@@ -178,6 +193,7 @@ class SteeringEngine {
     void expire_overrides(Now now);
     void note_override_changes(const std::vector<Override>& before, Now now);
     [[nodiscard]] std::vector<TrimServer> trim_view();
+    [[nodiscard]] bool is_fixed(const Member& member) const;
     [[nodiscard]] TableInput table_input(const View& view, Now now) const;
     [[nodiscard]] std::shared_ptr<SteeringCommit> make_commit(Now now) const;
     [[nodiscard]] std::string routine_cause(Now now) const;

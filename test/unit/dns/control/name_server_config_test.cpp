@@ -45,6 +45,23 @@ BOOST_AUTO_TEST_CASE(four_settings_are_enough) {
     BOOST_TEST(read.settings.internal_listen.empty());
     BOOST_TEST(!read.settings.admin_listen);
     BOOST_TEST(read.settings.threads == 1U);
+    BOOST_TEST(read.settings.explain_socket == "/var/lib/ns1/explain");
+    BOOST_TEST(read.settings.answers.chaos.admins.size() == 2U, "loopback");
+    BOOST_TEST(read.settings.answers.chaos.version.empty(), "not told unless somebody wants it");
+}
+
+BOOST_AUTO_TEST_CASE(reads_who_may_have_the_steering_explained_and_what_class_chaos_says) {
+    const Read read(kLeast +
+                    "explain_socket: ''\nadmin_acl: [192.0.2.0/24]\n"
+                    "chaos: {version: any, hostname: ns1.test, id: one}\n");
+    BOOST_REQUIRE(read.finished);
+    BOOST_TEST(read.settings.explain_socket.empty());
+    const dns::explain::ChaosPolicy& chaos = read.settings.answers.chaos;
+    BOOST_REQUIRE(chaos.admins.size() == 1U);
+    BOOST_TEST(chaos.admins[0].contains(base::IpAddress::parse("192.0.2.7").take_value()));
+    BOOST_TEST(chaos.version == "any");
+    BOOST_TEST(chaos.hostname == "ns1.test");
+    BOOST_TEST(chaos.id == "one");
 }
 
 BOOST_AUTO_TEST_CASE(only_loopback_may_ask_the_internal_view_unless_others_are_named) {
@@ -165,6 +182,9 @@ BOOST_AUTO_TEST_CASE(says_what_is_wrong) {
         {kLeast + "rate_limit: {ipv6_prefix: 65}\n", "ipv6_prefix"},
         {kLeast + "rate_limit: {rate: 5}\n", "rate"},
         {kLeast + "cookies: {secret: x}\n", "secret"},
+        {kLeast + "chaos: {id: " + std::string(256, 'n') + "}\n", "id"},
+        {kLeast + "chaos: {author: x}\n", "author"},
+        {kLeast + "admin_acl: [10.0.0.0/33]\n", "admin_acl"},
         {kLeast + "lisen: 127.0.0.1:53\n", "lisen"},
     };
     for (const auto& [yaml, word] : cases) {

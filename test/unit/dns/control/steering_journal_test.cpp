@@ -141,6 +141,29 @@ BOOST_AUTO_TEST_CASE(what_is_refused_is_told_once) {
                "zone_served mail.test ");
 }
 
+BOOST_AUTO_TEST_CASE(a_drain_that_is_quiet_is_told_once_by_whoever_comes_first) {
+    database.sql(
+        "INSERT INTO directory.mx_override (action, server, domain_id, author, reason) "
+        "SELECT 'drain', 'mail1', id, 'bob', 'disks' FROM directory.domain "
+        "WHERE name = 'mail.test'");
+    database.sql(
+        "INSERT INTO directory.mx_override (action, server, author, reason) "
+        "VALUES ('down', 'mail2', 'bob', 'no drain')");
+    const auto version = [this] { return one("SELECT version::text FROM directory.version"); };
+    const std::string before = version();
+    dns::JournalEntries entries;
+    entries.quiet = {1, 2, 77};
+    BOOST_TEST(!entries.empty());
+    write(entries);
+    BOOST_REQUIRE(dns::write_journal(*connection, "ns2", entries));
+    BOOST_TEST(version() == before, "no news to name servers");
+    BOOST_TEST(one("SELECT string_agg(server || ' ' || subject || ' ' || (detail ->> 'domain') || "
+                   "' ' || (detail ->> 'author'), ',') FROM directory.event "
+                   "WHERE kind = 'drained_quiet'") == "ns1 mail1 mail.test bob");
+    BOOST_TEST(one("SELECT count(*)::text FROM directory.mx_override WHERE quiet_at IS NOT NULL") ==
+               "1");
+}
+
 BOOST_AUTO_TEST_CASE(a_long_cause_is_cut_between_characters) {
     std::string cause = "x";  // so that the limit falls into a character
     for (int i = 0; i < 800; ++i) {
