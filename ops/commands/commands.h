@@ -26,6 +26,8 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> message_commands();
 [[nodiscard]] std::vector<Command> mirror_commands();
 [[nodiscard]] std::vector<Command> mx_commands();
+[[nodiscard]] std::vector<Command> mx_explain_commands();   ///< mx explain, watch
+[[nodiscard]] std::vector<Command> mx_override_commands();  ///< mx pin, drain, clear, history...
 [[nodiscard]] std::vector<Command> notify_commands();
 [[nodiscard]] std::vector<Command> quarantine_commands();
 [[nodiscard]] std::vector<Command> schema_commands();

@@ -24,11 +24,12 @@ const std::vector<Command>& all_commands() {
              {cluster_commands(),     setting_commands(),    catalog_commands(),
               schema_commands(),      server_commands(),     storage_commands(),
               mirror_commands(),      domain_commands(),     mx_commands(),
-              account_commands(),     block_commands(),      ingest_commands(),
-              message_commands(),     notify_commands(),     compact_commands(),
-              voicemail_commands(),   quarantine_commands(), fax_commands(),
-              fax_send_commands(),    fax_route_commands(),  zone_commands(),
-              mail_record_commands(), transfer_commands(),   dnssec_commands()}) {
+              mx_override_commands(), mx_explain_commands(), account_commands(),
+              block_commands(),       ingest_commands(),     message_commands(),
+              notify_commands(),      compact_commands(),    voicemail_commands(),
+              quarantine_commands(),  fax_commands(),        fax_send_commands(),
+              fax_route_commands(),   zone_commands(),       mail_record_commands(),
+              transfer_commands(), dnssec_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
         }
         return all;
