@@ -53,6 +53,10 @@ bool is_special(const transfer::TransferView& view,
            (outcome == QueryOutcome::RefusedType && query.type == RrType::Ixfr);
 }
 
+bool is_update(const Query& query) noexcept {
+    return (query.flags & kFlagOpcode) == kOpcodeUpdate;
+}
+
 std::size_t respond(const Snapshot& snapshot,
                     const Parsed& parsed,
                     const Client& client,
@@ -124,6 +128,11 @@ std::size_t answer(const Snapshot& snapshot,
         if (size) {
             return *size;
         }
+    }
+    if (outcome == QueryOutcome::NotImpOpcode && is_update(query) &&
+        state.may_defer(DeferReason::Update)) {
+        state.deferred = DeferReason::Update;
+        return 0;
     }
     return respond(snapshot, {packet, query, outcome}, client, state, out);
 }

@@ -50,6 +50,14 @@ inline constexpr std::size_t kAnswerKinds = 10;
 /// "positive", "steered", ...: the label of its counter.
 [[nodiscard]] std::string_view answer_kind_name(AnswerKind kind) noexcept;
 
+/// Why answer() gave nothing: the query is for somebody who may wait (deferred_queries.h).
+enum class DeferReason : std::uint8_t {
+    None,
+    Update,     ///< a signed UPDATE (RFC 2136)
+    Signature,  ///< an answer whose signature has to be made first
+};
+inline constexpr std::size_t kDeferReasons = 3;
+
 /// What one thread has answered. Its thread raises them, any may read.
 struct AnswerCounters {
     std::array<Counter, kQueryOutcomes> outcomes;
@@ -72,6 +80,13 @@ struct ThreadState {
         turns.fill(thread_index * 0x9e3779b1U >> 16);
     }
 
+    /// Whether queries may be left to others for this reason; set once, by whoever takes them.
+    [[nodiscard]] bool may_defer(DeferReason reason) const noexcept {
+        return defers[static_cast<std::size_t>(reason)];
+    }
+
+    std::array<bool, kDeferReasons> defers{};
+    DeferReason deferred = DeferReason::None;  ///< of the last answer; the caller takes it back
     std::array<std::uint32_t, kTurns> turns;
     dnssec::AskQueue* asks = nullptr;  ///< for signatures that are not there; null: none are made
     bool waits = false;   ///< the last answer is none: it is to be asked again when it is signed

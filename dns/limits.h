@@ -23,6 +23,10 @@ inline constexpr std::size_t kUdpQueryMax = 1500;     ///< longer datagrams are 
 /// A query over TCP: a header, a name, and perhaps an OPT with options.
 inline constexpr std::size_t kTcpQueryMax = 4096;
 
+/// Queries that one UDP thread has left to the main loop and that are not taken yet: a power of
+/// two. 1.7 KiB each.
+inline constexpr std::size_t kDeferredQueries = 256;
+
 /// Additional records that a query may carry before it is called malformed: OPT and one more.
 inline constexpr unsigned kQueryAdditionalMax = 2;
 

@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <mutex>
+#include <utility>
 
 #include <sys/socket.h>
 
 #include "base/worker_pool.h"
+#include "dns/deferred_queries.h"
 
 namespace dns {
 namespace {
@@ -16,10 +18,27 @@ struct ThreadWork {
         answers.asks = options.asks;
     }
 
+    ThreadWork(const ThreadWork&) = delete;
+    ThreadWork& operator=(const ThreadWork&) = delete;
+
+    ~ThreadWork() {
+        if (deferred != nullptr) {
+            deferred->close();
+        }
+    }
+
+    void defer_to(DeferredQueries& queries) {
+        deferred = queries.add_source(socket.fd.get());
+        for (std::size_t i = 0; i < kDeferReasons; ++i) {
+            answers.defers[i] = queries.handles(static_cast<DeferReason>(i));
+        }
+    }
+
     UdpSocket socket;
     DatagramBatch batch;
     ThreadState answers;
     UdpCounters counters;
+    std::shared_ptr<DeferredSource> deferred;  // null: nothing is left to others
 
     // Settings that are to be taken. The thread never waits for the lock: it looks again before its
     // next batch.
@@ -41,6 +60,19 @@ void count(UdpCounters& counters, const DatagramBatch::Counts& counts) noexcept 
     counters.sent.add(counts.sent);
     counters.dropped_send.add(counts.dropped_send);
     counters.dropped_source.add(counts.dropped_source);
+}
+
+// The size of what is answered at once: nothing, or that the query cannot be taken now.
+std::size_t defer(ThreadWork& work,
+                  std::span<const std::byte> packet,
+                  std::span<std::byte> out) noexcept {
+    const DeferReason reason = std::exchange(work.answers.deferred, DeferReason::None);
+    if (work.deferred->push(reason, work.batch.current(), packet.size())) {
+        work.counters.deferred.add();
+        return 0;
+    }
+    work.counters.deferred_full.add();
+    return answer_not_ready(packet, out);
 }
 
 // Two system calls a batch: one that waits for a datagram and takes what else is there, one that
@@ -65,9 +97,12 @@ void run_thread(ThreadWork& work, const SnapshotHolder& holder, const std::atomi
             [&](std::span<const std::byte> packet,
                 const sockaddr_storage& source,
                 std::span<std::byte> out) -> std::size_t {
-                return snapshot == nullptr
-                           ? 0
-                           : answer(*snapshot, packet, udp_client(source), work.answers, out);
+                if (snapshot == nullptr) {
+                    return 0;
+                }
+                const std::size_t size =
+                    answer(*snapshot, packet, udp_client(source), work.answers, out);
+                return work.answers.deferred == DeferReason::None ? size : defer(work, packet, out);
             });
         reader.offline();
         count(work.counters, counts);
@@ -115,6 +150,9 @@ base::Result<std::unique_ptr<UdpServer>> UdpServer::create(const SnapshotHolder&
                 static_cast<std::uint32_t>(state->threads.size()), options);
             work->socket = TRY(
                 bind_udp(endpoint, base::PortUse::Shared, UdpWait::ForOne, options.receive_buffer));
+            if (options.deferred != nullptr) {
+                work->defer_to(*options.deferred);
+            }
             endpoint = work->socket.bound;  // the next thread takes the same port
             state->threads.push_back(std::move(work));
         }

@@ -23,12 +23,16 @@
 
 namespace dns {
 
+class DeferredQueries;
+
 /// Counters of the sockets; those of the answers are in the ThreadState.
 struct UdpCounters {
     Counter received;
     Counter sent;
     Counter dropped_send;    ///< the socket took no more
     Counter dropped_source;  ///< port 0 cannot be answered
+    Counter deferred;        ///< left to the loop (deferred_queries.h)
+    Counter deferred_full;   ///< answered with SERVFAIL, because the ring was full
 };
 
 /// See the top of this file.
@@ -40,6 +44,7 @@ class UdpServer {
         AnswerPolicy answers{};                 ///< the threads of an endpoint share its rates
         std::size_t receive_buffer = kUdpReceiveBuffer;  ///< octets; the kernel may give less
         dnssec::AskQueue* asks = nullptr;                ///< outlives it; null: nothing is signed
+        DeferredQueries* deferred = nullptr;  ///< for what threads leave; outlives the server
     };
 
     /// Binds all sockets, then starts the threads.

@@ -108,7 +108,7 @@ void DatagramBatch::prepare_receive(std::size_t index) noexcept {
     header.msg_iov = &in_vectors_[index];
     header.msg_iovlen = 1;
     header.msg_control = control_[index].data();
-    header.msg_controllen = kControlSize;
+    header.msg_controllen = kUdpControlSize;
 }
 
 std::size_t DatagramBatch::receive(int fd, UdpWait wait) noexcept {
@@ -133,10 +133,13 @@ void DatagramBatch::prepare_reply(std::size_t reply, std::size_t query, std::siz
     if (from.msg_controllen == 0) {
         return;
     }
-    // The address that was asked is the one that answers. The interface is left to routing.
     to.msg_control = from.msg_control;
     to.msg_controllen = from.msg_controllen;
-    for (cmsghdr* c = CMSG_FIRSTHDR(&from); c != nullptr; c = CMSG_NXTHDR(&from, c)) {
+    leave_interface_to_routing(to);
+}
+
+void leave_interface_to_routing(msghdr& header) noexcept {
+    for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             reinterpret_cast<in_pktinfo*>(CMSG_DATA(c))->ipi_ifindex = 0;
         } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {

@@ -40,6 +40,13 @@ inline constexpr std::size_t kUdpReceiveBuffer = std::size_t{4} * 1024 * 1024;
                                                UdpWait wait = UdpWait::Never,
                                                std::size_t receive_buffer = kUdpReceiveBuffer);
 
+/// Room for IP_PKTINFO or IPV6_PKTINFO: where a datagram went.
+inline constexpr std::size_t kUdpControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
+
+/// Makes of a query's control data that of its answer: the address that was asked is the one that
+/// answers, the interface is left to routing.
+void leave_interface_to_routing(msghdr& header) noexcept;
+
 /// The client of a datagram.
 [[nodiscard]] Client udp_client(const sockaddr_storage& source) noexcept;
 
@@ -73,6 +80,7 @@ class DatagramBatch {
                 ++counts.dropped_source;
                 continue;
             }
+            current_ = i;
             const std::size_t size =
                 respond(packet(i), sources_[i], std::span<std::byte>(out_[replies]));
             if (size != 0) {
@@ -84,6 +92,9 @@ class DatagramBatch {
         return counts;
     }
 
+    /// The header of the datagram that `respond` is asked about; only during that call.
+    [[nodiscard]] const msghdr& current() const noexcept { return in_headers_[current_].msg_hdr; }
+
     /// Both, without waiting.
     template <typename Respond>
     Counts exchange(int fd, Respond&& respond) noexcept {
@@ -91,9 +102,6 @@ class DatagramBatch {
     }
 
   private:
-    // Room for IP_PKTINFO or IPV6_PKTINFO.
-    static constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
-
     void prepare_receive(std::size_t index) noexcept;
     std::size_t send(int fd, std::size_t count) noexcept;
     void prepare_reply(std::size_t reply, std::size_t query, std::size_t size) noexcept;
@@ -103,11 +111,12 @@ class DatagramBatch {
         return std::span<const std::byte>(in_[index]).first(in_headers_[index].msg_len);
     }
 
+    std::size_t current_ = 0;
     std::size_t used_ = 0;  // headers that the last receive() wrote
     std::array<std::array<std::byte, kUdpQueryMax>, kDatagrams> in_;
     std::array<std::array<std::byte, kUdpResponseMax>, kDatagrams> out_;
     std::array<sockaddr_storage, kDatagrams> sources_;
-    alignas(cmsghdr) std::array<std::array<std::byte, kControlSize>, kDatagrams> control_;
+    alignas(cmsghdr) std::array<std::array<std::byte, kUdpControlSize>, kDatagrams> control_;
     std::array<iovec, kDatagrams> in_vectors_;
     std::array<iovec, kDatagrams> out_vectors_;
     std::array<mmsghdr, kDatagrams> in_headers_;

@@ -159,4 +159,7 @@ inline constexpr std::uint16_t kFlagAuthoritative = 0x0400;
 inline constexpr std::uint16_t kFlagTruncated = 0x0200;
 inline constexpr std::uint16_t kFlagRecursionDesired = 0x0100;
 
+/// RFC 2136 1.3: opcode 5, at its place.
+inline constexpr std::uint16_t kOpcodeUpdate = 0x2800;
+
 }  // namespace dns

@@ -47,6 +47,12 @@ AnswerMetrics::AnswerMetrics() {
                                              "Questions to the internal view, by verdict",
                                              {{"verdict", kVerdicts[i]}});
     }
+    constexpr std::array<std::string_view, 2> kDeferred = {"queued", "full"};
+    for (std::size_t i = 0; i < kDeferred.size(); ++i) {
+        udp_deferred_[i].metric = &base::counter("roundtable_dns_udp_deferred_total",
+                                                 "Datagrams left to the main loop, or no room",
+                                                 {{"outcome", kDeferred[i]}});
+    }
     constexpr std::array<std::string_view, 2> kDropped = {"send", "source"};
     for (std::size_t i = 0; i < kDropped.size(); ++i) {
         udp_dropped_[i].metric =
@@ -140,10 +146,16 @@ void AnswerMetrics::take_internal(const InternalCounters& counters) {
 void AnswerMetrics::take_udp(std::span<const UdpCounters* const> threads) {
     std::uint64_t send = 0;
     std::uint64_t source = 0;
+    std::uint64_t deferred = 0;
+    std::uint64_t full = 0;
     for (const UdpCounters* thread : threads) {
         send += thread->dropped_send.value();
         source += thread->dropped_source.value();
+        deferred += thread->deferred.value();
+        full += thread->deferred_full.value();
     }
+    udp_deferred_[0].take(deferred);
+    udp_deferred_[1].take(full);
     udp_dropped_[0].take(send);
     udp_dropped_[1].take(source);
 }

@@ -67,6 +67,7 @@ class AnswerMetrics {
     std::array<Follower, dnssec::kVariantsServed> variants_;
     std::array<Follower, 3> signing_;
     std::array<Follower, 5> internal_;
+    std::array<Follower, 2> udp_deferred_;
     std::array<Follower, 2> udp_dropped_;
     std::array<Follower, kCookieVerdicts> cookies_;
     std::array<Follower, kLimitActions> limited_;

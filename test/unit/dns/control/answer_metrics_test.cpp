@@ -125,8 +125,10 @@ BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
     const Rise broken("roundtable_dns_transfers_total{outcome=\"broken\"}");
     const Rise lost("roundtable_dns_probes_total{pool=\"access\",outcome=\"lost\"}");
     const Rise other("roundtable_dns_probes_total{pool=\"mail\",outcome=\"lost\"}");
+    const Rise full("roundtable_dns_udp_deferred_total{outcome=\"full\"}");
     dns::UdpCounters udp;
     udp.dropped_source.add(2);
+    udp.deferred_full.add(5);
     const dns::UdpCounters* threads[] = {&udp};
     metrics.take_udp(threads);
     dns::TcpCounters tcp;
@@ -138,6 +140,7 @@ BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
     streams.broken.add(1);
     metrics.take_streams(streams);
     BOOST_TEST(dropped.value() == 2);
+    BOOST_TEST(full.value() == 5);
     BOOST_TEST(refused.value() == 3);
     BOOST_TEST(lost.value() == 4);
     BOOST_TEST(sent.value() == 7);
