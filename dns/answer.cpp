@@ -10,6 +10,7 @@
 #include "dns/limits.h"
 #include "dns/steering/source_hash.h"
 #include "dns/transfer/transfer_answer.h"
+#include "dns/update/update_gate.h"
 
 namespace dns {
 namespace {
@@ -51,10 +52,6 @@ bool is_special(const transfer::TransferView& view,
     }
     return outcome == QueryOutcome::RefusedSignature ||
            (outcome == QueryOutcome::RefusedType && query.type == RrType::Ixfr);
-}
-
-bool is_update(const Query& query) noexcept {
-    return (query.flags & kFlagOpcode) == kOpcodeUpdate;
 }
 
 std::size_t respond(const Snapshot& snapshot,
@@ -121,7 +118,7 @@ std::size_t answer(const Snapshot& snapshot,
                    ThreadState& state,
                    std::span<std::byte> out) noexcept {
     Query query;
-    const QueryOutcome outcome = parse_query(packet, query);
+    QueryOutcome outcome = parse_query(packet, query);
     if (snapshot.transfer() != nullptr && is_special(*snapshot.transfer(), outcome, query)) {
         const auto now_s = static_cast<std::uint64_t>(base::wall_us() / 1'000'000);
         const auto size = transfer::answer_special(snapshot, packet, client, state, now_s, out);
@@ -129,10 +126,11 @@ std::size_t answer(const Snapshot& snapshot,
             return *size;
         }
     }
-    if (outcome == QueryOutcome::NotImpOpcode && is_update(query) &&
-        state.may_defer(DeferReason::Update)) {
-        state.deferred = DeferReason::Update;
-        return 0;
+    if (outcome == QueryOutcome::NotImpOpcode && update::is_update(packet)) {
+        const auto size = update::answer_update(snapshot, packet, state, outcome, out);
+        if (size) {
+            return *size;
+        }
     }
     return respond(snapshot, {packet, query, outcome}, client, state, out);
 }

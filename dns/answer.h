@@ -8,8 +8,9 @@
 // additional addresses, ANY (RFC 8482 4.2), steered names (STEERING 5.6), EDNS (RFC 6891) with
 // cookies, NSID, keepalive and extended errors, truncation by whole RRsets (RFC 2181 9), response
 // rate limiting (answer_guard.h), signatures and denials for queries with DO (RFC 4035 3.1). Signed
-// queries and those for transfers are left to transfer/transfer_answer.h. Class CHAOS:
-// explain/chaos_answer.h. Not served: other classes, updates.
+// queries and those for transfers are left to transfer/transfer_answer.h, class CHAOS to
+// explain/chaos_answer.h, updates that are signed well to whoever may wait (DeferReason). Not
+// served: other classes.
 //
 // Thread rule: answer() from any thread; a ThreadState belongs to one thread, its counters may be
 // read from others.

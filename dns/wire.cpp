@@ -169,6 +169,7 @@ std::string_view outcome_name(QueryOutcome outcome) noexcept {
                                                                             "refused-signature",
                                                                             "refused-class",
                                                                             "refused-type",
+                                                                            "refused-update",
                                                                             "cookie-only"};
     return kNames[static_cast<std::size_t>(outcome)];
 }
@@ -193,6 +194,7 @@ OutcomeAction outcome_action(QueryOutcome outcome) noexcept {
         case QueryOutcome::RefusedSignature:
         case QueryOutcome::RefusedClass:
         case QueryOutcome::RefusedType:
+        case QueryOutcome::RefusedUpdate:
             return {true, Rcode::Refused, ExtendedError::NotSupported};
         case QueryOutcome::CookieOnly:
         case QueryOutcome::Ok:

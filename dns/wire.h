@@ -81,9 +81,10 @@ enum class QueryOutcome : std::uint8_t {
     RefusedSignature,   ///< TSIG or SIG(0): no key of ours
     RefusedClass,       ///< not class IN
     RefusedType,        ///< transfers and other meta types
+    RefusedUpdate,      ///< an UPDATE without a signature
     CookieOnly,         ///< no question, but a cookie (RFC 7873 5.4)
 };
-inline constexpr std::size_t kQueryOutcomes = 16;
+inline constexpr std::size_t kQueryOutcomes = 17;
 
 /// "ok", "ignore-short", "formerr-counts", ...: the label of its counter.
 [[nodiscard]] std::string_view outcome_name(QueryOutcome outcome) noexcept;

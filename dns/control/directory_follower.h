@@ -51,6 +51,9 @@ class DirectoryFollower {
     /// There may be something new.
     void look() { news_.notify(); }
 
+    /// That what was handed out is known to be the same as; -1: nothing was read yet.
+    [[nodiscard]] std::int64_t version() const noexcept { return version_; }
+
   private:
     void run();
     base::Status check();

@@ -23,6 +23,7 @@
 #include "dns/control/steering_journal.h"
 #include "dns/control/steering_pool.h"
 #include "dns/control/variant_signer.h"
+#include "dns/deferred_queries.h"
 #include "dns/internal_server.h"
 #include "dns/snapshot_holder.h"
 #include "dns/stream_replies.h"
@@ -30,6 +31,7 @@
 #include "dns/transfer/notifier.h"
 #include "dns/transfer/transfer_answer.h"
 #include "dns/udp_server.h"
+#include "dns/update/update_service.h"
 
 namespace dns {
 namespace {
@@ -127,7 +129,12 @@ struct NameServer::State {
           publisher(loop, holder, [this](const Published& done) { on_published(done); }),
           file_worker("dns-files", 1, 4),
           database(config.database, "dnsd " + config.name, pool_options()),
-          journal(database, config.name) {}
+          journal(database, config.name),
+          updates(loop,
+                  {config.database,
+                   config.name,
+                   [this] { return transfer_view(); },
+                   [this] { follower->look(); }}) {}
 
     base::Status open();
     void take_directory(std::shared_ptr<const Directory> directory);
@@ -144,6 +151,7 @@ struct NameServer::State {
     void do_chores();
     void save_changes();
     void take_transfers(const Published& done);
+    transfer::SharedView transfer_view();
     std::unique_ptr<ReplyStream> stream_tcp(std::span<const std::byte> packet,
                                             const base::Endpoint& peer);
     std::size_t respond_tcp(std::span<const std::byte> packet,
@@ -183,12 +191,14 @@ struct NameServer::State {
     SteeringJournal journal;
     std::optional<DirectoryFollower> follower;
     std::optional<base::ChangeListener> changes;
+    update::UpdateService updates;
 
     std::unique_ptr<InternalServer> internal;
     base::WaitQueue signed_news;  // fibers that wait for a signature
     std::unique_ptr<VariantSigner> signer;
     std::optional<KeyKeeper> keys;
     std::unique_ptr<TcpServer> tcp;
+    std::unique_ptr<DeferredQueries> deferred;
     std::unique_ptr<UdpServer> udp;
     std::unique_ptr<transfer::Notifier> notifier;
     AnswerMetrics metrics;
@@ -228,6 +238,7 @@ base::Status NameServer::State::open() {
     tcp_thread.asks = &signer->queue();
     keys.emplace(database);
     TRY(keys->start(loop));
+    TRY(updates.start());
     chores = base::Timer::every(loop, kChoresEvery, [this] { do_chores(); });
     TRY(base::spawn(loop, "save snapshot", [this] {
         while (!base::fiber_cancelled()) {
@@ -255,6 +266,7 @@ base::Status NameServer::State::follow(DirectoryFollower::Known known) {
     callbacks.on_checked = [this] {
         checked_at = base::monotonic_now();
         set_certainty();
+        updates.on_checked(follower->version(), directory->version);
     };
     follower.emplace(database, std::move(known), std::move(callbacks));
     TRY(follower->start(loop));
@@ -360,6 +372,7 @@ void NameServer::State::on_published(const Published& done) {
         news_to_save.notify();
     }
     AnswerMetrics::set_zones({done.domains, done.refused.size(), done.zones_signed, done.memory});
+    updates.on_published(done.last_good->version);
     if (!on_ready) {
         take_transfers(done);
         return;
@@ -378,11 +391,15 @@ void NameServer::State::on_published(const Published& done) {
 base::Status NameServer::State::listen_public() {
     TcpServer::Options options = config.tcp;
     options.endpoints = config.listen;
-    options.take = stream_replies(
+    options.take = updates.take_before(stream_replies(
         loop,
         [this](auto packet, auto& peer) { return stream_tcp(packet, peer); },
         options.slow,
-        streams);
+        streams));
+    deferred = TRY(DeferredQueries::create(loop));
+    deferred->set_handler(DeferReason::Update, [this](auto packet, auto& peer, auto reply) {
+        updates.on_datagram(packet, peer, std::move(reply));
+    });
     tcp =
         TRY(TcpServer::create(loop, std::move(options), [this](auto packet, auto& peer, auto out) {
             return respond_tcp(packet, peer, out);
@@ -393,7 +410,8 @@ base::Status NameServer::State::listen_public() {
                                  config.threads,
                                  config.answers,
                                  config.udp_receive_buffer,
-                                 &signer->queue()}));
+                                 &signer->queue(),
+                                 deferred.get()}));
     notifier = TRY(transfer::Notifier::create(loop, tcp->bound()));
     return base::Done{};
 }
@@ -409,11 +427,17 @@ void NameServer::State::take_transfers(const Published& done) {
     notifier->take(done.transfer);
 }
 
+// Once there is a snapshot.
+transfer::SharedView NameServer::State::transfer_view() {
+    tcp_reader.online();
+    transfer::SharedView view = tcp_reader.get()->shared_transfer();
+    tcp_reader.offline();
+    return view;
+}
+
 std::unique_ptr<ReplyStream> NameServer::State::stream_tcp(std::span<const std::byte> packet,
                                                            const base::Endpoint& peer) {
-    tcp_reader.online();
-    const transfer::SharedView view = tcp_reader.get()->shared_transfer();
-    tcp_reader.offline();
+    const transfer::SharedView view = transfer_view();
     if (view == nullptr) {
         return nullptr;
     }

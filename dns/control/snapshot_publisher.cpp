@@ -80,7 +80,7 @@ std::shared_ptr<const transfer::TransferRights> SnapshotPublisher::Work::rights_
     }
     config = wanted;
     transfer_problem.clear();
-    if (wanted.peers.empty()) {
+    if (wanted.peers.empty() && wanted.keys.empty()) {
         rights = nullptr;
         return rights;
     }

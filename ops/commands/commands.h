@@ -35,6 +35,7 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> setting_commands();
 [[nodiscard]] std::vector<Command> storage_commands();
 [[nodiscard]] std::vector<Command> transfer_commands();  ///< transfer, its keys and catalog
+[[nodiscard]] std::vector<Command> update_commands();    ///< who may change zones by RFC 2136
 [[nodiscard]] std::vector<Command> voicemail_commands();
 [[nodiscard]] std::vector<Command> zone_commands();
 

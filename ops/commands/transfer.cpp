@@ -93,7 +93,9 @@ base::Status remove_key(CommandContext& context, const Arguments& arguments) {
     if (!removed && removed.error().code == base::Errc::Invalid) {
         return base::Error{
             base::Errc::Refused,
-            "the key " + name + " is in use; remove its peers first (`roundtable transfer list`)"};
+            "the key " + name +
+                " is in use; remove its peers (`roundtable transfer list`) and its rights to "
+                "update (`roundtable update list`) first"};
     }
     if (TRY(std::move(removed)).affected() == 0) {
         return base::Error{base::Errc::NotFound, "there is no key " + name};

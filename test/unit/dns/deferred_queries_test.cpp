@@ -11,19 +11,15 @@
 #include "dns/udp_server.h"
 #include "test/support/loop_runner.h"
 #include "test/unit/dns/udp_client.h"
+#include "test/unit/dns/update/signed_update.h"
 #include "test/unit/dns/world.h"
 
 using dns::DeferReason;
 using dns::RrType;
 using dns_test::QueryBuilder;
+using dns_test::signed_update;
 
 namespace {
-
-constexpr std::uint16_t kUpdate = dns::kOpcodeUpdate;
-
-QueryBuilder update() {
-    return QueryBuilder().flags(kUpdate).question("example.test", RrType::Soa);
-}
 
 struct Taken {
     std::vector<std::byte> packet;
@@ -34,8 +30,7 @@ struct Taken {
 // A server of which the loop takes updates, and keeps them until a test answers.
 struct Server {
     explicit Server(base::Loop& loop, const char* endpoint = "127.0.0.1:0", std::size_t slots = 8) {
-        holder.publish(
-            dns_test::snapshot({dns_test::zone_source("example.test", {"www A 192.0.2.1"})}));
+        holder.publish(dns_test::snapshot_with_key());
         deferred = dns::DeferredQueries::create(loop, slots).take_value();
         deferred->set_handler(
             DeferReason::Update, [this](auto packet, const auto& peer, auto reply) {
@@ -80,9 +75,10 @@ BOOST_AUTO_TEST_CASE(hands_a_query_to_the_loop_which_answers_later) {
     test_support::run_in_fiber([](base::Loop& loop) {
         Server server(loop);
         dns_test::UdpClient client(server.server->bound()[0]);
-        client.send(update().bytes());
+        const std::vector<std::byte> packet = signed_update();
+        client.send(packet);
         Taken taken = server.take();
-        BOOST_TEST((taken.packet == update().bytes()));
+        BOOST_TEST((taken.packet == packet));
         BOOST_TEST(taken.peer.address().to_text() == "127.0.0.1");
         BOOST_TEST(!client.receive(20).has_value());
         // Others are answered meanwhile.
@@ -101,7 +97,7 @@ BOOST_AUTO_TEST_CASE(answers_from_the_address_that_was_asked) {
         // A connected socket takes nothing from another address.
         dns_test::UdpClient client(base::Endpoint(base::IpAddress::parse("127.9.8.7").take_value(),
                                                   server.server->bound()[0].port()));
-        client.send(update().bytes());
+        client.send(signed_update());
         BOOST_TEST(server.take().reply.send(octets("from there")));
         BOOST_TEST((client.receive().value() == octets("from there")));
     });
@@ -113,14 +109,14 @@ BOOST_AUTO_TEST_CASE(says_at_once_that_the_ring_is_full_and_goes_on_when_it_is_n
         dns_test::UdpClient client(server.server->bound()[0]);
         // The loop is this thread, and takes nothing while it is here.
         for (int i = 0; i < 5; ++i) {
-            client.send(update().bytes());
+            client.send(signed_update());
         }
         const auto full = client.receive().value();
         BOOST_TEST(dns_test::read_packet(full).rcode == 2U);
         for (int i = 0; i < 4; ++i) {
             (void)server.take();
         }
-        client.send(update().bytes());
+        client.send(signed_update());
         BOOST_TEST(server.take().reply.send(octets("room again")));
         BOOST_TEST((client.receive().value() == octets("room again")));
     });
@@ -142,7 +138,7 @@ BOOST_AUTO_TEST_CASE(loses_none_that_come_while_the_loop_takes_others) {
         Server server(loop, "127.0.0.1:0", 2);
         dns_test::UdpClient client(server.server->bound()[0]);
         for (int i = 0; i < 2000; ++i) {
-            client.send(update().bytes());
+            client.send(signed_update());
             (void)server.take();  // a wake-up that is lost would end in its deadline
         }
     });
@@ -151,15 +147,15 @@ BOOST_AUTO_TEST_CASE(loses_none_that_come_while_the_loop_takes_others) {
 BOOST_AUTO_TEST_CASE(defers_nothing_that_nobody_takes) {
     test_support::run_in_fiber([](base::Loop& loop) {
         const auto holder = std::make_unique<dns::SnapshotHolder>();
-        holder->publish(dns_test::snapshot({dns_test::zone_source("example.test", {})}));
+        holder->publish(dns_test::snapshot_with_key());
         const auto deferred = dns::DeferredQueries::create(loop).take_value();
         dns::UdpServer::Options options;
         options.endpoints = {base::Endpoint::parse("127.0.0.1:0").take_value()};
         options.deferred = deferred.get();
         const auto server = dns::UdpServer::create(*holder, std::move(options)).take_value();
         dns_test::UdpClient client(server->bound()[0]);
-        client.send(update().bytes());
-        BOOST_TEST(dns_test::read_packet(client.receive().value()).rcode == 4U);
+        client.send(signed_update());
+        BOOST_TEST(dns_test::read_packet(client.receive().value()).rcode == 2U);
     });
 }
 
@@ -167,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_reply_that_outlives_its_server_sends_nothing) {
     test_support::run_in_fiber([](base::Loop& loop) {
         Server server(loop);
         dns_test::UdpClient client(server.server->bound()[0]);
-        client.send(update().bytes());
+        client.send(signed_update());
         Taken taken = server.take();
         server.server.reset();
         server.deferred.reset();

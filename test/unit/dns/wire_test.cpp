@@ -141,7 +141,8 @@ BOOST_AUTO_TEST_CASE(every_kind_of_bad_packet_has_its_name) {
         {"trailing octet", plain().raw("x"), QueryOutcome::FormErrTrailing},
         {"trailing octet after OPT", plain().opt().raw("x"), QueryOutcome::FormErrTrailing},
     };
-    std::set<QueryOutcome> seen = {QueryOutcome::IgnoreShort};
+    // No packet is too short here; of updates answer() says whether they are signed.
+    std::set<QueryOutcome> seen = {QueryOutcome::IgnoreShort, QueryOutcome::RefusedUpdate};
     for (const Case& c : cases) {
         Query query;
         BOOST_TEST_CONTEXT(c.what) {
