@@ -43,6 +43,7 @@ CREATE TABLE directory.zone_update (
 COMMENT ON TABLE directory.zone_update IS 'Dynamic updates that were made, and records that went by themselves; kept for 400 days';
 COMMENT ON COLUMN directory.zone_update.key_name IS 'who; null: records whose time was over';
 COMMENT ON COLUMN directory.zone_update.request IS 'code of the signature (RFC 8945): the same request is never made twice';
+COMMENT ON COLUMN directory.zone_update.added IS 'records with their TTLs; a TTL without data is that of the whole set from then on';
 COMMENT ON COLUMN directory.zone_update.version IS 'directory.version with which it was there';
 CREATE UNIQUE INDEX zone_update_request ON directory.zone_update (key_name, request) WHERE request IS NOT NULL;
 CREATE INDEX zone_update_by_time ON directory.zone_update (at);
@@ -117,7 +118,10 @@ BEGIN
                    FROM unnest(p_removed_owner, p_removed_type, p_removed_data) AS o (owner, type, data)),
            ARRAY(SELECT concat_ws(' ', o.owner, o.ttl, o.type, o.data)
                    FROM unnest(p_added_owner, p_added_type, p_added_ttl, p_added_data)
-                        AS o (owner, type, ttl, data))
+                        AS o (owner, type, ttl, data)
+                  UNION ALL
+                 SELECT concat_ws(' ', o.owner, o.ttl, o.type)
+                   FROM unnest(p_set_owner, p_set_type, p_set_ttl) AS o (owner, type, ttl))
       FROM directory.domain d WHERE d.id = p_domain_id;
     RETURN now_version;
 END
@@ -131,6 +135,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     gone integer;
 BEGIN
+    DELETE FROM directory.zone_update u WHERE u.at < now() - interval '400 days';
     IF NOT EXISTS (SELECT FROM directory.record r WHERE r.expires_at <= now()) THEN
         RETURN 0;
     END IF;
@@ -147,7 +152,6 @@ BEGIN
          GROUP BY d.name, v.version
     )
     SELECT count(*) INTO gone FROM removed;
-    DELETE FROM directory.zone_update u WHERE u.at < now() - interval '400 days';
     RETURN gone;
 END
 $$;

@@ -119,6 +119,22 @@ base::Result<LockedZone> read_zone(base::Tx& tx,
     return locked;
 }
 
+// A zone of ours below this one answers for its names itself: only its delegation is here.
+base::Result<bool> in_zone_below(const Directory& directory,
+                                 const Name& apex,
+                                 const UpdateRecord& record) {
+    for (const DirectoryDomain& domain : directory.domains) {
+        const Name other = TRY(Name::from_text(domain.name));
+        const bool delegation =
+            record.owner == other && (record.type == static_cast<std::uint16_t>(RrType::Ns) ||
+                                      record.type == static_cast<std::uint16_t>(RrType::Ds));
+        if (other != apex && record.owner.is_within(other) && !delegation) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Whether the name servers would serve the zone with the changes.
 base::Status judge(LockedZone& locked, const std::string& name, const UpdateChanges& changes) {
     auto& domains = locked.directory.domains;
@@ -197,6 +213,11 @@ base::Result<UpdateResult> store_update(base::Connection& connection, const Upda
     }
     const auto serial = static_cast<std::uint32_t>(domain[0].int64(1));
     LockedZone locked = TRY(read_zone(tx, id, serial, name));
+    for (const UpdateRecord& record : job.request.updates) {
+        if (TRY(in_zone_below(locked.directory, job.request.zone, record))) {
+            return refused(kRcodeNotZone, record.owner.to_text() + " is in a zone of its own");
+        }
+    }
     const auto& records = locked.zone.source.records;
     const std::vector<RecordRow> follows(
         records.begin() + static_cast<std::ptrdiff_t>(locked.zone.own), records.end());

@@ -141,7 +141,8 @@ base::Status show_history(CommandContext& context, const Arguments& arguments) {
         "client, "
         "u.name_server, (SELECT string_agg(c, '; ') FROM (SELECT '-' || r AS c "
         "FROM unnest(u.removed) r UNION ALL SELECT '+' || a FROM unnest(u.added) a) x) AS changes "
-        "FROM directory.zone_update u WHERE $1 = '' OR u.domain = $1 ORDER BY u.id DESC LIMIT 1000",
+        "FROM directory.zone_update u WHERE ($1 = '' OR u.domain = $1) "
+        "AND cardinality(u.removed || u.added) > 0 ORDER BY u.id DESC LIMIT 1000",
         {domain},
         "no updates");
 }

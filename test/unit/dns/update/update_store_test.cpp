@@ -120,6 +120,17 @@ BOOST_AUTO_TEST_CASE(refuses_without_a_trace) {
     BOOST_TEST(text("SELECT count(*) FROM directory.zone_update") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(a_zone_below_has_its_names_to_itself) {
+    const auto add = [](const char* owner) {
+        return message().update(owner, kTxt, kIn, 60, "\1x");
+    };
+    BOOST_TEST(rcode(add("a.sub.mail.test")) == 0);
+    database.sql("INSERT INTO directory.domain (name) VALUES ('sub.mail.test')");
+    BOOST_TEST(rcode(add("b.sub.mail.test")) == 10);
+    BOOST_TEST(rcode(add("sub.mail.test")) == 10);
+    BOOST_TEST(rcode(add("xsub.mail.test")) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(keeps_what_mail_records_keeps) {
     const auto dmarc = message().update("_dmarc.mail.test", kTxt, kIn, 60, "\x0bv=DMARC1; p");
     BOOST_TEST(rcode(dmarc) == 0);
