@@ -17,6 +17,7 @@
 #include "dns/control/directory_follower.h"
 #include "dns/control/explain_service.h"
 #include "dns/control/key_keeper.h"
+#include "dns/control/powerdns_plugin.h"
 #include "dns/control/priority_report.h"
 #include "dns/control/snapshot_files.h"
 #include "dns/control/snapshot_publisher.h"
@@ -201,6 +202,7 @@ struct NameServer::State {
     std::unique_ptr<DeferredQueries> deferred;
     std::unique_ptr<UdpServer> udp;
     std::unique_ptr<transfer::Notifier> notifier;
+    std::unique_ptr<PowerDnsPlugin> powerdns;  // null: no socket for it
     AnswerMetrics metrics;
     std::atomic<bool> answering{false};
     std::unique_ptr<base::AdminServer> admin;
@@ -413,6 +415,9 @@ base::Status NameServer::State::listen_public() {
                                  &signer->queue(),
                                  deferred.get()}));
     notifier = TRY(transfer::Notifier::create(loop, tcp->bound()));
+    if (!config.powerdns.path.empty()) {
+        powerdns = TRY(PowerDnsPlugin::create(loop, holder, database, config.powerdns));
+    }
     return base::Done{};
 }
 
@@ -425,6 +430,9 @@ void NameServer::State::take_transfers(const Published& done) {
         }
     }
     notifier->take(done.transfer);
+    if (powerdns != nullptr) {
+        powerdns->take(done.last_good);
+    }
 }
 
 // Once there is a snapshot.
@@ -507,6 +515,9 @@ void NameServer::State::do_chores() {
     metrics.take_probes(PoolName::Access, access.probe_counts());
     journal.add_quiet(explainer.tick());
     metrics.set_servers_up(mail.servers_up(), access.servers_up());
+    if (powerdns != nullptr) {
+        powerdns->do_chores();
+    }
 }
 
 /// In a fiber, or after the loop's end on its thread.

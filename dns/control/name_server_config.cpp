@@ -125,6 +125,7 @@ NameServerConfig read_name_server_config(const base::ConfigSection& root) {
     read_chaos(root, config.answers.chaos);
     config.threads = static_cast<unsigned>(root.integer("threads", 1, 64, 1));
     read_transport(root, config);
+    config.powerdns = plugin::read_plugin_config(root);
     return config;
 }
 

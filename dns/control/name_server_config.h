@@ -13,6 +13,7 @@
 #include "base/endpoint.h"
 #include "base/result.h"
 #include "dns/answer_guard.h"
+#include "dns/plugin/plugin_config.h"
 #include "dns/tcp_server.h"
 #include "dns/udp_socket.h"
 
@@ -33,6 +34,7 @@ struct NameServerConfig {
     TcpServer::Options tcp;           ///< of the public port; without endpoints
     AnswerPolicy answers;             ///< without the cookie secrets of the file
     std::string cookie_secrets_file;  ///< empty: secrets come from the cluster's steering key
+    plugin::PluginConfig powerdns;    ///< its own header lists the settings
 };
 
 /// Reads every setting; what is wrong is found by Config::finish(), which the caller calls.
