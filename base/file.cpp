@@ -42,12 +42,14 @@ Status write_all(int fd, std::string_view content, const std::string& path) {
     return Done{};
 }
 
-Status write_and_sync(const std::string& path, std::string_view content, unsigned mode) {
+Status write_and_sync(const std::string& path,
+                      const std::function<Status(const FileSink&)>& write,
+                      unsigned mode) {
     const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!file) {
         return failed("create", path);
     }
-    TRY(write_all(file.get(), content, path));
+    TRY(write([&](std::string_view piece) { return write_all(file.get(), piece, path); }));
     if (::fsync(file.get()) != 0) {
         return failed("fsync", path);
     }
@@ -83,9 +85,16 @@ Result<std::string> read_file(const std::string& path, std::size_t size_max) {
 }
 
 Status write_file_atomic(const std::string& path, std::string_view content, unsigned mode) {
+    return write_file_atomic(
+        path, [content](const FileSink& sink) { return sink(content); }, mode);
+}
+
+Status write_file_atomic(const std::string& path,
+                         const std::function<Status(const FileSink&)>& write,
+                         unsigned mode) {
     const std::uint64_t token = random_u64();
     const std::string temporary = path + ".tmp-" + to_hex(std::as_bytes(std::span(&token, 1)));
-    Status written = write_and_sync(temporary, content, mode);
+    Status written = write_and_sync(temporary, write, mode);
     if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
         written = failed("rename to", path);
     }

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,15 @@ namespace base {
 /// error the old file is untouched and the temporary one removed. `mode` as for open(), e.g. 0600.
 [[nodiscard]] Status write_file_atomic(const std::string& path,
                                        std::string_view content,
+                                       unsigned mode);
+
+/// Takes the next bytes of a file.
+using FileSink = std::function<Status(std::string_view)>;
+
+/// The same for content that is not in memory at once: `write` gives its pieces to the sink, and
+/// ends with the sink's first error. An error of its own leaves the old file, too.
+[[nodiscard]] Status write_file_atomic(const std::string& path,
+                                       const std::function<Status(const FileSink&)>& write,
                                        unsigned mode);
 
 /// Makes the directory and its missing parents with `mode`; one that exists is left as it is.

@@ -48,6 +48,31 @@ BOOST_AUTO_TEST_CASE(replaces_whole_and_leaves_no_temporary_file) {
     BOOST_TEST(std::distance(begin(entries), end(entries)) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(writes_content_that_comes_in_pieces) {
+    const Directory directory;
+    const auto pieces = [](const base::FileSink& sink) -> base::Status {
+        for (int i = 0; i < 3; ++i) {
+            const base::Status written = sink(std::to_string(i) + "piece ");
+            if (!written) {
+                return written;
+            }
+        }
+        return base::Done{};
+    };
+    BOOST_REQUIRE(base::write_file_atomic(directory / "f", pieces, 0600));
+    BOOST_TEST(base::read_file(directory / "f", 100).value() == "0piece 1piece 2piece ");
+    // Who fails half-way leaves the old file, and nothing else.
+    const auto failing = [](const base::FileSink& sink) -> base::Status {
+        (void)sink("half");
+        return base::Error{Errc::Invalid, "no more"};
+    };
+    BOOST_TEST(
+        (base::write_file_atomic(directory / "f", failing, 0600).error().code == Errc::Invalid));
+    BOOST_TEST(base::read_file(directory / "f", 100).value() == "0piece 1piece 2piece ");
+    const std::filesystem::directory_iterator entries(directory.path);
+    BOOST_TEST(std::distance(begin(entries), end(entries)) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_failed_write_keeps_the_old_file) {
     const Directory directory;
     // A directory in the way makes the rename fail, after the temporary file was written.
