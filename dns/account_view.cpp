@@ -1,96 +1,140 @@
 #include "dns/account_view.h"
 
 #include <algorithm>
-#include <cstring>
-
-#include "base/hash.h"
+#include <iterator>
 
 namespace dns {
 namespace {
-
-constexpr std::byte kDisabledBit{0x80};
 
 bool wire_less(std::span<const std::byte> left, std::span<const std::byte> right) noexcept {
     return std::ranges::lexicographical_compare(left, right);
 }
 
+bool change_less(const AccountChange& left, const AccountChange& right) noexcept {
+    return std::pair(left.domain, left.entry.digest()) <
+           std::pair(right.domain, right.entry.digest());
+}
+
 }  // namespace
 
-AccountDigest account_digest(std::string_view local_part) {
-    const base::Digest256 whole = base::sha256(base::as_bytes(local_part));
-    AccountDigest digest{};
-    std::copy_n(whole.begin(), digest.size(), digest.begin());
-    return digest;
-}
-
-AccountEntry::AccountEntry(const AccountDigest& digest,
-                           std::uint64_t account,
-                           AccountState state) noexcept
-    : digest_(digest) {
-    for (std::size_t i = 0; i < account_.size(); ++i) {
-        account_[i] = static_cast<std::byte>(account >> (56 - 8 * i));
-    }
-    account_[0] &= ~kDisabledBit;
-    if (state == AccountState::Disabled) {
-        account_[0] |= kDisabledBit;
-    }
-}
-
-std::uint64_t AccountEntry::account() const noexcept {
-    std::uint64_t value = 0;
-    for (const std::byte octet : account_) {
-        value = (value << 8) | std::to_integer<std::uint64_t>(octet);
-    }
-    return value & ~(std::uint64_t{1} << 63);
-}
-
-AccountState AccountEntry::state() const noexcept {
-    return (account_[0] & kDisabledBit) == std::byte{0} ? AccountState::Active
-                                                        : AccountState::Disabled;
-}
-
-void DomainAccounts::finish() {
-    std::ranges::stable_sort(entries, {}, &AccountEntry::digest);
-    // Of equal ones the last: walk backwards, keep the first seen.
-    const auto kept =
-        std::unique(entries.rbegin(), entries.rend(), [](const auto& a, const auto& b) {
-            return a.digest() == b.digest();
-        });
-    entries.erase(entries.begin(), kept.base());
-    entries.shrink_to_fit();
-}
-
-const AccountEntry* DomainAccounts::find(std::span<const std::byte> digest) const noexcept {
-    const auto at = std::lower_bound(
-        entries.begin(), entries.end(), digest, [](const AccountEntry& entry, const auto& wanted) {
-            return std::memcmp(entry.digest().data(), wanted.data(), kAccountDigest) < 0;
-        });
-    const bool found =
-        at != entries.end() && std::memcmp(at->digest().data(), digest.data(), kAccountDigest) == 0;
-    return found ? &*at : nullptr;
-}
-
-AccountView::AccountView(Domains domains) : domains_(std::move(domains)) {
-    std::ranges::sort(domains_, [](const auto& left, const auto& right) {
-        return wire_less(left->name.wire(), right->name.wire());
+void AccountUpdate::add(AccountUpdate later) {
+    std::erase_if(domains, [&later](const AccountDomain& domain) {
+        return std::ranges::count(later.gone, domain.id) != 0 ||
+               std::ranges::count(later.domains, domain.id, &AccountDomain::id) != 0;
     });
+    std::ranges::move(later.domains, std::back_inserter(domains));
+    std::ranges::move(later.gone, std::back_inserter(gone));
+    if (changes.empty()) {
+        changes = std::move(later.changes);
+    } else if (!later.changes.empty()) {
+        std::vector<AccountChange> both;
+        both.reserve(changes.size() + later.changes.size());
+        // Of an address that is in both lists it takes the first one's.
+        std::ranges::set_union(later.changes, changes, std::back_inserter(both), change_less);
+        changes = std::move(both);
+    }
+    position = std::move(later.position);
+}
+
+AccountView::AccountView(Domains domains, FeedPosition position)
+    : domains_(std::move(domains)), position_(std::move(position)) {
+    std::ranges::sort(domains_, [](const auto& left, const auto& right) {
+        return wire_less(left->domain.name.wire(), right->domain.name.wire());
+    });
+    Index index;
+    index.reserve(domains_.size());
     for (const auto& domain : domains_) {
         addresses_ += domain->entries.size();
+        index.emplace_back(domain->domain.id, static_cast<std::uint32_t>(index.size()));
     }
-}
-
-std::shared_ptr<const DomainAccounts> AccountView::share(
-    std::span<const std::byte> name) const noexcept {
-    const auto at = std::lower_bound(
-        domains_.begin(), domains_.end(), name, [](const auto& domain, const auto& wanted) {
-            return wire_less(domain->name.wire(), wanted);
-        });
-    const bool found = at != domains_.end() && std::ranges::equal((*at)->name.wire(), name);
-    return found ? *at : nullptr;
+    std::ranges::sort(index);
+    by_id_ = std::make_shared<const Index>(std::move(index));
 }
 
 const DomainAccounts* AccountView::find(std::span<const std::byte> name) const noexcept {
-    return share(name).get();
+    const auto at = std::lower_bound(
+        domains_.begin(), domains_.end(), name, [](const auto& domain, const auto& wanted) {
+            return wire_less(domain->domain.name.wire(), wanted);
+        });
+    const bool found = at != domains_.end() && std::ranges::equal((*at)->domain.name.wire(), name);
+    return found ? at->get() : nullptr;
+}
+
+std::size_t AccountView::index_of(std::int64_t domain) const noexcept {
+    const auto at = std::ranges::lower_bound(*by_id_, domain, {}, &Index::value_type::first);
+    return at != by_id_->end() && at->first == domain ? at->second : domains_.size();
+}
+
+const DomainAccounts* AccountView::find(std::int64_t domain) const noexcept {
+    const std::size_t at = index_of(domain);
+    return at < domains_.size() ? domains_[at].get() : nullptr;
+}
+
+AccountView AccountView::with(const AccountUpdate& update) const {
+    AccountView made(*this);
+    if (!update.domains.empty() || !update.gone.empty()) {
+        std::vector<std::int64_t> replaced = update.gone;
+        for (const AccountDomain& domain : update.domains) {
+            replaced.push_back(domain.id);
+        }
+        std::ranges::sort(replaced);
+        Domains domains;
+        for (const auto& domain : domains_) {
+            if (!std::ranges::binary_search(replaced, domain->domain.id)) {
+                domains.push_back(domain);
+            }
+        }
+        for (const AccountDomain& domain : update.domains) {
+            const DomainAccounts* const old = find(domain.id);
+            domains.push_back(std::make_shared<const DomainAccounts>(
+                DomainAccounts{domain, old == nullptr ? AccountList() : old->entries}));
+        }
+        made = AccountView(std::move(domains), {});
+    }
+    made.take_changes(update.changes);
+    made.position_ = update.position;
+    return made;
+}
+
+void AccountView::take_changes(const std::vector<AccountChange>& changes) {
+    for (auto start = changes.begin(); start != changes.end();) {
+        const auto end = std::find_if(start, changes.end(), [start](const AccountChange& one) {
+            return one.domain != start->domain;
+        });
+        const std::size_t at = index_of(start->domain);
+        if (at < domains_.size()) {
+            const DomainAccounts& old = *domains_[at];
+            auto changed = std::make_shared<const DomainAccounts>(
+                DomainAccounts{old.domain, old.entries.with(std::span(start, end))});
+            addresses_ += changed->entries.size() - old.entries.size();
+            domains_[at] = std::move(changed);
+        }
+        start = end;
+    }
+}
+
+AccountUpdate AccountView::domains_to(std::vector<AccountDomain> domains) const {
+    AccountUpdate update;
+    std::ranges::sort(domains, {}, &AccountDomain::id);
+    for (const auto& have : domains_) {
+        if (!std::ranges::binary_search(domains, have->domain.id, {}, &AccountDomain::id)) {
+            update.gone.push_back(have->domain.id);
+        }
+    }
+    for (AccountDomain& domain : domains) {
+        const DomainAccounts* const have = find(domain.id);
+        if (have == nullptr || have->domain.name != domain.name) {
+            update.domains.push_back(std::move(domain));
+        }
+    }
+    return update;
+}
+
+bool AccountView::same_content(const AccountView& other) const noexcept {
+    return std::ranges::equal(domains_, other.domains_, [](const auto& left, const auto& right) {
+        return left == right ||
+               (left->domain == right->domain && left->entries.same_chunks(right->entries));
+    });
 }
 
 }  // namespace dns

@@ -10,6 +10,9 @@
 namespace dns {
 namespace {
 
+// A signed query that is longer has options that nobody needs.
+constexpr std::size_t kSignedQueryMax = 4096;
+
 int hex_value(std::byte octet) noexcept {
     const char c = std::to_integer<char>(octet);
     if (c >= '0' && c <= '9') {
@@ -156,6 +159,17 @@ void resolve(const AccountView* view,
     }
 }
 
+// What the whole answer may have.
+std::size_t size_limit(const InternalQuery& asked) noexcept {
+    Query query;
+    if (asked.transport == Transport::Tcp) {
+        return kMessageMax;
+    }
+    const bool has_opt = parse_query(asked.packet, query) == QueryOutcome::Ok && query.has_opt;
+    return has_opt ? std::clamp<std::size_t>(query.udp_size, kUdpPlainMax, kUdpResponseMax)
+                   : kUdpPlainMax;
+}
+
 }  // namespace
 
 std::size_t answer_internal(const AccountView* view,
@@ -178,6 +192,38 @@ std::size_t answer_internal(const AccountView* view,
         message.set_extended_error(action.error);
     }
     return message.finish();
+}
+
+std::size_t answer_internal(const AccountView* view,
+                            const InternalQuery& asked,
+                            const TsigKeys& keys,
+                            std::uint64_t now_s,
+                            InternalCounters& counters,
+                            std::span<std::byte> out) noexcept {
+    TsigRecord record;
+    const TsigVerdict verdict = keys.empty() || asked.packet.size() > kSignedQueryMax
+                                    ? TsigVerdict::Absent
+                                    : verify_tsig(keys, asked.packet, now_s, record);
+    if (verdict == TsigVerdict::Absent || verdict == TsigVerdict::Malformed) {
+        return answer_internal(view, asked, counters, out);
+    }
+    if (verdict != TsigVerdict::Good) {
+        counters.refused_acl.add();
+        return answer_tsig_error(asked.packet, verdict, record, now_s, out);
+    }
+    std::array<std::byte, kSignedQueryMax> copy;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    const InternalQuery plain{strip_tsig(asked.packet, record, copy),
+                              asked.transport,
+                              Admission::Allowed,
+                              asked.certainty};
+    const std::size_t limit = std::min(out.size(), size_limit(plain));
+    const std::size_t size =
+        answer_internal(view, plain, counters, out.first(limit - tsig_record_size(*record.key)));
+    if (size == 0) {
+        return 0;
+    }
+    store_u16(out.data(), load_u16(asked.packet.data()));
+    return TsigSigner(record).sign(out, size, now_s);
 }
 
 }  // namespace dns

@@ -11,6 +11,10 @@
 //   anything else: REFUSED (no name of this view, or, while the view is sure, a domain that is not
 //   ours)
 //
+// A signed query (TSIG, RFC 8945) gets a signed answer, and whoever signs with a key of the view
+// may ask from any network; what is signed badly gets the error that RFC 8945 5.2 wants, from
+// wherever.
+//
 // Answers have TTL 0 and denials no SOA: nothing between asker and view may keep them.
 //
 // Pure, no allocation; any thread. Counters have one writer.
@@ -21,6 +25,7 @@
 
 #include "dns/account_view.h"
 #include "dns/answer.h"
+#include "dns/tsig.h"
 
 namespace dns {
 
@@ -30,7 +35,7 @@ struct InternalCounters {
     Counter unknown;       ///< NXDOMAIN
     Counter unsure;        ///< SERVFAIL
     Counter refused_name;  ///< not a name of this view
-    Counter refused_acl;   ///< not a client of this view
+    Counter refused_acl;   ///< not a client of this view, or badly signed
 };
 
 /// Whether a missing address may be denied.
@@ -51,6 +56,15 @@ struct InternalQuery {
 /// `view` null: nothing loaded yet. Size of the response in `out`, 0 for silence.
 [[nodiscard]] std::size_t answer_internal(const AccountView* view,
                                           const InternalQuery& asked,
+                                          InternalCounters& counters,
+                                          std::span<std::byte> out) noexcept;
+
+/// The same for queries that may be signed. Without keys, a signed one is refused. `now_s`:
+/// seconds since 1970.
+[[nodiscard]] std::size_t answer_internal(const AccountView* view,
+                                          const InternalQuery& asked,
+                                          const TsigKeys& keys,
+                                          std::uint64_t now_s,
                                           InternalCounters& counters,
                                           std::span<std::byte> out) noexcept;
 

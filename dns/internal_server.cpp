@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
+
 namespace dns {
 namespace {
 
@@ -49,6 +51,10 @@ void InternalServer::set_view(std::shared_ptr<const AccountView> view) {
     view_ = std::move(view);
 }
 
+void InternalServer::set_keys(TsigKeys keys) {
+    keys_ = std::move(keys);
+}
+
 void InternalServer::set_certainty(Certainty certainty) {
     certainty_ = certainty;
 }
@@ -86,7 +92,8 @@ std::size_t InternalServer::respond(std::span<const std::byte> packet,
         options_.acl, [&client](const base::Network& network) { return network.contains(client); });
     const InternalQuery asked{
         packet, transport, allowed ? Admission::Allowed : Admission::Refused, certainty_};
-    return answer_internal(view_.get(), asked, counters_, out);
+    const auto now_s = static_cast<std::uint64_t>(base::wall_us() / 1'000'000);
+    return answer_internal(view_.get(), asked, keys_, now_s, counters_, out);
 }
 
 }  // namespace dns

@@ -1,7 +1,7 @@
 #pragma once
 
 // InternalServer: the listener of the internal view, UDP and TCP on the same ports, on a loop. Only
-// networks of the ACL are answered; all others are refused.
+// networks of the ACL are answered, and who signs with one of its keys; all others are refused.
 //
 // Owner: the daemon; destroy it before the loop. Thread rule: loop thread only; counters() from
 // any. Errors of create(): Exists, Refused, Io.
@@ -34,6 +34,8 @@ class InternalServer {
 
     /// What it answers from. Until then it is unsure of everything.
     void set_view(std::shared_ptr<const AccountView> view);
+    /// Keys whose owners may ask from anywhere (RFC 8945).
+    void set_keys(TsigKeys keys);
     /// Whether addresses that are not in the view may be denied.
     void set_certainty(Certainty certainty);
 
@@ -58,6 +60,7 @@ class InternalServer {
     base::Loop& loop_;
     Options options_;
     std::shared_ptr<const AccountView> view_;
+    TsigKeys keys_;
     Certainty certainty_ = Certainty::Unsure;
     InternalCounters counters_;
     DatagramBatch batch_;

@@ -27,11 +27,6 @@ bool same_configuration(const Directory& left, const Directory& right) {
            left.signing == right.signing && same_secrets(left, right);
 }
 
-// read_accounts() shares what did not change.
-bool same_accounts(const AccountView& left, const AccountView& right) {
-    return left.domains() == right.domains();
-}
-
 }  // namespace
 
 DirectoryFollower::DirectoryFollower(base::DbPool& pool, Known known, Callbacks callbacks)
@@ -63,7 +58,9 @@ base::Status DirectoryFollower::check() {
     if (version != version_) {
         TRY(read());
     }
-    callbacks_.on_checked();
+    if (callbacks_.on_checked) {
+        callbacks_.on_checked();
+    }
     return base::Done{};
 }
 
@@ -75,24 +72,17 @@ base::Status DirectoryFollower::read() {
 
     const auto job = [known = known_](base::Connection& connection) -> base::Result<Read> {
         Directory directory = TRY(read_directory(connection, SecretsWanted::Yes));
-        AccountView accounts = TRY(read_accounts(connection, known.accounts.get()));
         Read result{directory.version, known};
-        if (known.directory == nullptr || !same_configuration(*known.directory, directory)) {
-            result.found.directory = std::make_shared<const Directory>(std::move(directory));
-        }
-        if (known.accounts == nullptr || !same_accounts(*known.accounts, accounts)) {
-            result.found.accounts = std::make_shared<const AccountView>(std::move(accounts));
+        if (known == nullptr || !same_configuration(*known, directory)) {
+            result.found = std::make_shared<const Directory>(std::move(directory));
         }
         return result;
     };
     Read read = TRY(pool_.run(job, base::Deadline::after(kReadDeadline)));
     version_ = read.version;
     const Known old = std::exchange(known_, read.found);
-    if (known_.accounts != old.accounts) {
-        callbacks_.on_accounts(known_.accounts);
-    }
-    if (known_.directory != old.directory) {
-        callbacks_.on_directory(known_.directory);
+    if (known_ != old) {
+        callbacks_.on_directory(known_);
     }
     return base::Done{};
 }

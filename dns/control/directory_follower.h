@@ -1,8 +1,8 @@
 #pragma once
 
-// DirectoryFollower: keeps up with the directory in PostgreSQL: what is configured, and which
-// addresses there are. It reads when directory.version has risen, which it looks for on each notice
-// and every kPollEvery; correctness does not depend on notices.
+// DirectoryFollower: keeps up with what is configured in PostgreSQL (addresses: account_keeper.h).
+// It reads when read_directory_version() has moved, which it looks for on each notice and every
+// kPollEvery; correctness does not depend on notices.
 //
 // What was read and is the same as before (another room's change of the directory, a change that
 // was taken back) is not handed out again; that is found out on the worker that reads, because a
@@ -20,7 +20,6 @@
 #include "base/fiber.h"
 #include "base/loop.h"
 #include "base/result.h"
-#include "dns/account_view.h"
 #include "dns/directory/directory.h"
 
 namespace dns {
@@ -28,21 +27,16 @@ namespace dns {
 /// See the top of this file.
 class DirectoryFollower {
   public:
-    /// What an earlier life left; null where it left nothing.
-    struct Known {
-        std::shared_ptr<const Directory> directory;
-        std::shared_ptr<const AccountView> accounts;
-    };
+    using Known = std::shared_ptr<const Directory>;
 
     struct Callbacks {
         /// Something else than before, or the first.
         std::function<void(std::shared_ptr<const Directory>)> on_directory;
-        std::function<void(std::shared_ptr<const AccountView>)> on_accounts;
-        /// The database answered, after the two above: what we have is what it has.
+        /// The database answered, after that: what we have is what it has. May be empty.
         std::function<void()> on_checked;
     };
 
-    /// `pool` outlives it.
+    /// `pool` outlives it. `known`: what an earlier life left; may be null.
     DirectoryFollower(base::DbPool& pool, Known known, Callbacks callbacks);
 
     /// Starts its fiber, which ends with the loop. Busy, Cancelled: as of base::spawn.

@@ -16,6 +16,7 @@
 #include "dns/control/config_change.h"
 #include "dns/control/directory_follower.h"
 #include "dns/control/explain_service.h"
+#include "dns/control/internal_view.h"
 #include "dns/control/key_keeper.h"
 #include "dns/control/powerdns_plugin.h"
 #include "dns/control/priority_report.h"
@@ -25,7 +26,6 @@
 #include "dns/control/steering_pool.h"
 #include "dns/control/variant_signer.h"
 #include "dns/deferred_queries.h"
-#include "dns/internal_server.h"
 #include "dns/snapshot_holder.h"
 #include "dns/stream_replies.h"
 #include "dns/tcp_server.h"
@@ -44,10 +44,7 @@ constexpr base::Duration kSaveEvery = std::chrono::seconds(5);
 constexpr base::Duration kSaveGap = std::chrono::milliseconds(100);
 constexpr int kSaveRest = 10;
 constexpr base::Duration kSaveDeadline = std::chrono::minutes(1);
-// Addresses that came in the meantime are unknown to a view that has not heard from the database
-// for longer than this: it stops denying.
-constexpr base::Duration kSureFor = std::chrono::seconds(30);
-constexpr std::size_t kConnections = 2;  // one reads, one writes
+constexpr std::size_t kConnections = 3;  // one reads, one reads addresses, one writes
 
 base::DbPoolOptions pool_options() {
     base::DbPoolOptions options;
@@ -81,18 +78,16 @@ bool is_in(const std::vector<RefusedDomain>& refused, const RefusedDomain& domai
 struct Unsaved {
     std::shared_ptr<const Directory> directory;         // null: saved
     Serials serials;                                    // of the directory
-    std::shared_ptr<const AccountView> accounts;        // null: saved
     std::optional<SavedTrims> trims;                    // none: saved
     std::shared_ptr<const SignatureCaches> signatures;  // null: saved
 
     [[nodiscard]] bool empty() const {
-        return directory == nullptr && accounts == nullptr && !trims && signatures == nullptr;
+        return directory == nullptr && !trims && signatures == nullptr;
     }
 
     // What failed to be written, unless something newer has come.
     void take_back(const Unsaved& failed) {
         directory = directory == nullptr ? failed.directory : directory;
-        accounts = accounts == nullptr ? failed.accounts : accounts;
         signatures = signatures == nullptr ? failed.signatures : signatures;
     }
 };
@@ -100,9 +95,6 @@ struct Unsaved {
 base::Status write_files(const SnapshotFiles& files, const Unsaved& unsaved) {
     if (unsaved.directory != nullptr) {
         TRY(files.save_directory(*unsaved.directory, unsaved.serials));
-    }
-    if (unsaved.accounts != nullptr) {
-        TRY(files.save_accounts(*unsaved.accounts));
     }
     if (unsaved.trims) {
         TRY(files.save_trims(*unsaved.trims));
@@ -139,7 +131,6 @@ struct NameServer::State {
 
     base::Status open();
     void take_directory(std::shared_ptr<const Directory> directory);
-    void take_accounts(std::shared_ptr<const AccountView> view);
     void configure(SteeringPool& pool, const char* name);
     void report(const SteeringPool::Commit& commit);
     void on_commit(const SteeringPool::Commit& commit);
@@ -148,7 +139,6 @@ struct NameServer::State {
     base::Status listen_public();
     void apply(NameServerConfig next);
     base::Status follow(DirectoryFollower::Known known);
-    void set_certainty();
     void do_chores();
     void save_changes();
     void take_transfers(const Published& done);
@@ -187,14 +177,13 @@ struct NameServer::State {
     SavedTrims saved_trims;
     base::WorkerPool file_worker;  // the only one that writes files
 
-    std::optional<base::Instant> checked_at;  // when the database last confirmed what we have
     base::DbPool database;
     SteeringJournal journal;
     std::optional<DirectoryFollower> follower;
     std::optional<base::ChangeListener> changes;
     update::UpdateService updates;
 
-    std::unique_ptr<InternalServer> internal;
+    std::unique_ptr<InternalView> internal;
     base::WaitQueue signed_news;  // fibers that wait for a signature
     std::unique_ptr<VariantSigner> signer;
     std::optional<KeyKeeper> keys;
@@ -215,7 +204,12 @@ base::Status NameServer::State::open() {
     access.restore_trims(saved.trims.access);
     saved_trims = std::move(saved.trims);
     if (!config.internal_listen.empty()) {
-        internal = TRY(InternalServer::create(loop, {config.internal_listen, config.internal_acl}));
+        internal = TRY(InternalView::create(loop,
+                                            database,
+                                            {{config.internal_listen, config.internal_acl},
+                                             config.internal_keys,
+                                             config.state_dir + "/snapshot"}));
+        TRY(internal->start());
     }
     if (config.admin_listen) {
         admin = TRY(base::AdminServer::create(*config.admin_listen, [this]() -> base::Status {
@@ -228,9 +222,6 @@ base::Status NameServer::State::open() {
     }
     if (const base::Status listening = explainer.listen(config.explain_socket); !listening) {
         base::log::warning("dns", "no-explain-socket", {{"error", listening.error()}});
-    }
-    if (internal != nullptr && saved.accounts != nullptr) {
-        internal->set_view(saved.accounts);
     }
     TRY(journal.start(loop));
     publisher.restore(std::move(saved.signatures));
@@ -258,23 +249,24 @@ base::Status NameServer::State::open() {
         base::log::info("dns", "starting-from-file", {{"version", saved.directory->version}});
         take_directory(saved.directory);
     }
-    return follow({saved.directory, saved.accounts});
+    return follow(saved.directory);
 }
 
 base::Status NameServer::State::follow(DirectoryFollower::Known known) {
     DirectoryFollower::Callbacks callbacks;
     callbacks.on_directory = [this](auto read) { take_directory(std::move(read)); };
-    callbacks.on_accounts = [this](auto read) { take_accounts(std::move(read)); };
-    callbacks.on_checked = [this] {
-        checked_at = base::monotonic_now();
-        set_certainty();
-        updates.on_checked(follower->version(), directory->version);
-    };
+    callbacks.on_checked = [this] { updates.on_checked(follower->version(), directory->version); };
     follower.emplace(database, std::move(known), std::move(callbacks));
     TRY(follower->start(loop));
     base::ChangeListener::Callbacks notices;
     const auto look = [poster = loop.poster(), this] {
-        (void)poster.post([this] { follower->look(); });  // past the end nobody looks
+        // Past the end nobody looks.
+        (void)poster.post([this] {
+            follower->look();
+            if (internal != nullptr) {
+                internal->look();
+            }
+        });
     };
     notices.on_change = [look](const std::string&, const std::string&) { look(); };
     notices.on_connected = look;
@@ -289,6 +281,9 @@ void NameServer::State::take_directory(std::shared_ptr<const Directory> read) {
     directory = std::move(read);
     keys->take(directory);
     explainer.take_directory(directory);
+    if (internal != nullptr) {
+        internal->take_keys(directory->transfer);
+    }
     configure(mail, "mail");
     configure(access, "access");
     if (const auto commit = mail.input().commit) {
@@ -305,14 +300,6 @@ void NameServer::State::configure(SteeringPool& pool, const char* name) {
     } else if (commit.value() != nullptr) {
         report(commit.value());
     }
-}
-
-void NameServer::State::take_accounts(std::shared_ptr<const AccountView> view) {
-    if (internal != nullptr) {
-        internal->set_view(view);
-    }
-    unsaved.accounts = std::move(view);
-    news_to_save.notify();
 }
 
 void NameServer::State::report(const SteeringPool::Commit& commit) {
@@ -483,16 +470,9 @@ std::size_t NameServer::State::respond_tcp(std::span<const std::byte> packet,
     }
 }
 
-void NameServer::State::set_certainty() {
-    if (internal != nullptr) {
-        const bool sure = checked_at && base::monotonic_now() - *checked_at < kSureFor;
-        internal->set_certainty(sure ? Certainty::Sure : Certainty::Unsure);
-    }
-}
-
 void NameServer::State::do_chores() {
-    set_certainty();
     if (internal != nullptr) {
+        internal->set_certainty();
         metrics.take_internal(internal->counters());
     }
     std::vector<const AnswerCounters*> answers = {&tcp_thread.counters};
@@ -585,6 +565,9 @@ base::Result<std::vector<std::string>> NameServer::reconfigure(NameServerConfig 
 
 void NameServer::save() {
     state_->save_changes();
+    if (state_->internal != nullptr) {
+        state_->internal->save();
+    }
 }
 
 const base::Status& NameServer::outcome() const noexcept {

@@ -118,6 +118,7 @@ NameServerConfig read_name_server_config(const base::ConfigSection& root) {
     }
     config.internal_listen = root.endpoints("internal_listen");
     config.internal_acl = networks_or_loopback(root, "internal_acl");
+    config.internal_keys = root.texts("internal_keys");
     if (root.has("admin_listen")) {
         config.admin_listen = root.endpoint("admin_listen");
     }

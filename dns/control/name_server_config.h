@@ -27,6 +27,7 @@ struct NameServerConfig {
     std::vector<base::Endpoint> listen;
     std::vector<base::Endpoint> internal_listen;  ///< empty: no internal view
     std::vector<base::Network> internal_acl;      ///< who may ask the internal view
+    std::vector<std::string> internal_keys;       ///< and by which keys from anywhere
     std::optional<base::Endpoint> admin_listen;
     std::string explain_socket;  ///< where `roundtable mx explain` asks; empty: nowhere
     unsigned threads = 1;        ///< that answer over UDP
@@ -44,7 +45,9 @@ struct NameServerConfig {
 ///     state_dir: /var/lib/roundtable/ns1
 ///     listen: ["192.0.2.53:53"]
 ///     internal_listen: ["10.0.0.53:5353"]                # optional: the internal view
-///     internal_acl: ["10.0.0.0/8"]                       # default: loopback
+///     internal_acl: ["10.0.0.0/8"]                       # default: loopback; []: by key alone
+///     internal_keys: ["checkers.example"]                # optional: TSIG keys of the directory
+///                                                        # whose owners may ask from anywhere
 ///     admin_listen: "127.0.0.1:5380"                     # optional: /metrics, /healthz
 ///     explain_socket: /run/roundtable/ns1/explain        # default: STATE_DIR/explain; "": none
 ///     admin_acl: ["127.0.0.0/8"]         # who may dig explanations (class CHAOS); default:

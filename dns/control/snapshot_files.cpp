@@ -44,9 +44,6 @@ base::Result<SavedState> SnapshotFiles::load() const {
     if (auto directory = load_file(directory_ + "/directory", decode_directory)) {
         state.directory = std::make_shared<const Directory>(std::move(*directory));
     }
-    if (auto accounts = load_file(directory_ + "/accounts", decode_accounts)) {
-        state.accounts = std::make_shared<const AccountView>(std::move(*accounts));
-    }
     if (auto trims = load_file(directory_ + "/trims", decode_trims)) {
         state.trims = std::move(*trims);
     }
@@ -69,10 +66,6 @@ base::Status SnapshotFiles::save_directory(const Directory& directory,
         }
     }
     return base::write_file_atomic(directory_ + "/directory", encode_directory(saved), kMode);
-}
-
-base::Status SnapshotFiles::save_accounts(const AccountView& view) const {
-    return base::write_file_atomic(directory_ + "/accounts", encode_accounts(view), kMode);
 }
 
 base::Status SnapshotFiles::save_trims(const SavedTrims& trims) const {

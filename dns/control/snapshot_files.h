@@ -1,7 +1,8 @@
 #pragma once
 
 // SnapshotFiles: the files from which a name server starts when PostgreSQL is away, in
-// STATE_DIR/snapshot. See directory/directory_file.h for what is in them.
+// STATE_DIR/snapshot. See directory/directory_file.h for what is in them; the addresses have a file
+// of their own beside them (account_file.h).
 //
 // Everything blocks: load() at start, the others on a worker. Thread rule: one thread at a time.
 
@@ -9,7 +10,6 @@
 #include <string>
 
 #include "base/result.h"
-#include "dns/account_view.h"
 #include "dns/directory/directory.h"
 #include "dns/directory/directory_file.h"
 #include "dns/snapshot_builder.h"
@@ -19,7 +19,6 @@ namespace dns {
 /// What an earlier life left; null or empty where it left nothing of use.
 struct SavedState {
     std::shared_ptr<const Directory> directory;
-    std::shared_ptr<const AccountView> accounts;
     SavedTrims trims;
     SignatureCaches signatures;
 };
@@ -35,7 +34,6 @@ class SnapshotFiles {
 
     /// With the serials that are published, so that a restart does not go back behind them.
     base::Status save_directory(const Directory& directory, const Serials& serials) const;
-    base::Status save_accounts(const AccountView& view) const;
     base::Status save_trims(const SavedTrims& trims) const;
     base::Status save_signatures(const SignatureCaches& caches) const;
 

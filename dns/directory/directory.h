@@ -108,7 +108,7 @@ struct PoolSteering {
 
 /// All of it, as of one version. Every server that a domain names is in the lists.
 struct Directory {
-    std::int64_t version = 0;  ///< directory.version that it was read at
+    std::int64_t version = 0;  ///< read_directory_version() that it was read at
     std::array<std::byte, 16> steering_key{};
     std::vector<DirectoryServer> mail_servers;    ///< ascending id
     std::vector<DirectoryServer> access_servers;  ///< ascending id

@@ -15,7 +15,8 @@ constexpr std::string_view kMagic = "RTDNSNP1";
 
 constexpr std::uint8_t kUnset = 0xff;  // in the place of a policy or form: the pool's
 
-enum class FileKind : std::uint8_t { Directory = 1, Accounts = 2, Trims = 3, Signatures = 4 };
+// 2 were addresses, which have a format of their own now.
+enum class FileKind : std::uint8_t { Directory = 1, Trims = 3, Signatures = 4 };
 
 std::string framed(FileKind kind, const std::string& body) {
     ByteWriter out;
@@ -352,49 +353,6 @@ base::Result<Directory> decode_directory(std::string_view bytes) {
         return malformed();
     }
     return directory;
-}
-
-std::string encode_accounts(const AccountView& view) {
-    ByteWriter out;
-    out.u32(static_cast<std::uint32_t>(view.domains().size()));
-    for (const auto& domain : view.domains()) {
-        out.text(base::as_text(domain->name.wire()));
-        out.u64(domain->fingerprint);
-        out.u32(static_cast<std::uint32_t>(domain->entries.size()));
-        for (const AccountEntry& entry : domain->entries) {
-            out.raw(base::as_text(entry.digest()));
-            out.u64(entry.account());
-            out.u8(static_cast<std::uint8_t>(entry.state()));
-        }
-    }
-    return framed(FileKind::Accounts, out.take());
-}
-
-base::Result<AccountView> decode_accounts(std::string_view bytes) {
-    constexpr std::size_t kEntrySize = kAccountDigest + 9;
-    ByteReader in(TRY(body_of(FileKind::Accounts, bytes)));
-    AccountView::Domains domains;
-    for (std::uint32_t left = in.count(17); left > 0; --left) {
-        auto domain = std::make_shared<DomainAccounts>();
-        domain->name = TRY(Name::from_wire(base::as_bytes(in.text())));
-        domain->fingerprint = in.u64();
-        const std::uint32_t entries = in.count(kEntrySize);
-        domain->entries.reserve(entries);
-        for (std::uint32_t i = 0; i < entries; ++i) {
-            AccountDigest digest{};
-            const std::string_view raw = in.raw(digest.size());
-            std::memcpy(digest.data(), raw.data(), raw.size());
-            const std::uint64_t account = in.u64();
-            domain->entries.emplace_back(
-                digest, account, in.u8() == 0 ? AccountState::Active : AccountState::Disabled);
-        }
-        domain->finish();
-        domains.push_back(std::move(domain));
-    }
-    if (!in.at_end()) {
-        return malformed();
-    }
-    return AccountView(std::move(domains));
 }
 
 std::string encode_trims(const SavedTrims& trims) {

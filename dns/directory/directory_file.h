@@ -1,11 +1,11 @@
 #pragma once
 
-// The files from which a name server starts when PostgreSQL is away: the directory, the addresses,
-// and the trims of the steering. Versioned, checksummed, replaced whole (base::write_file_atomic).
+// The files from which a name server starts when PostgreSQL is away: the directory and the trims of
+// the steering (the addresses: account_format.h). Versioned, checksummed, replaced whole
+// (base::write_file_atomic).
 //
 //   snapshot/directory   what is configured, with the last good records of a domain whose present
 //                        ones are refused
-//   snapshot/accounts    digests of the addresses, by domain
 //   snapshot/trims       what steering has learnt of the servers
 //   snapshot/signatures  signatures of zones; no private key is in any file
 //
@@ -20,7 +20,6 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "dns/account_view.h"
 #include "dns/directory/directory.h"
 #include "dns/directory/signing_file.h"
 #include "dns/steering/engine.h"
@@ -29,9 +28,6 @@ namespace dns {
 
 [[nodiscard]] std::string encode_directory(const Directory& directory);
 [[nodiscard]] base::Result<Directory> decode_directory(std::string_view bytes);
-
-[[nodiscard]] std::string encode_accounts(const AccountView& view);
-[[nodiscard]] base::Result<AccountView> decode_accounts(std::string_view bytes);
 
 /// The trims of both pools.
 struct SavedTrims {

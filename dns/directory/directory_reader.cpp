@@ -10,12 +10,11 @@
 namespace dns {
 namespace {
 
-// Addresses read with one statement, at least one domain's.
-constexpr std::int64_t kAddressesPerRead = 100'000;
-
 constexpr std::string_view kSnapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
-constexpr base::Statement kVersion{"dns_version", "SELECT version FROM directory.version"};
+// Addresses are not read here (account_reader.h), and their changes are no news.
+constexpr base::Statement kVersion{"dns_version",
+                                   "SELECT version - account_changes FROM directory.version"};
 
 constexpr base::Statement kCluster{"dns_cluster",
                                    "SELECT steering_key, mail_policy, mail_form, access_policy, "
@@ -86,19 +85,6 @@ constexpr base::Statement kOverrides{
     "LEFT JOIN directory.mail_server m ON m.name = o.server "
     "LEFT JOIN directory.access_server a ON a.name = o.server "
     "WHERE o.removed_at IS NULL AND (o.expires_at IS NULL OR o.expires_at > now()) ORDER BY o.id"};
-
-// hash_record_extended is quick and no secret: this finds changes, it proves nothing.
-constexpr base::Statement kFingerprints{
-    "dns_account_fingerprints",
-    "SELECT d.id, d.name, count(a.account_id), "
-    "coalesce(bit_xor(hash_record_extended(ROW(a.local_part, a.account_id, c.state), 0)), 0) "
-    "FROM directory.domain d LEFT JOIN directory.address a ON a.domain_id = d.id "
-    "LEFT JOIN directory.account c ON c.id = a.account_id GROUP BY d.id, d.name"};
-
-constexpr base::Statement kAddresses{
-    "dns_addresses",
-    "SELECT a.domain_id, a.digest, a.account_id, c.state = 'disabled' FROM directory.address a "
-    "JOIN directory.account c ON c.id = a.account_id WHERE a.domain_id = ANY($1::bigint[])"};
 
 base::Error malformed(std::string what) {
     return {base::Errc::Invalid, "directory: " + std::move(what)};
@@ -266,40 +252,6 @@ base::Result<std::vector<DirectoryOverride>> read_overrides(base::Tx& tx) {
     return overrides;
 }
 
-// A domain whose addresses have to be read.
-struct ChangedDomain {
-    std::int64_t id = 0;
-    std::int64_t addresses = 0;
-    std::shared_ptr<DomainAccounts> accounts;
-};
-
-base::Status read_addresses(base::Tx& tx, std::span<const ChangedDomain> changed) {
-    std::vector<std::int64_t> ids;
-    std::map<std::int64_t, DomainAccounts*> by_id;
-    for (const ChangedDomain& domain : changed) {
-        ids.push_back(domain.id);
-        by_id[domain.id] = domain.accounts.get();
-        domain.accounts->entries.reserve(static_cast<std::size_t>(domain.addresses));
-    }
-    const base::Rows rows = TRY(tx.query(kAddresses, {ids}));
-    for (const base::Row row : rows) {
-        const base::Bytes bytes = row.bytes(1);
-        AccountDigest digest{};
-        if (bytes.size() != digest.size() || row.int64(2) < 0) {
-            return malformed("digest or account of an address");
-        }
-        std::ranges::copy(bytes, digest.begin());
-        by_id.at(row.int64(0))
-            ->entries.emplace_back(digest,
-                                   static_cast<std::uint64_t>(row.int64(2)),
-                                   row.boolean(3) ? AccountState::Disabled : AccountState::Active);
-    }
-    for (const ChangedDomain& domain : changed) {
-        domain.accounts->finish();
-    }
-    return base::Done{};
-}
-
 }  // namespace
 
 base::Result<std::int64_t> read_directory_version(base::Connection& connection) {
@@ -375,42 +327,6 @@ const DirectoryDomain& domain_named(const Directory& directory, const std::strin
     const auto found = std::ranges::find(directory.domains, domain, &DirectoryDomain::name);
     CHECK(found != directory.domains.end());
     return *found;
-}
-
-base::Result<AccountView> read_accounts(base::Connection& connection, const AccountView* known) {
-    base::Tx tx = TRY(connection.begin());
-    TRY(tx.query(kSnapshot));
-    const base::Rows rows = TRY(tx.query(kFingerprints));
-    AccountView::Domains domains;
-    std::vector<ChangedDomain> changed;
-    for (const base::Row row : rows) {
-        const Name name = TRY(Name::from_text(row.text(1)));
-        const std::int64_t count = row.int64(2);
-        const auto fingerprint = static_cast<std::uint64_t>(row.int64(3)) * 0x9e3779b97f4a7c15U +
-                                 static_cast<std::uint64_t>(count) + 1;
-        auto old = known == nullptr ? nullptr : known->share(name.wire());
-        if (old != nullptr && old->fingerprint == fingerprint) {
-            domains.push_back(std::move(old));
-            continue;
-        }
-        auto accounts = std::make_shared<DomainAccounts>();
-        accounts->name = name;
-        accounts->fingerprint = fingerprint;
-        domains.push_back(accounts);
-        changed.push_back({row.int64(0), count, std::move(accounts)});
-    }
-    std::span<const ChangedDomain> rest = changed;
-    while (!rest.empty()) {
-        std::size_t take = 0;
-        std::int64_t addresses = 0;
-        while (take < rest.size() && (take == 0 || addresses < kAddressesPerRead)) {
-            addresses += rest[take++].addresses;
-        }
-        TRY(read_addresses(tx, rest.first(take)));
-        rest = rest.subspan(take);
-    }
-    TRY(tx.commit());
-    return AccountView(std::move(domains));
 }
 
 }  // namespace dns

@@ -1,7 +1,7 @@
 #pragma once
 
-// Reads the directory and the addresses from PostgreSQL, each in one snapshot of the database
-// (REPEATABLE READ), so that a change that touches several tables is seen whole.
+// Reads the directory from PostgreSQL, in one snapshot of the database (REPEATABLE READ), so that a
+// change that touches several tables is seen whole. Addresses: account_reader.h.
 //
 // Thread rule: blocks; on a worker of base::DbPool. Errors: those of base::Connection; Invalid if a
 // row holds what the schema's checks should have kept out.
@@ -11,12 +11,11 @@
 
 #include "base/db.h"
 #include "base/result.h"
-#include "dns/account_view.h"
 #include "dns/directory/directory.h"
 
 namespace dns {
 
-/// directory.version: rises with every change of configuration.
+/// Rises with every change of the directory but those of accounts and addresses.
 [[nodiscard]] base::Result<std::int64_t> read_directory_version(base::Connection& connection);
 
 /// Secrets of transfers and private keys are for name servers; no other role may read them.
@@ -35,9 +34,5 @@ enum class SecretsWanted : std::uint8_t { Yes, No };
 /// The domain of that name in what read_domain_directory() gave.
 [[nodiscard]] const DirectoryDomain& domain_named(const Directory& directory,
                                                   const std::string& domain);
-
-/// Reads the domains whose addresses differ from those of `known` (may be null); shares the others.
-[[nodiscard]] base::Result<AccountView> read_accounts(base::Connection& connection,
-                                                      const AccountView* known);
 
 }  // namespace dns

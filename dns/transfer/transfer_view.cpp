@@ -11,23 +11,6 @@ bool less_octets(std::span<const std::byte> left, std::span<const std::byte> rig
     return std::ranges::lexicographical_compare(left, right);
 }
 
-base::Result<TsigKey> key_of(const KeyConfig& config) {
-    const std::string who = "TSIG key " + config.name;
-    auto name = Name::from_text(config.name);
-    if (!name || name.value().size() > kKeyNameMax) {
-        return base::Error{base::Errc::Invalid,
-                           who + ": its name is no domain name of at most " +
-                               std::to_string(kKeyNameMax) + " octets"};
-    }
-    if (config.secret.size() < kKeySecretMin) {
-        return base::Error{
-            base::Errc::Invalid,
-            who + ": its secret is shorter than " + std::to_string(kKeySecretMin) + " octets"};
-    }
-    const HmacAlgorithm algorithm = TRY(tsig_algorithm(config.algorithm));
-    return TsigKey{std::move(name).take_value(), HmacKey(algorithm, base::as_bytes(config.secret))};
-}
-
 base::Result<Peer> peer_of(const PeerConfig& config, const TsigKeys& keys) {
     Peer peer;
     peer.name = config.name;
@@ -57,12 +40,29 @@ base::Result<Peer> peer_of(const PeerConfig& config, const TsigKeys& keys) {
 
 }  // namespace
 
+base::Result<TsigKey> tsig_key(const KeyConfig& config) {
+    const std::string who = "TSIG key " + config.name;
+    auto name = Name::from_text(config.name);
+    if (!name || name.value().size() > kKeyNameMax) {
+        return base::Error{base::Errc::Invalid,
+                           who + ": its name is no domain name of at most " +
+                               std::to_string(kKeyNameMax) + " octets"};
+    }
+    if (config.secret.size() < kKeySecretMin) {
+        return base::Error{
+            base::Errc::Invalid,
+            who + ": its secret is shorter than " + std::to_string(kKeySecretMin) + " octets"};
+    }
+    const HmacAlgorithm algorithm = TRY(tsig_algorithm(config.algorithm));
+    return TsigKey{std::move(name).take_value(), HmacKey(algorithm, base::as_bytes(config.secret))};
+}
+
 base::Result<std::shared_ptr<const TransferRights>> TransferRights::create(
     const TransferConfig& config) {
     std::shared_ptr<TransferRights> rights(new TransferRights);
     std::vector<TsigKey> keys;
     for (const KeyConfig& key : config.keys) {
-        keys.push_back(TRY(key_of(key)));
+        keys.push_back(TRY(tsig_key(key)));
     }
     rights->keys_ = TsigKeys(std::move(keys));
     for (const PeerConfig& peer : config.peers) {

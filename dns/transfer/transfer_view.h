@@ -26,6 +26,9 @@ inline constexpr std::size_t kKeyNameMax = 100;
 /// RFC 8945 8: as long as the code, and not shorter; here the least that is taken at all.
 inline constexpr std::size_t kKeySecretMin = 16;
 
+/// A key as messages are judged by it. Invalid: its name, algorithm or secret.
+[[nodiscard]] base::Result<TsigKey> tsig_key(const KeyConfig& config);
+
 /// A peer as requests are judged by it.
 struct Peer {
     std::string name;

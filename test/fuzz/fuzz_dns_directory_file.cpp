@@ -50,10 +50,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (read) {
             (void)dns_fuzz::build(std::move(read).take_value());  // refused is fine
         }
-    } else if (data[0] % 4 == 1) {
-        (void)again(file(dns::encode_accounts(dns::AccountView({}))),
-                    dns::decode_accounts,
-                    dns::encode_accounts);
     } else {
         (void)again(file(dns::encode_trims({})), dns::decode_trims, dns::encode_trims);
     }

@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "base/hash.h"
+#include "test/unit/dns/accounts.h"
 #include "test/unit/dns/packet_text.h"
 #include "test/unit/dns/query_builder.h"
 
@@ -26,15 +27,30 @@ std::string name_of(std::string_view local_part, const std::string& domain) {
     return base::to_hex(dns::account_digest(local_part)) + "._account." + domain;
 }
 
+constexpr std::uint64_t kNow = 1700000000;
+
+dns::TsigKey key_named(std::string_view name, std::string_view secret = "0123456789abcdef") {
+    return {dns::Name::from_text(name).take_value(),
+            dns::HmacKey(dns::HmacAlgorithm::Sha256, base::as_bytes(secret))};
+}
+
 struct View {
-    View() {
-        auto accounts = std::make_shared<dns::DomainAccounts>();
-        accounts->name = dns::Name::from_text("mail.test").take_value();
-        accounts->entries.emplace_back(dns::account_digest("alice"), 42, dns::AccountState::Active);
-        accounts->entries.emplace_back(
-            dns::account_digest("bob"), 9223372036854775807U, dns::AccountState::Disabled);
-        accounts->finish();
-        view.emplace(dns::AccountView::Domains{accounts});
+    // Signed by our key, answered as a view with that key answers; the answer is not verified.
+    std::vector<std::byte> ask_signed(const std::string& name, const dns::TsigKey& key) {
+        std::vector<std::byte> packet = QueryBuilder().question(name, RrType::Txt).bytes();
+        const std::size_t size = packet.size();
+        packet.resize(size + dns::tsig_record_size(key));
+        dns::TsigSigner signer(key);
+        packet.resize(signer.sign(packet, size, kNow));
+        request_mac = signer.mac();
+        return ask_raw(packet);
+    }
+
+    std::vector<std::byte> ask_raw(const std::vector<std::byte>& packet) {
+        std::vector<std::byte> out(dns::kUdpResponseMax);
+        asked.packet = packet;
+        out.resize(dns::answer_internal(&*view, asked, keys, kNow, counters, out));
+        return out;
     }
 
     PacketText ask(const QueryBuilder& query) {
@@ -48,7 +64,10 @@ struct View {
         return ask(QueryBuilder().question(name, type).opt());
     }
 
-    std::optional<dns::AccountView> view;
+    std::optional<dns::AccountView> view = dns_test::account_view(
+        {{"alice", 42}, {"bob", 9223372036854775807U, dns::AccountState::Disabled}});
+    dns::TsigKeys keys = dns::TsigKeys({key_named("checker.test")});
+    dns::Mac request_mac;
     bool loaded = true;
     dns::InternalQuery asked{{}, dns::Transport::Udp, Admission::Allowed, Certainty::Sure};
     dns::InternalCounters counters;
@@ -146,6 +165,49 @@ BOOST_AUTO_TEST_CASE(bad_packets_get_their_rcode) {
     std::vector<std::byte> out(dns::kUdpResponseMax);
     asked.packet = {};
     BOOST_TEST(dns::answer_internal(&*view, asked, counters, out) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(who_signs_with_a_key_of_the_view_may_ask_from_anywhere) {
+    asked.admission = Admission::Refused;
+    const dns::TsigKey mine = key_named("checker.test");
+    const auto found = ask_signed(name_of("alice", "mail.test"), mine);
+    BOOST_TEST(dns_test::read_packet(found).answer.size() == 1U);
+    BOOST_TEST((dns::verify_tsig_answer(mine, request_mac.bytes(), found, kNow) ==
+                dns::TsigVerdict::Good));
+    const auto missing = ask_signed(name_of("carol", "mail.test"), mine);
+    BOOST_TEST(dns_test::read_packet(missing).rcode == kNxDomain);
+    BOOST_TEST((dns::verify_tsig_answer(mine, request_mac.bytes(), missing, kNow) ==
+                dns::TsigVerdict::Good));
+    // The same without its signature.
+    const auto plain = QueryBuilder().question(name_of("alice", "mail.test"), RrType::Txt).bytes();
+    BOOST_TEST(dns_test::read_packet(ask_raw(plain)).rcode == kRefused);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_signed_badly_learns_nothing) {
+    constexpr unsigned kNotAuth = 9;
+    for (const dns::TsigKey& key :
+         {key_named("other.test"), key_named("checker.test", "fedcba9876543210")}) {
+        const auto refused = ask_signed(name_of("alice", "mail.test"), key);
+        BOOST_TEST(dns_test::read_packet(refused).rcode == kNotAuth);
+        BOOST_TEST(dns_test::read_packet(refused).answer.empty());
+    }
+    BOOST_TEST(counters.refused_acl.value() == 2U);
+    BOOST_TEST(counters.found.value() == 0U);
+    // A view without keys knows no signatures.
+    keys = {};
+    const auto unknown = ask_signed(name_of("alice", "mail.test"), key_named("checker.test"));
+    BOOST_TEST(dns_test::read_packet(unknown).rcode == kRefused);
+}
+
+BOOST_AUTO_TEST_CASE(a_signed_answer_keeps_to_the_size_of_a_client_without_edns) {
+    const std::string long_domain =
+        std::string(60, 'a') + "." + std::string(60, 'b') + "." + std::string(60, 'c') + ".test";
+    view = dns::AccountView({dns_test::domain_accounts(1, long_domain, {{"alice", 42}})}, {});
+    const dns::TsigKey mine = key_named("checker.test");
+    const auto answer = ask_signed(name_of("alice", long_domain), mine);
+    BOOST_TEST(answer.size() <= dns::kUdpPlainMax);
+    BOOST_TEST((dns::verify_tsig_answer(mine, request_mac.bytes(), answer, kNow) ==
+                dns::TsigVerdict::Good));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/resolver.h"
 #include "test/support/loop_runner.h"
+#include "test/unit/dns/accounts.h"
 
 namespace {
 
@@ -22,11 +23,7 @@ std::unique_ptr<dns::InternalServer> server(base::Loop& loop, const char* acl) {
 }
 
 std::shared_ptr<const dns::AccountView> view() {
-    auto accounts = std::make_shared<dns::DomainAccounts>();
-    accounts->name = dns::Name::from_text("mail.test").take_value();
-    accounts->entries.emplace_back(dns::account_digest("alice"), 42, dns::AccountState::Active);
-    accounts->finish();
-    return std::make_shared<const dns::AccountView>(dns::AccountView::Domains{accounts});
+    return std::make_shared<const dns::AccountView>(dns_test::account_view({{"alice", 42}}));
 }
 
 base::Result<base::DnsReply> ask(const dns::InternalServer& server, std::string_view local_part) {

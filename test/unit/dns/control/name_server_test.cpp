@@ -219,14 +219,14 @@ BOOST_AUTO_TEST_CASE(starts_from_its_files_while_the_database_is_away) {
     std::uint32_t serial = 0;
     live([&](Life& life) {
         serial = life.serial("mail.test");
-        BOOST_TEST(life.verify("alice") == 0);
+        BOOST_TEST(life.soon([&] { return life.verify("alice") == 0; }));
         BOOST_TEST(life.verify("bob") == 3, "the view is sure");
     });
     conninfo = "host=/nowhere connect_timeout=1";
     live([&](Life& life) {
         BOOST_TEST(life.ask("mail.test", RrType::Mx).answer.size() == 3U);
         BOOST_TEST(life.serial("mail.test") == serial + 1, "not behind what was published");
-        BOOST_TEST(life.verify("alice") == 0);
+        BOOST_TEST(life.soon([&] { return life.verify("alice") == 0; }));
         BOOST_TEST(life.verify("bob") == 2, "it may have come in the meantime");
     });
 }
@@ -472,7 +472,7 @@ BOOST_AUTO_TEST_CASE(files_are_written_when_something_changed_and_only_then) {
         }));
         // With the next reading comes the serial that was published: a change.
         const auto first = written("directory");
-        database.add_account("alice");
+        database.sql("UPDATE directory.record SET ttl = 121");
         BOOST_REQUIRE(wait_until([&] { return written("directory") > first; }));
         const auto second = written("directory");
         const auto trims = written("trims");

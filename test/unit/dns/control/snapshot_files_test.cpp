@@ -13,14 +13,6 @@ namespace {
 using dns_test::LogCapture;
 using dns_test::StateDir;
 
-dns::AccountView accounts() {
-    auto domain = std::make_shared<dns::DomainAccounts>();
-    domain->name = dns::Name::from_text("mail.test").take_value();
-    domain->entries.emplace_back(dns::account_digest("alice"), 42, dns::AccountState::Active);
-    domain->finish();
-    return dns::AccountView({domain});
-}
-
 struct Files {
     StateDir dir;
     dns::SnapshotFiles files{dir.path()};
@@ -29,7 +21,6 @@ struct Files {
 
     void save_all() const {
         BOOST_REQUIRE(files.save_directory(dns_test::directory(), {}));
-        BOOST_REQUIRE(files.save_accounts(accounts()));
         BOOST_REQUIRE(files.save_trims({{{{1}, 0.5}}, {}}));
     }
 
@@ -48,7 +39,6 @@ BOOST_AUTO_TEST_CASE(a_first_start_finds_nothing_and_says_nothing) {
     const LogCapture log;
     const auto state = load();
     BOOST_TEST(!state.directory);
-    BOOST_TEST(!state.accounts);
     BOOST_TEST(state.trims.mail.empty());
     BOOST_TEST(log.text().empty());
     BOOST_TEST(std::filesystem::is_directory(dir.path() + "/snapshot"));
@@ -60,8 +50,6 @@ BOOST_AUTO_TEST_CASE(what_was_saved_is_found_again) {
     const auto state = load();
     BOOST_REQUIRE(state.directory);
     BOOST_TEST((*state.directory == dns_test::directory()));
-    BOOST_REQUIRE(state.accounts);
-    BOOST_TEST(state.accounts->addresses() == 1U);
     BOOST_REQUIRE(state.trims.mail.size() == 1U);
     BOOST_TEST(state.trims.mail[0].z == 0.5);
 }
@@ -76,14 +64,13 @@ BOOST_AUTO_TEST_CASE(serials_are_saved_as_they_were_published) {
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_file_is_left_aside_and_the_others_are_used) {
-    for (const std::string name : {"directory", "accounts", "trims"}) {
+    for (const std::string name : {"directory", "trims"}) {
         (void)load();
         save_all();
         damage(name);
         const LogCapture log;
         const auto state = load();
         BOOST_TEST(bool(state.directory) == (name != "directory"));
-        BOOST_TEST(bool(state.accounts) == (name != "accounts"));
         BOOST_TEST(state.trims.mail.empty() == (name == "trims"));
         BOOST_TEST(log.count("snapshot-refused") == 1U);
         BOOST_TEST(log.count("snapshot/" + name) == 1U);
@@ -99,7 +86,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_left_aside) {
     const LogCapture log;
     const auto state = load();
     BOOST_TEST(!state.directory);
-    BOOST_TEST(bool(state.accounts));
+    BOOST_TEST(state.trims.mail.size() == 1U);
     BOOST_TEST(log.count("snapshot-unread") == 1U);
 }
 
@@ -107,14 +94,14 @@ BOOST_AUTO_TEST_CASE(files_are_for_the_daemon_alone) {
     (void)load();
     save_all();
     using std::filesystem::perms;
-    for (const char* name : {"directory", "accounts", "trims"}) {
+    for (const char* name : {"directory", "trims"}) {
         BOOST_TEST((std::filesystem::status(dir.file(name)).permissions() ==
                     (perms::owner_read | perms::owner_write)));
     }
 }
 
 BOOST_AUTO_TEST_CASE(without_its_directory_nothing_is_saved_and_nothing_is_lost) {
-    const auto saved = files.save_accounts(accounts());
+    const auto saved = files.save_trims({});
     BOOST_REQUIRE(!saved);
     BOOST_CHECK(saved.error().code == base::Errc::NotFound);
     dns::SnapshotFiles nowhere("/dev/null/x");
