@@ -18,9 +18,13 @@ bool change_less(const AccountChange& left, const AccountChange& right) noexcept
 }  // namespace
 
 void AccountUpdate::add(AccountUpdate later) {
-    std::erase_if(domains, [&later](const AccountDomain& domain) {
-        return std::ranges::count(later.gone, domain.id) != 0 ||
-               std::ranges::count(later.domains, domain.id, &AccountDomain::id) != 0;
+    std::vector<std::int64_t> replaced = later.gone;
+    for (const AccountDomain& domain : later.domains) {
+        replaced.push_back(domain.id);
+    }
+    std::ranges::sort(replaced);
+    std::erase_if(domains, [&replaced](const AccountDomain& domain) {
+        return std::ranges::binary_search(replaced, domain.id);
     });
     std::ranges::move(later.domains, std::back_inserter(domains));
     std::ranges::move(later.gone, std::back_inserter(gone));

@@ -56,6 +56,11 @@ struct AccountUpdate {
     std::vector<AccountChange> changes;  ///< distinct, ascending by domain, then digest
     FeedPosition position;
 
+    /// How many domains and addresses it is about.
+    [[nodiscard]] std::size_t size() const noexcept {
+        return domains.size() + gone.size() + changes.size();
+    }
+
     /// What leads from before this one to behind `later`.
     void add(AccountUpdate later);
 

@@ -94,7 +94,7 @@ void AccountKeeper::take(AccountsRead read) {
         unsaved_ = Unsaved{read.view, std::move(read.update)};
     } else {
         if (!read.update || !unsaved_->update ||
-            unsaved_->update->changes.size() + read.update->changes.size() > kUpdateMax) {
+            unsaved_->update->size() + read.update->size() > kUpdateMax) {
             unsaved_->update.reset();
         } else {
             unsaved_->update->add(std::move(*read.update));

@@ -139,14 +139,19 @@ void settle(std::vector<AccountChange>& changes) {
     changes.erase(changes.begin(), kept.base());
 }
 
+// Changes are settled once, at the end: there may be many small updates.
 void append(AccountUpdate& all, AccountUpdate& part) {
-    for (const std::int64_t gone : part.gone) {
-        std::erase_if(all.domains, [gone](const auto& domain) { return domain.id == gone; });
-        all.gone.push_back(gone);
+    std::vector<AccountChange> changes = std::move(part.changes);
+    part.changes.clear();
+    if (part.gone.empty()) {
+        std::ranges::move(part.domains, std::back_inserter(all.domains));
+        all.position = std::move(part.position);
+    } else {
+        std::vector<AccountChange> before = std::exchange(all.changes, {});
+        all.add(std::move(part));
+        all.changes = std::move(before);
     }
-    std::ranges::move(part.domains, std::back_inserter(all.domains));
-    std::ranges::move(part.changes, std::back_inserter(all.changes));
-    all.position = part.position;
+    std::ranges::move(changes, std::back_inserter(all.changes));
     part = {};
 }
 

@@ -139,7 +139,7 @@ base::Result<AccountsRead> read_on(base::Tx& tx, const AccountView& known, const
         view = view.with(part);
         part.domains.clear();
         part.gone.clear();
-        too_many = too_many || all.changes.size() + part.changes.size() > kUpdateMax;
+        too_many = too_many || all.size() + part.changes.size() > kUpdateMax;
         if (!too_many) {
             all.add(std::move(part));
             part = {{}, {}, {}, feed.position};

@@ -21,7 +21,7 @@ namespace dns {
 
 inline constexpr int kRowsPerFetch = 20'000;
 
-/// An update with more changes than this is not handed out, only what came of it.
+/// An update of more domains and addresses than this is not handed out, only what came of it.
 inline constexpr std::size_t kUpdateMax = 100'000;
 
 /// What came of a reading.
