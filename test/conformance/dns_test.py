@@ -215,7 +215,8 @@ class World:
                        check=True, stdout=subprocess.DEVNULL)
         self.loads = [LoadServer(f"mail{i}") for i in (1, 2, 3)]
         self.postgres.sql(ZONE.format(*(load.server_address[1] for load in self.loads)))
-        self.server = NameServer(self.directory, "ns1", self.postgres.conninfo("roundtable_dnsd"))
+        self.server = NameServer(self.directory, "ns1", self.postgres.conninfo("roundtable_dnsd"),
+                                 "internal_keys: ['checker.test']\n")
         self.cleanup.callback(self.server.stop)
         self.server.start()
 
@@ -483,8 +484,8 @@ class Malformed(unittest.TestCase):
 
 
 class InternalView(unittest.TestCase):
-    def ask(self, name, rtype="TXT", **options):
-        return Dig(name, rtype, port=WORLD.server.internal_port, **options)
+    def ask(self, name, rtype="TXT", *arguments, **options):
+        return Dig(name, rtype, *arguments, port=WORLD.server.internal_port, **options)
 
     def test_verifies_addresses(self):
         reply = self.ask(name_of("alice"))
@@ -514,6 +515,41 @@ class InternalView(unittest.TestCase):
     def test_over_tcp(self):
         self.assertEqual(Dig(name_of("alice"), "TXT", "+tcp",
                              port=WORLD.server.internal_port).status, "NOERROR")
+
+    def test_aliases_come_and_go_within_a_second(self):
+        for n in range(10):
+            WORLD.postgres.sql(
+                "INSERT INTO directory.address (domain_id, local_part, account_id) "
+                f"SELECT domain_id, 'alias{n}', account_id FROM directory.address "
+                "WHERE local_part = 'alice'")
+            wait_until("the alias", lambda name=name_of(f"alias{n}"):
+                       self.ask(name).status == "NOERROR", 1)
+        WORLD.postgres.sql("DELETE FROM directory.address WHERE local_part LIKE 'alias%'")
+        wait_until("no alias", lambda: self.ask(name_of("alias9")).status == "NXDOMAIN", 1)
+        whole = re.search(r'account_reads_total\{kind="whole"\} (\d+)', WORLD.server.metrics())
+        self.assertEqual(whole[1], "1", "addresses are read once, and followed")
+
+    def test_a_listed_key_opens_it_to_any_network(self):
+        secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+        WORLD.postgres.sql(
+            "INSERT INTO directory.transfer_key (name) VALUES ('checker.test'), ('other.test'); "
+            "INSERT INTO directory.transfer_secret (key_id, secret) "
+            f"SELECT id, decode('{secret}', 'base64') FROM directory.transfer_key")
+        self.addCleanup(WORLD.postgres.sql, "DELETE FROM directory.transfer_key")
+
+        def signed(key, *options, secret=secret):
+            return self.ask(name_of("alice"), "TXT", "-y", f"hmac-sha256:{key}:{secret}", *options,
+                            source="127.9.0.1")
+
+        wait_until("the key", lambda: signed("checker.test").status == "NOERROR", 10)
+        for options in ((), ("+tcp",), ("+noedns",)):
+            reply = signed("checker.test", *options)
+            self.assertEqual((reply.status, len(reply.answer)), ("NOERROR", 1))
+            self.assertNotIn("verify", reply.text)  # dig says so where it cannot
+            self.assertIn("TSIG PSEUDOSECTION", reply.reply)
+        self.assertEqual(signed("other.test").status, "NOTAUTH")
+        self.assertEqual(signed("checker.test", secret=secret.replace("M", "N")).status, "NOTAUTH")
+        self.assertEqual(self.ask(name_of("alice"), source="127.9.0.1").status, "REFUSED")
 
 
 class Overriding(unittest.TestCase):
