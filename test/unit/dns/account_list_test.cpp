@@ -163,6 +163,28 @@ BOOST_AUTO_TEST_CASE(changes_give_what_a_new_list_would_be_and_share_the_rest) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(two_chunks_become_one_where_the_end_of_the_first_goes) {
+    const Model model = users(5000);
+    const AccountList list = list_of(model);
+    int ends = 0;
+    for (const auto& [digest, one] : model) {
+        if (digest.back() != std::byte{0}) {
+            continue;
+        }
+        ++ends;
+        const AccountChange gone{1, one, Presence::Gone};
+        const AccountList less = list.with({&gone, 1});
+        Model left = model;
+        left.erase(digest);
+        BOOST_REQUIRE(is(less, left));
+        BOOST_REQUIRE(list_of(left, &less).same_chunks(less));
+        const AccountChange back{1, one, Presence::There};
+        const AccountList again = less.with({&back, 1});
+        BOOST_REQUIRE(list_of(model, &again).same_chunks(again));
+    }
+    BOOST_TEST(ends > 10);
+}
+
 BOOST_AUTO_TEST_CASE(no_change_shares_everything) {
     const AccountList list = list_of(users(5000));
     BOOST_TEST(list.with({}).same_chunks(list));

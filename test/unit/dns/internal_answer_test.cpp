@@ -202,10 +202,19 @@ BOOST_AUTO_TEST_CASE(what_is_signed_badly_learns_nothing) {
 BOOST_AUTO_TEST_CASE(a_signed_answer_keeps_to_the_size_of_a_client_without_edns) {
     const std::string long_domain =
         std::string(60, 'a') + "." + std::string(60, 'b') + "." + std::string(60, 'c') + ".test";
-    view = dns::AccountView({dns_test::domain_accounts(1, long_domain, {{"alice", 42}})}, {});
-    const dns::TsigKey mine = key_named("checker.test");
+    view = dns::AccountView(
+        {dns_test::domain_accounts(
+            1, long_domain, {{"alice", 9223372036854775807U, dns::AccountState::Disabled}})},
+        {});
+    // As long as a key may be.
+    const dns::TsigKey mine = {
+        dns::Name::from_text(std::string(49, 'k') + "." + std::string(48, 'k')).take_value(),
+        dns::HmacKey(dns::HmacAlgorithm::Sha512,
+                     base::as_bytes(std::string_view("0123456789abcdef")))};
+    keys = dns::TsigKeys({mine});
     const auto answer = ask_signed(name_of("alice", long_domain), mine);
     BOOST_TEST(answer.size() <= dns::kUdpPlainMax);
+    BOOST_TEST(dns_test::read_packet(answer).truncated);
     BOOST_TEST((dns::verify_tsig_answer(mine, request_mac.bytes(), answer, kNow) ==
                 dns::TsigVerdict::Good));
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <boost/test/unit_test.hpp>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "test/support/loop_runner.h"
@@ -48,6 +49,13 @@ struct Keeping {
 
     void start_up() {
         BOOST_REQUIRE(wait_until([this] { return checks > 0; }));
+    }
+
+    static ino_t inode_of(const std::string& path) {
+        struct stat about {};
+
+        BOOST_REQUIRE(::stat(path.c_str(), &about) == 0);
+        return about.st_ino;
     }
 
     static std::uint64_t reads(const char* kind) {
@@ -111,11 +119,13 @@ BOOST_AUTO_TEST_CASE(changes_are_appended_to_the_file) {
         start_up();
         BOOST_REQUIRE(wait_until([this] { return std::filesystem::exists(dir.file("accounts")); }));
         const auto before = std::filesystem::file_size(dir.file("accounts"));
+        const auto inode = inode_of(dir.file("accounts"));
         database.add_account("alice");
         look(keeper);
         BOOST_TEST(
             wait_until([&] { return std::filesystem::file_size(dir.file("accounts")) > before; }));
         BOOST_TEST(std::filesystem::file_size(dir.file("accounts")) < before + 150);
+        BOOST_TEST(inode_of(dir.file("accounts")) == inode, "no new file");
     });
 }
 
