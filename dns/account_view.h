@@ -1,7 +1,7 @@
 #pragma once
 
 // AccountView: which addresses exist in all our domains at one moment, and up to which change of
-// the database's feed (schema 0032) it knows: what the internal view answers from.
+// the database's feed (schema 0031) it knows: what the internal view answers from.
 //
 // Immutable; a change makes a new one that shares everything else. Thread rule: any thread may
 // read. find() neither allocates nor locks.

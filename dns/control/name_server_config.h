@@ -50,15 +50,14 @@ struct NameServerConfig {
 ///                                                        # whose owners may ask from anywhere
 ///     admin_listen: "127.0.0.1:5380"                     # optional: /metrics, /healthz
 ///     explain_socket: /run/roundtable/ns1/explain        # default: STATE_DIR/explain; "": none
-///     admin_acl: ["127.0.0.0/8"]         # who may dig explanations (class CHAOS); default:
-///     loopback chaos:                             # what version.bind, hostname.bind, id.server
-///     say;
+///     admin_acl: ["127.0.0.0/8"]         # who may dig explanations; default: loopback
+///     chaos:                             # what version.bind, hostname.bind, id.server say
 ///       version: ""                      # by default nothing
 ///       hostname: ""
 ///       id: ns1
 ///     threads: 1
-///     nsid: ns1                          # told to who asks (RFC 5001); default: name; "": not
-///     told udp_receive_buffer: 4MiB           # 64KiB to 256MiB; the kernel's limit counts, too
+///     nsid: ns1                          # told to who asks; default: name; "": not
+///     udp_receive_buffer: 4MiB           # 64KiB to 256MiB; the kernel's limit counts, too
 ///     tcp:
 ///       connections: 1000                # 1 to 20000; at the cap the longest idle one is closed
 ///       connections_per_client: 100      # 1 to connections; an IPv4 address or IPv6 /64

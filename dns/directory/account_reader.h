@@ -1,6 +1,6 @@
 #pragma once
 
-// Reads the addresses from PostgreSQL: all of them once, and after that what the feed (schema 0032)
+// Reads the addresses from PostgreSQL: all of them once, and after that what the feed (schema 0031)
 // says has changed. Each reading sees one snapshot of the database (REPEATABLE READ).
 //
 // A reading of everything comes in pieces of kRowsPerFetch in the order of the view, and shares

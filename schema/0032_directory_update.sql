@@ -44,7 +44,7 @@ COMMENT ON TABLE directory.zone_update IS 'Dynamic updates that were made, and r
 COMMENT ON COLUMN directory.zone_update.key_name IS 'who; null: records whose time was over';
 COMMENT ON COLUMN directory.zone_update.request IS 'code of the signature (RFC 8945): the same request is never made twice';
 COMMENT ON COLUMN directory.zone_update.added IS 'records with their TTLs; a TTL without data is that of the whole set from then on';
-COMMENT ON COLUMN directory.zone_update.version IS 'directory.version with which it was there';
+COMMENT ON COLUMN directory.zone_update.version IS 'version of the configuration (directory.version without account_changes) that has it';
 CREATE UNIQUE INDEX zone_update_request ON directory.zone_update (key_name, request) WHERE request IS NOT NULL;
 CREATE INDEX zone_update_by_time ON directory.zone_update (at);
 CREATE INDEX zone_update_by_domain ON directory.zone_update (domain, at);
@@ -111,7 +111,7 @@ BEGIN
            SET ttl = excluded.ttl,
                expires_at = CASE WHEN d.expires_at IS NULL THEN NULL ELSE excluded.expires_at END;
     END LOOP;
-    SELECT v.version INTO now_version FROM directory.version v;
+    SELECT v.version - v.account_changes INTO now_version FROM directory.version v;
     INSERT INTO directory.zone_update (domain, name_server, key_name, client, request, version, removed, added)
     SELECT d.name, p_name_server, p_key, p_client, p_request, now_version,
            ARRAY(SELECT concat_ws(' ', o.owner, o.type, o.data)
@@ -127,7 +127,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION directory.update_domain(text, text, inet, bigint, bytea, text[], text[], text[], text[], text[], integer[], text[], text[], integer[], text[])
-    IS 'Makes one dynamic update and its history; gives the directory.version that has it';
+    IS 'Makes one dynamic update and its history; gives the version of the configuration that has it';
 
 -- Several name servers may call it at the same time: each removes what no other does.
 CREATE FUNCTION directory.expire_records(p_name_server text) RETURNS integer
@@ -147,9 +147,9 @@ BEGIN
         RETURNING r.domain_id, concat_ws(' ', r.owner, r.type, r.rdata) AS text
     ), noted AS (
         INSERT INTO directory.zone_update (domain, name_server, version, removed, added)
-        SELECT d.name, p_name_server, v.version + 1, array_agg(o.text), '{}'
+        SELECT d.name, p_name_server, v.version - v.account_changes + 1, array_agg(o.text), '{}'
           FROM removed o JOIN directory.domain d ON d.id = o.domain_id, directory.version v
-         GROUP BY d.name, v.version
+         GROUP BY d.name, v.version, v.account_changes
     )
     SELECT count(*) INTO gone FROM removed;
     RETURN gone;
