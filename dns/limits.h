@@ -41,6 +41,14 @@ inline constexpr std::size_t kNsidMax = 64;
 /// The longest time over which response rates are measured.
 inline constexpr std::chrono::minutes kRateWindowMax{1};
 
+// What a server may say to one probe; more is a bad banner.
+inline constexpr std::size_t kProbeInputMax = 4096;     ///< SMTP, IMAP, POP3: greeting and answer
+inline constexpr std::size_t kProbeHttpHeadMax = 8192;  ///< status line and fields
+inline constexpr std::size_t kProbeHttpBodyMax = 16384;
+inline constexpr std::size_t kProbeAgentMax = 256;  ///< one line
+inline constexpr std::size_t kProbePathMax = 1000;  ///< of what we get over HTTP
+inline constexpr std::size_t kProbeChecksMax = 4;   ///< of one server
+
 /// CNAME and DNAME steps within one answer. NSD stops at 18, gdnsd at 16.
 inline constexpr unsigned kChainMax = 12;
 

@@ -86,7 +86,8 @@ AnswerMetrics::AnswerMetrics() {
                                             "Zones sent to secondaries, whole or by differences",
                                             {{"outcome", kStreams[i]}});
     }
-    constexpr std::array<std::string_view, 4> kProbes = {"reply", "lost", "refused", "bad_banner"};
+    constexpr std::array<std::string_view, 7> kProbes = {
+        "reply", "lost", "refused", "bad_banner", "silent", "own_fault", "stalled"};
     for (const PoolName pool : {PoolName::Mail, PoolName::Access}) {
         for (std::size_t i = 0; i < kProbes.size(); ++i) {
             probes_[static_cast<std::size_t>(pool)][i].metric =
@@ -174,11 +175,14 @@ void AnswerMetrics::take_streams(const StreamCounters& counters) {
 }
 
 void AnswerMetrics::take_probes(PoolName pool, const probe::ProbeCounts& counts) {
-    std::array<Follower, 4>& followers = probes_[static_cast<std::size_t>(pool)];
+    std::array<Follower, 7>& followers = probes_[static_cast<std::size_t>(pool)];
     followers[0].take(counts.replies);
     followers[1].take(counts.lost);
     followers[2].take(counts.refused);
     followers[3].take(counts.bad_banners);
+    followers[4].take(counts.silent);
+    followers[5].take(counts.own_faults);
+    followers[6].take(counts.stalls);
 }
 
 void AnswerMetrics::take_signing(const SigningCounters& counters) {

@@ -73,7 +73,7 @@ class AnswerMetrics {
     std::array<Follower, kLimitActions> limited_;
     std::array<Follower, 5> tcp_;
     std::array<Follower, 2> streams_;
-    std::array<std::array<Follower, 4>, 2> probes_;  // by pool
+    std::array<std::array<Follower, 7>, 2> probes_;  // by pool
 };
 
 }  // namespace dns

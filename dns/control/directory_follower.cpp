@@ -24,7 +24,8 @@ bool same_configuration(const Directory& left, const Directory& right) {
            left.access_servers == right.access_servers && left.name_servers == right.name_servers &&
            left.domains == right.domains && left.overrides == right.overrides &&
            left.pools == right.pools && left.transfer == right.transfer &&
-           left.signing == right.signing && same_secrets(left, right);
+           left.probes == right.probes && left.signing == right.signing &&
+           same_secrets(left, right);
 }
 
 }  // namespace

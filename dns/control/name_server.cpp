@@ -16,6 +16,7 @@
 #include "dns/control/config_change.h"
 #include "dns/control/directory_follower.h"
 #include "dns/control/explain_service.h"
+#include "dns/control/health_keeper.h"
 #include "dns/control/internal_view.h"
 #include "dns/control/key_keeper.h"
 #include "dns/control/powerdns_plugin.h"
@@ -79,10 +80,11 @@ struct Unsaved {
     std::shared_ptr<const Directory> directory;         // null: saved
     Serials serials;                                    // of the directory
     std::optional<SavedTrims> trims;                    // none: saved
+    std::optional<SavedPoolHealth> health;              // none: saved
     std::shared_ptr<const SignatureCaches> signatures;  // null: saved
 
     [[nodiscard]] bool empty() const {
-        return directory == nullptr && !trims && signatures == nullptr;
+        return directory == nullptr && !trims && !health && signatures == nullptr;
     }
 
     // What failed to be written, unless something newer has come.
@@ -98,6 +100,9 @@ base::Status write_files(const SnapshotFiles& files, const Unsaved& unsaved) {
     }
     if (unsaved.trims) {
         TRY(files.save_trims(*unsaved.trims));
+    }
+    if (unsaved.health) {
+        TRY(files.save_health(*unsaved.health));
     }
     if (unsaved.signatures != nullptr) {
         TRY(files.save_signatures(*unsaved.signatures));
@@ -116,13 +121,22 @@ struct NameServer::State {
           tcp_reader(holder),
           tcp_thread(0, unlimited(config.answers)),
           files(config.state_dir),
-          mail(loop, PoolName::Mail, [this](const auto& commit) { on_commit(commit); }),
-          access(loop, PoolName::Access, [this](const auto& commit) { on_commit(commit); }),
+          mail(
+              loop,
+              PoolName::Mail,
+              [this](const auto& commit) { on_commit(commit); },
+              [this] { publish(steering::Urgency::AtOnce); }),
+          access(
+              loop,
+              PoolName::Access,
+              [this](const auto& commit) { on_commit(commit); },
+              [this] { publish(steering::Urgency::AtOnce); }),
           explainer(loop, {config.name, mail, access, tcp_reader}),
           publisher(loop, holder, [this](const Published& done) { on_published(done); }),
           file_worker("dns-files", 1, 4),
           database(config.database, "dnsd " + config.name, pool_options()),
           journal(database, config.name),
+          health(mail, access, journal),
           updates(loop,
                   {config.database,
                    config.name,
@@ -179,6 +193,7 @@ struct NameServer::State {
 
     base::DbPool database;
     SteeringJournal journal;
+    HealthKeeper health;
     std::optional<DirectoryFollower> follower;
     std::optional<base::ChangeListener> changes;
     update::UpdateService updates;
@@ -203,6 +218,7 @@ base::Status NameServer::State::open() {
     mail.restore_trims(saved.trims.mail);
     access.restore_trims(saved.trims.access);
     saved_trims = std::move(saved.trims);
+    health.restore(saved.health, base::wall_us());
     if (!config.internal_listen.empty()) {
         internal = TRY(InternalView::create(loop,
                                             database,
@@ -366,6 +382,9 @@ void NameServer::State::on_published(const Published& done) {
         take_transfers(done);
         return;
     }
+    if (!mail.is_ready() || !access.is_ready()) {
+        return;  // servers are probed before anybody is sent to them; then this comes again
+    }
     base::Status listening = listen_public();
     if (!listening) {
         outcome = std::move(listening);
@@ -495,6 +514,7 @@ void NameServer::State::do_chores() {
     metrics.take_probes(PoolName::Access, access.probe_counts());
     journal.add_quiet(explainer.tick());
     metrics.set_servers_up(mail.servers_up(), access.servers_up());
+    health.watch();
     if (powerdns != nullptr) {
         powerdns->do_chores();
     }
@@ -506,6 +526,7 @@ void NameServer::State::save_changes() {
     if (learnt != saved_trims) {
         unsaved.trims = learnt;
     }
+    unsaved.health = health.unsaved(base::wall_us());
     if (unsaved.empty()) {
         return;
     }
@@ -517,6 +538,9 @@ void NameServer::State::save_changes() {
                         base::Deadline::after(kSaveDeadline));
     if (saved) {
         saved_trims = std::move(learnt);
+        if (now.health) {
+            health.set_saved(*now.health);
+        }
         return;
     }
     if (saved.error().code != base::Errc::Cancelled) {

@@ -47,6 +47,9 @@ base::Result<SavedState> SnapshotFiles::load() const {
     if (auto trims = load_file(directory_ + "/trims", decode_trims)) {
         state.trims = std::move(*trims);
     }
+    if (auto health = load_file(directory_ + "/health", decode_health)) {
+        state.health = std::move(*health);
+    }
     const auto decode_held = [](std::string_view bytes) {
         return decode_signatures(bytes, base::wall_us() / 1'000'000);
     };
@@ -70,6 +73,10 @@ base::Status SnapshotFiles::save_directory(const Directory& directory,
 
 base::Status SnapshotFiles::save_trims(const SavedTrims& trims) const {
     return base::write_file_atomic(directory_ + "/trims", encode_trims(trims), kMode);
+}
+
+base::Status SnapshotFiles::save_health(const SavedPoolHealth& health) const {
+    return base::write_file_atomic(directory_ + "/health", encode_health(health), kMode);
 }
 
 base::Status SnapshotFiles::save_signatures(const SignatureCaches& caches) const {

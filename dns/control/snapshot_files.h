@@ -20,6 +20,7 @@ namespace dns {
 struct SavedState {
     std::shared_ptr<const Directory> directory;
     SavedTrims trims;
+    SavedPoolHealth health;
     SignatureCaches signatures;
 };
 
@@ -35,6 +36,7 @@ class SnapshotFiles {
     /// With the serials that are published, so that a restart does not go back behind them.
     base::Status save_directory(const Directory& directory, const Serials& serials) const;
     base::Status save_trims(const SavedTrims& trims) const;
+    base::Status save_health(const SavedPoolHealth& health) const;
     base::Status save_signatures(const SignatureCaches& caches) const;
 
   private:

@@ -46,6 +46,9 @@ constexpr base::Statement kRefused{
 constexpr base::Statement kQuiet{
     "dns_note_quiet",
     "SELECT count(*) FROM unnest($1::bigint[]) AS o(id) WHERE directory.note_quiet(o.id, $2)"};
+constexpr base::Statement kEvent{
+    "dns_event",
+    "SELECT directory.raise_event($1, $2, $3, $4, jsonb_build_object('age_s', $5::bigint))"};
 
 // The head of a text of UTF-8, not cut within a character: the server takes no half of one.
 std::string head(const std::string& text) {
@@ -165,6 +168,10 @@ base::Status write_journal(base::Connection& connection,
     if (!entries.quiet.empty()) {
         TRY(write_quiet(tx, name_server, entries.quiet));
     }
+    for (const JournalEvent& event : entries.events) {
+        TRY(tx.query(kEvent,
+                     {event.severity, event.kind, name_server, event.subject, event.age_s}));
+    }
     return tx.commit();
 }
 
@@ -212,6 +219,12 @@ void SteeringJournal::add_quiet(const std::vector<std::uint64_t>& overrides) {
         return;
     }
     waiting_.quiet.insert(waiting_.quiet.end(), overrides.begin(), overrides.end());
+    news_.notify();
+}
+
+void SteeringJournal::add_event(JournalEvent event) {
+    waiting_.events.push_back(std::move(event));
+    limit();
     news_.notify();
 }
 
@@ -266,6 +279,7 @@ void SteeringJournal::put_back(JournalEntries entries) {
     if (!waiting_.refused) {
         waiting_.refused = std::move(entries.refused);
     }
+    waiting_.events.insert(waiting_.events.begin(), entries.events.begin(), entries.events.end());
     limit();
 }
 
@@ -273,6 +287,9 @@ void SteeringJournal::limit() {
     while (waiting_.commits.size() > kCommitsKept) {
         waiting_.commits.pop_front();
         dropped_commits("away").add();
+    }
+    while (waiting_.events.size() > kEventsKept) {
+        waiting_.events.pop_front();
     }
 }
 

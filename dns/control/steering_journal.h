@@ -32,6 +32,17 @@ namespace dns {
 /// Commits that wait for the database; older ones are dropped and counted.
 inline constexpr std::size_t kCommitsKept = 1000;
 
+/// Events that wait for the database; older ones are dropped.
+inline constexpr std::size_t kEventsKept = 100;
+
+/// What operators are told beside commits: that the health of a pool is old, or fresh again.
+struct JournalEvent {
+    std::string severity;  ///< of directory.event
+    std::string kind;
+    std::string subject;
+    std::int64_t age_s = 0;
+};
+
 /// What one transaction writes.
 struct JournalEntries {
     struct Priority {
@@ -44,10 +55,11 @@ struct JournalEntries {
     Serials serials;
     std::optional<std::vector<RefusedDomain>> refused;  ///< the whole list, if it is to be written
     std::vector<std::uint64_t> quiet;                   ///< drains that are over, by override
+    std::deque<JournalEvent> events;
 
     [[nodiscard]] bool empty() const noexcept {
         return commits.empty() && priorities.empty() && serials.empty() && !refused &&
-               quiet.empty();
+               quiet.empty() && events.empty();
     }
 };
 
@@ -74,6 +86,7 @@ class SteeringJournal {
     void add_quiet(const std::vector<std::uint64_t>& overrides);
     /// What this name server refuses from now on; empty: nothing. Operators are told by an event.
     void set_refused(std::vector<RefusedDomain> refused);
+    void add_event(JournalEvent event);
 
   private:
     void run();

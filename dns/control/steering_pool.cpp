@@ -1,11 +1,14 @@
 #include "dns/control/steering_pool.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <chrono>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 
 namespace dns {
 namespace {
@@ -13,6 +16,15 @@ namespace {
 // The engine says when it wants to be asked; a timer that rounds down must not spin.
 constexpr double kPollMinS = 0.01;
 constexpr double kPollMaxS = 60;
+
+// Name servers of a cluster do not probe in step for ever.
+probe::ProbeTiming own_timing() {
+    probe::ProbeTiming timing;
+    std::array<std::byte, sizeof timing.seed> seed{};
+    base::random_fill(seed);
+    timing.seed = std::bit_cast<std::uint64_t>(seed);
+    return timing;
+}
 
 }  // namespace
 
@@ -24,12 +36,16 @@ steering::Now steering_now() noexcept {
     return now;
 }
 
-SteeringPool::SteeringPool(base::Loop& loop, PoolName pool, OnCommit on_commit)
+SteeringPool::SteeringPool(base::Loop& loop,
+                           PoolName pool,
+                           OnCommit on_commit,
+                           std::function<void()> on_first_round)
     : loop_(loop),
       pool_(pool),
       on_commit_(std::move(on_commit)),
+      on_first_round_(std::move(on_first_round)),
       prober_(std::make_unique<probe::Prober>(
-          loop, probe::ProbeTiming{}, [this](const probe::ProbeResult& result) {
+          loop, own_timing(), [this](const probe::ProbeResult& result) {
               return on_probe(result);
           })) {
 }
@@ -40,14 +56,21 @@ void SteeringPool::restore_trims(std::vector<steering::SavedTrim> trims) {
     restored_ = std::move(trims);
 }
 
+void SteeringPool::restore_health(std::vector<steering::SavedHealth> health) {
+    restored_health_ = std::move(health);
+}
+
 base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory) {
     PoolPlan plan = plan_pool(directory, pool_);
     if (plan.empty()) {
         restored_ = save_trims();
+        restored_health_ = save_health();
         engine_.reset();
         hosts_.reset();
         prober_->set_targets({});
         timer_.cancel();
+        first_round_end_.cancel();
+        first_round_ = false;
         return Commit();
     }
     const steering::Now now = steering_now();
@@ -58,6 +81,8 @@ base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory
     } else {
         engine_.emplace(TRY(steering::SteeringEngine::create(std::move(plan.config), now)));
         engine_->restore_trims(restored_);
+        engine_->restore_health(std::exchange(restored_health_, {}), now);
+        begin_first_round(plan);
     }
     hosts_ = std::make_shared<const std::vector<SteeredHost>>(std::move(plan.hosts));
     // The servers must be right even where the overrides cannot be: answers name them.
@@ -68,12 +93,37 @@ base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory
                          {{"pool", pool_name(pool_)}, {"error", overridden.error()}});
     }
     Commit commit = engine_->poll(now);
+    old_after_s_ = 0;
+    for (const probe::ProbeTarget& target : plan.targets) {
+        const probe::ProbeTiming timing = target.timing.value_or(probe::ProbeTiming{});
+        old_after_s_ =
+            std::max(old_after_s_,
+                     kOldIntervals * timing.interval_s * (1 + timing.jitter) + timing.timeout_s);
+    }
     prober_->set_targets(plan.targets);
     probe_log_.keep([this](steering::ServerId server) {
         return std::ranges::binary_search(*hosts_, server, {}, &SteeredHost::id);
     });
     arm();
     return commit;
+}
+
+void SteeringPool::begin_first_round(const PoolPlan& plan) {
+    first_round_ = !plan.targets.empty() && engine_->unproven() > 0;
+    if (first_round_) {
+        first_round_end_ = base::Timer::after(loop_, kFirstRoundMax, [this] { end_first_round(); });
+    }
+}
+
+void SteeringPool::end_first_round() {
+    first_round_end_.cancel();
+    if (!std::exchange(first_round_, false)) {
+        return;
+    }
+    look();
+    if (on_first_round_) {
+        on_first_round_();
+    }
 }
 
 PoolInput SteeringPool::input() const {
@@ -85,6 +135,34 @@ PoolInput SteeringPool::input() const {
 
 std::vector<steering::SavedTrim> SteeringPool::save_trims() const {
     return engine_ ? engine_->save_trims() : restored_;
+}
+
+std::vector<steering::SavedHealth> SteeringPool::save_health() const {
+    return engine_ ? engine_->save_health(steering_now()) : restored_health_;
+}
+
+SteeringPool::News SteeringPool::watch() {
+    News news;
+    if (engine_) {
+        const steering::Now now = steering_now();
+        news.age_s = engine_->oldest_news_s(now);
+        news.old = old_after_s_ > 0 && news.age_s > old_after_s_;
+        for (const steering::ServerStatus& server : engine_->status(now)) {
+            news.servers_up += server.up ? 1U : 0U;
+            news.held_down += server.held_s.value_or(0) > 0 ? 1U : 0U;
+            news.changes += server.changes;
+        }
+    }
+    if (news.old && !told_old_) {
+        base::log::error(
+            "dns",
+            "health-old",
+            {{"pool", pool_name(pool_)}, {"age_s", static_cast<std::int64_t>(news.age_s)}});
+    } else if (!news.old && told_old_) {
+        base::log::info("dns", "health-fresh", {{"pool", pool_name(pool_)}});
+    }
+    told_old_ = news.old;
+    return news;
 }
 
 std::size_t SteeringPool::servers_up() const {
@@ -101,10 +179,14 @@ bool SteeringPool::on_probe(const probe::ProbeResult& result) {
         return true;
     }
     engine_->on_probe(result, steering_now());
-    const bool up = engine_->is_up(result.server);
-    probe_log_.note(result, up, steering_now().monotonic_s);
-    look();
-    return up;
+    const bool wants_news = engine_->wants_news(result.server);
+    probe_log_.note(result, engine_->is_up(result.server), steering_now().monotonic_s);
+    if (!first_round_) {
+        look();
+    } else if (engine_->unproven() == 0) {
+        end_first_round();
+    }
+    return wants_news;
 }
 
 void SteeringPool::look() {
@@ -122,7 +204,11 @@ void SteeringPool::arm() {
     timer_ = base::Timer::after(
         loop_,
         std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(left_s)),
-        [this] { look(); });
+        [this] {
+            if (!first_round_) {
+                look();
+            }
+        });
 }
 
 }  // namespace dns

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/endpoint.h"
+#include "dns/directory/probe_config.h"
 #include "dns/dnssec/key_store.h"
 #include "dns/steering/override.h"
 #include "dns/steering/table.h"
@@ -87,8 +88,6 @@ struct DirectoryDomain {
     bool operator==(const DirectoryDomain&) const = default;
 };
 
-enum class PoolName : std::uint8_t { Mail, Access };
-
 /// An override in force or to come; the scope's pool is its `pool`.
 struct DirectoryOverride {
     PoolName pool = PoolName::Mail;
@@ -117,6 +116,7 @@ struct Directory {
     std::vector<DirectoryOverride> overrides;
     std::array<PoolSteering, 2> pools;  ///< by PoolName
     transfer::TransferConfig transfer;
+    std::vector<ProbeConfig> probes;  ///< the pools' own before those of servers
     std::vector<dnssec::StoredKeys> signing;  ///< of domains that are signed, ascending name
     /// Of the keys in `signing`; in no file. Null: not at hand.
     std::shared_ptr<const dnssec::Secrets> secrets;

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "dns/directory/byte_format.h"
+#include "dns/directory/probe_file.h"
 #include "dns/directory/signing_file.h"
 #include "dns/directory/transfer_file.h"
 
@@ -16,7 +17,7 @@ constexpr std::string_view kMagic = "RTDNSNP1";
 constexpr std::uint8_t kUnset = 0xff;  // in the place of a policy or form: the pool's
 
 // 2 were addresses, which have a format of their own now.
-enum class FileKind : std::uint8_t { Directory = 1, Trims = 3, Signatures = 4 };
+enum class FileKind : std::uint8_t { Directory = 1, Trims = 3, Health = 4, Signatures = 5 };
 
 std::string framed(FileKind kind, const std::string& body) {
     ByteWriter out;
@@ -268,6 +269,29 @@ std::vector<steering::SavedTrim> take_trims(ByteReader& in) {
     return trims;
 }
 
+void put_health(ByteWriter& out, const std::vector<steering::SavedHealth>& servers) {
+    out.u32(static_cast<std::uint32_t>(servers.size()));
+    for (const steering::SavedHealth& server : servers) {
+        out.u64(server.id.value);
+        out.u8(server.up ? 1 : 0);
+        out.text(server.reason);
+        out.real(server.flaps);
+    }
+}
+
+std::vector<steering::SavedHealth> take_health(ByteReader& in) {
+    std::vector<steering::SavedHealth> servers;
+    for (std::uint32_t left = in.count(21); left > 0; --left) {
+        steering::SavedHealth server;
+        server.id.value = in.u64();
+        server.up = in.u8() != 0;
+        server.reason = in.text();
+        server.flaps = in.real();
+        servers.push_back(std::move(server));
+    }
+    return servers;
+}
+
 // Policies of pools, forms of domains and patterns of overrides: what files of earlier releases
 // lack.
 void put_steering(ByteWriter& out, const Directory& directory) {
@@ -325,6 +349,7 @@ std::string encode_directory(const Directory& directory) {
     put_list(out, directory.overrides);
     put_transfer_config(out, directory.transfer);
     put_signing(out, directory.signing);
+    put_probes(out, directory.probes);
     put_steering(out, directory);
     return framed(FileKind::Directory, out.take());
 }
@@ -345,6 +370,9 @@ base::Result<Directory> decode_directory(std::string_view bytes) {
     }
     if (!in.at_end()) {  // the same, as for each part that follows
         directory.signing = take_signing(in);
+    }
+    if (!in.at_end()) {
+        directory.probes = take_probes(in);
     }
     if (!in.at_end()) {
         take_steering(in, directory);
@@ -371,6 +399,26 @@ base::Result<SavedTrims> decode_trims(std::string_view bytes) {
         return malformed();
     }
     return trims;
+}
+
+std::string encode_health(const SavedPoolHealth& health) {
+    ByteWriter out;
+    out.i64(health.saved_us);
+    put_health(out, health.mail);
+    put_health(out, health.access);
+    return framed(FileKind::Health, out.take());
+}
+
+base::Result<SavedPoolHealth> decode_health(std::string_view bytes) {
+    ByteReader in(TRY(body_of(FileKind::Health, bytes)));
+    SavedPoolHealth health;
+    health.saved_us = in.i64();
+    health.mail = take_health(in);
+    health.access = take_health(in);
+    if (!in.at_end()) {
+        return malformed();
+    }
+    return health;
 }
 
 std::string encode_signatures(const SignatureCaches& caches, std::int64_t now_s) {

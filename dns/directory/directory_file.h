@@ -7,6 +7,7 @@
 //   snapshot/directory   what is configured, with the last good records of a domain whose present
 //                        ones are refused
 //   snapshot/trims       what steering has learnt of the servers
+//   snapshot/health      which servers were up, and when that was so
 //   snapshot/signatures  signatures of zones; no private key is in any file
 //
 // Frame of each: magic "RTDNSNP1", kind (u8), CRC32C of the body (u32), size of the body (u64), the
@@ -39,6 +40,18 @@ struct SavedTrims {
 
 [[nodiscard]] std::string encode_trims(const SavedTrims& trims);
 [[nodiscard]] base::Result<SavedTrims> decode_trims(std::string_view bytes);
+
+/// The health of both pools' servers as it was at `saved_us` (microseconds since 1970).
+struct SavedPoolHealth {
+    std::int64_t saved_us = 0;
+    std::vector<steering::SavedHealth> mail;
+    std::vector<steering::SavedHealth> access;
+
+    bool operator==(const SavedPoolHealth&) const = default;
+};
+
+[[nodiscard]] std::string encode_health(const SavedPoolHealth& health);
+[[nodiscard]] base::Result<SavedPoolHealth> decode_health(std::string_view bytes);
 
 /// `now_s`: since 1970; signatures that end soon are left out.
 [[nodiscard]] std::string encode_signatures(const SignatureCaches& caches, std::int64_t now_s);

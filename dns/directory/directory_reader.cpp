@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "dns/directory/probe_reader.h"
 #include "dns/directory/transfer_reader.h"
 #include "dns/dnssec/key_store.h"
 
@@ -291,6 +292,7 @@ base::Result<Directory> read_directory(base::Connection& connection, SecretsWant
     directory.domains = TRY(read_domains(tx));
     directory.overrides = TRY(read_overrides(tx));
     directory.signing = TRY(dnssec::read_all_keys(tx));
+    directory.probes = TRY(read_probes(tx));
     if (secrets == SecretsWanted::Yes) {
         directory.transfer = TRY(read_transfer_config(tx));
         directory.secrets = std::make_shared<const dnssec::Secrets>(TRY(dnssec::read_secrets(tx)));

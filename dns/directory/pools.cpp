@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "dns/directory/probe_plan.h"
 
 namespace dns {
 namespace {
@@ -49,24 +50,6 @@ std::vector<steering::ZoneServer> configured(const DirectoryDomain& domain, Pool
         }
     }
     return servers;
-}
-
-std::optional<probe::ProbeTarget> target_of(const DirectoryServer& server, PoolName pool) {
-    const auto& address = server.host.address4 ? server.host.address4 : server.host.address6;
-    if (!address) {
-        return std::nullopt;
-    }
-    if (server.load_port != 0) {
-        return probe::ProbeTarget{server.id,
-                                  probe::ProbeKind::LoadReport,
-                                  base::Endpoint(*address, server.load_port),
-                                  server.name};
-    }
-    if (pool == PoolName::Mail) {
-        return probe::ProbeTarget{
-            server.id, probe::ProbeKind::SmtpBanner, base::Endpoint(*address, server.port), {}};
-    }
-    return std::nullopt;  // an access server that reports no load counts as up
 }
 
 // One for each server that the pattern covers now: the steering knows servers, not names.
@@ -134,13 +117,15 @@ PoolPlan plan_pool(const Directory& directory, PoolName pool) {
         const DirectoryServer& server = *by_id.at(id);
         // What the schema allows and the steering does not is brought into its range: one
         // eccentric number must not leave the pool without a table.
-        plan.config.servers.push_back(
-            {id,
-             server.name,
-             std::clamp(server.capacity, steering::kWeightMin, steering::kWeightMax)});
-        if (auto target = target_of(server, pool)) {
-            plan.targets.push_back(std::move(*target));
-        }
+        ProbePlan probes = plan_probes(directory.probes, server, pool);
+        steering::ServerConfig config;
+        config.id = id;
+        config.name = server.name;
+        config.weight = std::clamp(server.capacity, steering::kWeightMin, steering::kWeightMax);
+        config.health = probes.health;
+        config.checks = std::move(probes.names);
+        plan.config.servers.push_back(std::move(config));
+        std::ranges::move(probes.targets, std::back_inserter(plan.targets));
         if (auto host = host_of(server)) {
             plan.hosts.push_back(std::move(*host));
         }

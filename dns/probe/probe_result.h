@@ -18,6 +18,7 @@ enum class ProbeOutcome : std::uint8_t {
     Lost,       ///< no reply within the timeout
     Refused,    ///< connection refused or reset: nobody listens
     BadBanner,  ///< something answers, but not as it should
+    Silent,     ///< a check whose silence says nothing (an agent) was not answered
 };
 
 /// Cumulative counters of a server since its start (`start_id` names that start).
@@ -34,10 +35,12 @@ struct LoadCounters {
 /// What came of one probe of one server, for the steering. Times: seconds on the monotonic clock.
 struct ProbeResult {
     steering::ServerId server;
-    double time_s = 0;  ///< when the outcome was known
+    std::uint8_t check = 0;  ///< which of the server's checks
+    double time_s = 0;       ///< when the outcome was known
     ProbeOutcome outcome = ProbeOutcome::Lost;
     std::optional<LoadCounters> counters;  ///< Reply and Unfit of a server that counts
     std::optional<double> gauge;           ///< utilisation 0..1, if that is all it says
+    std::optional<double> weight;          ///< share of its configured weight that it asks for
     std::string reason;                    ///< one word or line for people: why it is unfit or bad
 };
 

@@ -21,6 +21,15 @@ CloseCause cause_of(int error_number) {
         case ECONNRESET:
         case EPIPE:
             return CloseCause::Reset;
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+        case EADDRNOTAVAIL:
+        case EACCES:
+        case EPERM:
+        case EAFNOSUPPORT:
+            return CloseCause::OwnFault;
         default:
             return CloseCause::Unreachable;
     }
@@ -44,24 +53,24 @@ double Prober::now_s() const {
 
 void Prober::set_targets(const std::vector<ProbeTarget>& targets) {
     TargetMap old = std::exchange(targets_, {});
+    const double count = static_cast<double>(targets.size());
     for (std::size_t i = 0; i < targets.size(); ++i) {
         const ProbeTarget& config = targets[i];
-        const double phase_s =
-            timing_.interval_s * static_cast<double>(i) / static_cast<double>(targets.size());
-        const double first_s = start_s_ + phase_s;
-        const auto found = old.find(config.server);
+        const std::pair key(config.server, config.check);
+        ProbeTiming timing = config.timing.value_or(timing_);
+        timing.seed = timing_.seed;
+        const double place = static_cast<double>(i) / count;
+        const double first_s = start_s_ + timing.interval_s * place;
+        const auto found = old.find(key);
         if (found != old.end() && found->second->config == config) {
             found->second->machine.set_first(first_s);
-            targets_[config.server] = std::move(found->second);
+            targets_[key] = std::move(found->second);
             old.erase(found);
             continue;
         }
-        // A server that is new to a running prober need not wait for its slot.
-        targets_[config.server] = std::make_unique<Target>(
-            Target{config,
-                   ProbeMachine(config.server, config.kind, timing_, first_s, config.expected_name),
-                   {},
-                   {}});
+        ProbeMachine machine(config.server, config.ask, timing, first_s);
+        machine.probe_at(now_s() + std::min(kFirstRound_s, timing.interval_s) * place);
+        targets_[key] = std::make_unique<Target>(Target{config, std::move(machine), {}, {}});
     }
     for (const auto& entry : targets_) {
         arm(*entry.second);
@@ -73,7 +82,9 @@ void Prober::arm(Target& target) {
     const auto span = std::chrono::duration_cast<base::Duration>(
         std::chrono::duration<double>(left_s) + std::chrono::microseconds(1));
     target.timer = base::Timer::after(*loop_, span, [this, &target] {
+        const std::uint64_t stalls = target.machine.stalls();
         target.machine.on_time(now_s());
+        counts_.stalls += target.machine.stalls() - stalls;
         drive(target);
     });
 }
@@ -86,8 +97,9 @@ void Prober::drive(Target& target) {
         for (const ProbeAction& action : actions) {
             carry_out(target, action);
         }
-        const std::optional<ProbeResult> result = target.machine.take_result();
+        std::optional<ProbeResult> result = target.machine.take_result();
         if (result) {
+            result->check = target.config.check;
             count(result->outcome);
             target.machine.settle(on_result_(*result), now_s());
         } else if (actions.empty()) {
@@ -116,7 +128,7 @@ void Prober::carry_out(Target& target, const ProbeAction& action) {
                              action.bytes.size(),
                              MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent != static_cast<ssize_t>(action.bytes.size())) {
-        lose(target, action.connection, sent < 0 ? errno : ENOBUFS);
+        lose(target, action.connection, sent < 0 ? errno : ETIMEDOUT);
     }
 }
 
@@ -148,7 +160,9 @@ void Prober::connect(Target& target, ConnectionId id) {
 /// A connection is gone: tells the machine, which may have closed it already.
 void Prober::lose(Target& target, ConnectionId id, int error_number) {
     target.connections.erase(id);
-    target.machine.on_closed(id, cause_of(error_number), now_s());
+    const CloseCause cause = cause_of(error_number);
+    counts_.own_faults += cause == CloseCause::OwnFault ? 1 : 0;
+    target.machine.on_closed(id, cause, now_s());
 }
 
 void Prober::on_writable(Target& target, ConnectionId id) {
@@ -200,6 +214,9 @@ void Prober::count(ProbeOutcome outcome) {
             return;
         case ProbeOutcome::BadBanner:
             ++counts_.bad_banners;
+            return;
+        case ProbeOutcome::Silent:
+            ++counts_.silent;
             return;
     }
 }

@@ -8,14 +8,16 @@
 // not call the Prober.
 //
 // Owner: the name server's control part; it must be destroyed before the loop. Thread rule: loop
-// thread only. Limits: two connections and one timer per server. Errors: none; what goes wrong on
-// this machine (no descriptor, no route) counts as a lost probe.
+// thread only. Limits: two connections and one timer per check. Errors: none; what goes wrong on
+// this machine (no descriptor, no memory) is counted and gives no result.
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/endpoint.h"
@@ -26,12 +28,13 @@
 
 namespace dns::probe {
 
-/// What to probe, and where.
+/// One check of one server: what to ask, where and how often.
 struct ProbeTarget {
     steering::ServerId server;
-    ProbeKind kind = ProbeKind::LoadReport;
+    DialogueConfig ask;
     base::Endpoint endpoint;
-    std::string expected_name;  ///< LoadReport: the name it must greet with; empty: any
+    std::uint8_t check = 0;             ///< its number among the server's checks
+    std::optional<ProbeTiming> timing;  ///< empty: the prober's. Its seed is always the prober's.
 
     bool operator==(const ProbeTarget&) const = default;
 };
@@ -42,7 +45,13 @@ struct ProbeCounts {
     std::uint64_t lost = 0;
     std::uint64_t refused = 0;
     std::uint64_t bad_banners = 0;
+    std::uint64_t silent = 0;      ///< checks whose silence says nothing
+    std::uint64_t own_faults = 0;  ///< probes that could not be made, for a fault of this machine
+    std::uint64_t stalls = 0;      ///< deadlines seen too late: the loop stood
 };
+
+/// The first probes of targets are spread over this.
+inline constexpr double kFirstRound_s = 0.5;
 
 /// See the top of this file.
 class Prober {
@@ -54,8 +63,9 @@ class Prober {
     Prober(const Prober&) = delete;
     Prober& operator=(const Prober&) = delete;
 
-    /// Replaces what is probed. Targets that stay as they are keep their connections; server i of n
-    /// (in the order given) has phase i * interval / n. Of several for one server the last counts.
+    /// Replaces what is probed. Targets that stay as they are keep their connections; target i of n
+    /// (in the order given) has phase i * interval / n. New ones are probed within kFirstRound_s,
+    /// whatever their phase. Of several with one server and check the last counts.
     void set_targets(const std::vector<ProbeTarget>& targets);
 
     [[nodiscard]] const ProbeCounts& counts() const noexcept { return counts_; }
@@ -74,7 +84,8 @@ class Prober {
         base::Timer timer;
     };
 
-    using TargetMap = std::map<steering::ServerId, std::unique_ptr<Target>>;
+    using TargetMap =
+        std::map<std::pair<steering::ServerId, std::uint8_t>, std::unique_ptr<Target>>;
 
     [[nodiscard]] double now_s() const;
     void drive(Target& target);

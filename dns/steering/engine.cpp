@@ -27,6 +27,11 @@ base::Status check_pool(const PoolConfig& config) {
         entry.tier = server.tier;
         input.servers.push_back(std::move(entry));
         ids.insert(server.id);
+        TRY(check_health_rule(server.health));
+        const std::set<std::string_view> checks(server.checks.begin(), server.checks.end());
+        if (server.checks.size() > kChecksMax || checks.size() != server.checks.size()) {
+            return invalid("steering: too many checks, or one twice, of " + server.name);
+        }
     }
     // The table's own rules are the pool's rules: what builds now builds in every later state.
     auto table = build_table(input);
@@ -75,6 +80,13 @@ base::Status SteeringEngine::configure(PoolConfig config, Now now) {
     for (const ServerConfig& server : config.servers) {
         Member* const old = find(server.id);
         Member member = old == nullptr ? Member{} : std::move(*old);
+        if (old == nullptr) {
+            member.health = first_health(server.health, server.checks);
+            member.watched_s = now.monotonic_s;
+        } else if (member.config.checks != server.checks) {
+            set_checks(member.health, server.checks);
+            member.load_check.reset();
+        }
         member.config = server;
         members.push_back(std::move(member));
     }
@@ -181,6 +193,14 @@ bool SteeringEngine::is_fixed(const Member& member) const {
     return forced.pin || forced.frozen || forced.trim_off || is_out(forced.forced);
 }
 
+// What it can take: as configured or overridden, and of that the share that its agent asks for.
+double SteeringEngine::capacity_of(const Member& member, const EffectiveOverride& forced) {
+    if (forced.weight) {
+        return *forced.weight;  // an operator's word is not the agent's to change
+    }
+    return std::clamp(member.config.weight * member.agent.share, kWeightMin, kWeightMax);
+}
+
 std::vector<TrimServer> SteeringEngine::trim_view() {
     std::vector<TrimServer> view;
     view.reserve(members_.size());
@@ -189,7 +209,7 @@ std::vector<TrimServer> SteeringEngine::trim_view() {
         TrimServer server;
         server.trim = &member.trim;
         const bool drained = forced.forced == ForcedState::Drained;
-        server.weight = drained ? 0 : forced.weight.value_or(member.config.weight);
+        server.weight = drained ? 0 : capacity_of(member, forced);
         server.table_weight = member.table_weight;
         server.up = member.health.up && forced.forced != ForcedState::Down;
         server.fixed = is_fixed(member);
@@ -207,12 +227,23 @@ void SteeringEngine::on_probe(const probe::ProbeResult& result, Now now) {
     const bool is_forced = member->forced.forced != ForcedState::None;
     const std::string& name = member->config.name;
 
-    const HealthChange change = gate_.on_probe(member->health, result.outcome, result.reason);
+    const HealthChange change =
+        gate_.on_probe(member->health, member->config.health, result, now.monotonic_s);
+    member->changes += change == HealthChange::None ? 0 : 1;
+    if (result.weight) {
+        member->agent.hear(*result.weight, now.monotonic_s);
+    }
     if (change == HealthChange::WentDown && !is_forced) {
         causes_.push_back(name + " down: " + member->health.reason);
     }
-    const bool has_figures = result.outcome == probe::ProbeOutcome::Reply ||
-                             result.outcome == probe::ProbeOutcome::Unfit;
+    const bool is_answer = result.outcome == probe::ProbeOutcome::Reply ||
+                           result.outcome == probe::ProbeOutcome::Unfit;
+    if (is_answer && (result.counters || result.gauge)) {
+        member->load_check = std::min(member->load_check.value_or(result.check), result.check);
+    }
+    // Two checks that report load would be differences of unlike things.
+    const bool has_figures =
+        is_answer && (member->health.checks.size() == 1 || member->load_check == result.check);
     bool restarted = false;
     if (has_figures) {
         // The reply that brings a server up measures a time in which it was down: only a base.
@@ -237,6 +268,29 @@ bool SteeringEngine::is_up(ServerId server) const {
     return member != nullptr && member->health.up;
 }
 
+bool SteeringEngine::wants_news(ServerId server) const {
+    const Member* const member = find(server);
+    return member != nullptr && steering::wants_news(member->health);
+}
+
+std::size_t SteeringEngine::unproven() const {
+    return static_cast<std::size_t>(std::ranges::count_if(members_, [](const Member& member) {
+        return member.config.health.probe_first && !member.health.up &&
+               !std::ranges::all_of(member.health.checks, &CheckHealth::known);
+    }));
+}
+
+double SteeringEngine::oldest_news_s(Now now) const {
+    double oldest_s = 0;
+    for (const Member& member : members_) {
+        if (member.config.health.probe_first) {
+            const double since_s = member.health.probed_s.value_or(member.watched_s);
+            oldest_s = std::max(oldest_s, now.monotonic_s - since_s);
+        }
+    }
+    return oldest_s;
+}
+
 std::vector<ServerStatus> SteeringEngine::status(Now now) const {
     std::vector<ServerStatus> all;
     for (const Member& member : members_) {
@@ -247,7 +301,7 @@ std::vector<ServerStatus> SteeringEngine::status(Now now) const {
         status.reason = member.health.reason;
         status.forced = member.forced.forced;
         status.weight = member.table_weight;
-        status.capacity = member.forced.weight.value_or(member.config.weight);
+        status.capacity = capacity_of(member, member.forced);
         status.tier = member.config.tier;
         status.ill = member.trim.ill;
         status.fixed = is_fixed(member);
@@ -255,6 +309,15 @@ std::vector<ServerStatus> SteeringEngine::status(Now now) const {
         status.ramp = ramp_factor(config_.settings, member.trim, now.monotonic_s);
         status.load = member.trim.load;
         status.accepted_rate = member.trim.accepted_rate;
+        if (member.health.probed_s) {
+            status.probe_age_s = now.monotonic_s - *member.health.probed_s;
+        }
+        if (const auto until_s = held_down_until(member.health)) {
+            status.held_s = std::max(*until_s - now.monotonic_s, 0.0);
+        }
+        status.flaps = flaps_at(member.config.health, member.health, now.monotonic_s);
+        status.agent_share = member.agent.share;
+        status.changes = member.changes;
         all.push_back(std::move(status));
     }
     return all;
@@ -282,6 +345,26 @@ void SteeringEngine::restore_trims(const std::vector<SavedTrim>& trims) {
         Member* const member = find(saved.id);
         if (member != nullptr) {
             member->trim.z = clip_trim(config_.settings, saved.z);
+        }
+    }
+}
+
+std::vector<SavedHealth> SteeringEngine::save_health(Now now) const {
+    std::vector<SavedHealth> all;
+    for (const Member& member : members_) {
+        if (auto saved = steering::save_health(
+                member.config.id, member.config.health, member.health, now.monotonic_s)) {
+            all.push_back(std::move(*saved));
+        }
+    }
+    return all;
+}
+
+void SteeringEngine::restore_health(const std::vector<SavedHealth>& saved, Now now) {
+    for (const SavedHealth& health : saved) {
+        Member* const member = find(health.id);
+        if (member != nullptr && member->config.health.probe_first) {
+            steering::restore_health(member->health, health, now.monotonic_s);
         }
     }
 }

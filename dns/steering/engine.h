@@ -45,9 +45,14 @@ struct ServerConfig {
     double weight = 1;                             ///< relative capacity
     std::uint16_t preference = kLevel0Preference;  ///< for Policy::Static
     std::uint8_t tier = 0;
+    HealthRule health{};                ///< how its probes are judged
+    std::vector<std::string> checks{};  ///< names of its checks, distinct; none: one without one
 
     bool operator==(const ServerConfig&) const = default;
 };
+
+/// Checks of one server, at most.
+inline constexpr std::size_t kChecksMax = 8;
 
 /// A server in a zone, with the zone's own configured preference for it.
 struct ZoneServer {
@@ -98,12 +103,17 @@ struct ServerStatus {
     double weight = 0;    ///< w in the pool's table
     double capacity = 1;  ///< c: configured, or what an override says
     std::uint8_t tier = 0;
-    bool ill = false;            ///< takes no mail though it should: its load is not believed
-    bool fixed = false;          ///< its trim does not move
-    double trim = 0;             ///< z
-    double ramp = 1;             ///< factor of the slow start
-    std::optional<double> load;  ///< filtered load index, 0..2; empty until known
-    double accepted_rate = 0;    ///< mails per second
+    bool ill = false;                   ///< takes no mail though it should: its load is not believed
+    bool fixed = false;                 ///< its trim does not move
+    double trim = 0;                    ///< z
+    double ramp = 1;                    ///< factor of the slow start
+    std::optional<double> load;         ///< filtered load index, 0..2; empty until known
+    double accepted_rate = 0;           ///< mails per second
+    std::optional<double> probe_age_s;  ///< since a probe last brought news; empty: it never did
+    std::optional<double> held_s;       ///< well again, but stays down for so long for flapping
+    double flaps = 0;                   ///< times that it went down lately, as they are forgotten
+    double agent_share = 1;             ///< of its weight, as its agent asks
+    std::uint64_t changes = 0;          ///< times that it went up or down
 };
 
 /// How a whole pool is judged now.
@@ -139,9 +149,19 @@ class SteeringEngine {
     /// Monotonic time at which poll() should be called at the latest.
     [[nodiscard]] double next_poll_s(Now now) const;
 
-    /// What the probes say about a server, force aside: the prober repeats lost probes at once
-    /// while this is true. False for an unknown server.
+    /// What the probes say about a server, force aside. False for an unknown server.
     [[nodiscard]] bool is_up(ServerId server) const;
+
+    /// Whether lost probes of it are to be repeated at once: while it is up, or nothing is known of
+    /// it. False for an unknown server.
+    [[nodiscard]] bool wants_news(ServerId server) const;
+
+    /// Servers that must be probed before they count as up and of which nothing is known yet.
+    [[nodiscard]] std::size_t unproven() const;
+
+    /// Age of the oldest news that probes brought of a server which is probed, from when it was
+    /// configured until the first; 0 if there is none such.
+    [[nodiscard]] double oldest_news_s(Now now) const;
 
     /// The last commit; null before the first poll().
     [[nodiscard]] const std::shared_ptr<const SteeringCommit>& last_commit() const { return last_; }
@@ -160,6 +180,12 @@ class SteeringEngine {
     /// the clip are brought into it.
     void restore_trims(const std::vector<SavedTrim>& trims);
 
+    /// Health that is known, for the next life.
+    [[nodiscard]] std::vector<SavedHealth> save_health(Now now) const;
+
+    /// Before the first probe: takes up saved health. Unknown servers are ignored.
+    void restore_health(const std::vector<SavedHealth>& saved, Now now);
+
     /// Assumes this load of every server until replies say otherwise, instead of learning it from
     /// the first ones. For simulations and replays.
     void assume_load(double load);
@@ -168,6 +194,10 @@ class SteeringEngine {
     struct Member {
         ServerConfig config;
         ServerHealth health;
+        double watched_s = 0;  // since when it is configured
+        std::uint64_t changes = 0;
+        AgentShare agent;
+        std::optional<std::uint8_t> load_check;  // whose figures count: the first that has some
         ServerTrim trim;
         EffectiveOverride forced;  // what overrides of the pool say
         double table_weight = 0;   // w of the pool's table in force
@@ -192,6 +222,7 @@ class SteeringEngine {
     void add_override_cause(const Override& entry, const char* prefix);
     void expire_overrides(Now now);
     void note_override_changes(const std::vector<Override>& before, Now now);
+    [[nodiscard]] static double capacity_of(const Member& member, const EffectiveOverride& forced);
     [[nodiscard]] std::vector<TrimServer> trim_view();
     [[nodiscard]] bool is_fixed(const Member& member) const;
     [[nodiscard]] TableInput table_input(const View& view, Now now) const;

@@ -98,7 +98,7 @@ TableInput SteeringEngine::table_input(const View& view, Now now) const {
         ServerInput server;
         server.id = entry.id;
         server.name = member->config.name;
-        server.weight = forced.weight.value_or(member->config.weight);
+        server.weight = capacity_of(*member, forced);
         server.trim = forced.trim_off ? 0 : member->trim.z;
         server.ramp = ramp_factor(config_.settings, member->trim, now.monotonic_s);
         server.healthy = member->health.up;

@@ -157,6 +157,16 @@ std::optional<Interval> next_interval(ServerTrim& trim,
 
 }  // namespace
 
+void AgentShare::hear(double share_wanted, double now_s) {
+    if (!heard_s) {
+        share = share_wanted;
+    } else {
+        const double seconds = std::max(now_s - *heard_s, 0.0);
+        share += (1 - std::exp(-seconds / kAgentFilter_s)) * (share_wanted - share);
+    }
+    heard_s = now_s;
+}
+
 std::optional<double> mean_load(const std::vector<TrimServer>& servers) {
     double sum = 0;
     double weight = 0;

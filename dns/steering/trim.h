@@ -33,6 +33,21 @@ struct ServerTrim {
     std::optional<double> ramp_since_s;  ///< start of the slow start
 };
 
+/// Time constant of the share of its weight that an agent asks for, seconds. Agents that report how
+/// idle their machine is would make senders herd: the less room, the more a little of it moves.
+inline constexpr double kAgentFilter_s = 300;
+
+/// The share of its weight that a server's agent asks for (HAProxy's "75%"), filtered. The first
+/// word counts at once. Times: seconds, monotonic.
+struct AgentShare {
+    double share = 1;
+    std::optional<double> heard_s;  ///< when it was last heard
+
+    void hear(double share_wanted, double now_s);
+
+    bool operator==(const AgentShare&) const = default;
+};
+
 /// One server as a trim step sees it: its own state and how it stands in the pool.
 struct TrimServer {
     ServerTrim* trim = nullptr;  ///< borrowed for the call

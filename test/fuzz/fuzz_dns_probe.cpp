@@ -1,6 +1,7 @@
 // Fuzzes what servers say to probes. Octet 0 even: the rest is one line for the parsers of the load
-// report; what parses is formatted and parsed again to the same. Odd: a script for a ProbeMachine,
-// an operation an octet: what a shell around it may do, and bytes that a server may send.
+// report; what parses is formatted and parsed again to the same. Odd: a script for a ProbeMachine
+// of the kind octet 0 / 2, an operation an octet: what a shell around it may do, and bytes that a
+// server may send. fuzz_dns_probe_text has the readers themselves.
 
 #include <cstdint>
 #include <set>
@@ -35,7 +36,7 @@ void parse(std::string_view line) {
 // The shell of prober.h without sockets: knows which connections there are, in order.
 class Shell {
   public:
-    explicit Shell(dns::probe::ProbeKind kind) : machine_({1}, kind, {}, 0, "mx1") {}
+    explicit Shell(const dns::probe::DialogueConfig& config) : machine_({1}, config, {}, 0) {}
 
     void run(std::string_view script) {
         while (!script.empty()) {
@@ -67,7 +68,7 @@ class Shell {
             machine_.on_bytes(id, bytes, now_);
         } else if (operation % 4 == 2) {
             open_.erase(id);
-            machine_.on_closed(id, static_cast<dns::probe::CloseCause>((operation >> 3) % 3), now_);
+            machine_.on_closed(id, static_cast<dns::probe::CloseCause>((operation >> 3) % 4), now_);
         }
     }
 
@@ -110,9 +111,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (data[0] % 2 == 0) {
         parse(rest);
     } else {
-        Shell((data[0] & 2) != 0 ? dns::probe::ProbeKind::SmtpBanner
-                                 : dns::probe::ProbeKind::LoadReport)
-            .run(rest);
+        dns::probe::DialogueConfig config;
+        // 0 and 1 are what they were before there were more kinds.
+        config.kind = static_cast<dns::probe::ProbeKind>((data[0] / 2) % dns::probe::kProbeKinds);
+        config.expected_name = "mx1";
+        config.host = "mx1.example.org";
+        Shell(config).run(rest);
     }
     return 0;
 }

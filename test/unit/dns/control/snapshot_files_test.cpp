@@ -22,6 +22,7 @@ struct Files {
     void save_all() const {
         BOOST_REQUIRE(files.save_directory(dns_test::directory(), {}));
         BOOST_REQUIRE(files.save_trims({{{{1}, 0.5}}, {}}));
+        BOOST_REQUIRE(files.save_health({5, {{{1}, false, "why", 1}}, {}}));
     }
 
     void damage(const std::string& name) const {
@@ -52,6 +53,7 @@ BOOST_AUTO_TEST_CASE(what_was_saved_is_found_again) {
     BOOST_TEST((*state.directory == dns_test::directory()));
     BOOST_REQUIRE(state.trims.mail.size() == 1U);
     BOOST_TEST(state.trims.mail[0].z == 0.5);
+    BOOST_TEST((state.health == dns::SavedPoolHealth{5, {{{1}, false, "why", 1}}, {}}));
 }
 
 BOOST_AUTO_TEST_CASE(serials_are_saved_as_they_were_published) {
@@ -64,7 +66,7 @@ BOOST_AUTO_TEST_CASE(serials_are_saved_as_they_were_published) {
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_file_is_left_aside_and_the_others_are_used) {
-    for (const std::string name : {"directory", "trims"}) {
+    for (const std::string name : {"directory", "trims", "health"}) {
         (void)load();
         save_all();
         damage(name);
@@ -72,6 +74,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_is_left_aside_and_the_others_are_used) {
         const auto state = load();
         BOOST_TEST(bool(state.directory) == (name != "directory"));
         BOOST_TEST(state.trims.mail.empty() == (name == "trims"));
+        BOOST_TEST(state.health.mail.empty() == (name == "health"));
         BOOST_TEST(log.count("snapshot-refused") == 1U);
         BOOST_TEST(log.count("snapshot/" + name) == 1U);
         BOOST_TEST(std::filesystem::exists(dir.file(name)), "for whoever looks into it");

@@ -164,6 +164,20 @@ BOOST_AUTO_TEST_CASE(a_drain_that_is_quiet_is_told_once_by_whoever_comes_first) 
                "1");
 }
 
+BOOST_AUTO_TEST_CASE(operators_are_told_when_health_is_old) {
+    run([this](dns::SteeringJournal& journal) {
+        journal.add_event({"alarm", "health_old", "mail", 21});
+        journal.add_event({"info", "health_fresh", "mail", 0});
+        BOOST_TEST(wait_until([this] {
+            return one("SELECT count(*)::text FROM directory.event WHERE kind LIKE 'health%'") ==
+                   "2";
+        }));
+    });
+    BOOST_TEST(one("SELECT severity || ' ' || kind || ' ' || server || ' ' || subject || ' ' || "
+                   "detail::text FROM directory.event WHERE kind LIKE 'health%' ORDER BY id") ==
+               "alarm health_old ns1 mail {\"age_s\": 21}");
+}
+
 BOOST_AUTO_TEST_CASE(a_long_cause_is_cut_between_characters) {
     std::string cause = "x";  // so that the limit falls into a character
     for (int i = 0; i < 800; ++i) {

@@ -18,7 +18,11 @@ struct Steering {
     explicit Steering(base::Loop& loop)
         : first(loop, "mx1"),
           second(loop, "mx2"),
-          pool(loop, PoolName::Mail, [this](const auto& commit) { commits.push_back(commit); }) {
+          pool(
+              loop,
+              PoolName::Mail,
+              [this](const auto& commit) { commits.push_back(commit); },
+              [this] { ++first_rounds; }) {
         directory.mail_servers.resize(2);
         directory.domains[1].mail.resize(2);
         directory.overrides.clear();
@@ -59,6 +63,7 @@ struct Steering {
     LoadServer first;
     LoadServer second;
     std::vector<dns::SteeringPool::Commit> commits;
+    int first_rounds = 0;
     dns::SteeringPool pool;
 };
 
@@ -136,8 +141,9 @@ BOOST_AUTO_TEST_CASE(a_pool_that_disappears_is_probed_no_more_and_may_come_back)
         BOOST_TEST(world.pool.servers_up() == 0U);
         world.first.stop();
         const auto replies = world.pool.probe_counts().replies;
+        const auto before = world.commits.size();
         (void)base::sleep_until(base::Deadline::after(std::chrono::milliseconds(50)));
-        BOOST_TEST(world.commits.empty(), "nobody looks at a server that is not used");
+        BOOST_TEST(world.commits.size() == before, "nobody looks at a server that is not used");
         BOOST_TEST(world.pool.probe_counts().replies == replies);
         world.directory.domains[1].mail = mail;
         BOOST_TEST(bool(world.take()));
@@ -175,6 +181,55 @@ BOOST_AUTO_TEST_CASE(a_pool_that_comes_back_knows_what_it_last_knew) {
         BOOST_REQUIRE(world.pool.take(empty));
         (void)world.take();
         BOOST_TEST(world.pool.save_trims()[1].z == 0);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(servers_are_probed_before_anybody_is_sent_to_them) {
+    run([](Steering& world) {
+        BOOST_TEST(bool(world.take()));
+        BOOST_TEST(!world.pool.is_ready());
+        BOOST_TEST(world.pool.servers_up() == 0U);
+        BOOST_TEST(wait_until([&] { return world.first_rounds == 1; }));
+        BOOST_TEST(world.pool.is_ready());
+        BOOST_TEST(world.pool.servers_up() == 2U);
+        BOOST_TEST(world.commits.size() <= 1U, "the round is one commit, not one for each server");
+        const auto news = world.pool.watch();
+        BOOST_TEST(news.servers_up == 2U);
+        BOOST_TEST(news.changes == 2U);
+        BOOST_TEST(news.age_s < 5);
+        BOOST_TEST(!news.old);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(the_first_round_is_not_waited_for_for_ever) {
+    run([](Steering& world) {
+        // It takes connections and says nothing.
+        std::vector<base::Fd> taken;
+        const auto silent = base::Listener::create(
+            *base::Loop::current(),
+            base::Endpoint(base::IpAddress::loopback_v4(), 0),
+            16,
+            [&taken](base::Fd socket, const auto&) { taken.push_back(std::move(socket)); });
+        BOOST_REQUIRE(silent);
+        world.directory.mail_servers[1].load_port = silent.value()->bound().port();
+        (void)world.take();
+        BOOST_TEST(wait_until([&] { return world.pool.is_ready(); }));
+        BOOST_TEST(world.pool.save_health().size() == 1U, "four losses would be a verdict");
+        BOOST_TEST(world.pool.servers_up() == 1U);
+        BOOST_TEST(world.pool.input().commit->table()->servers[1].weight == 0);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(health_that_is_known_from_before_needs_no_first_round) {
+    run([](Steering& world) {
+        world.pool.restore_health({{{1}, true, "", 0}, {{2}, false, "connection refused", 2}});
+        BOOST_TEST(world.pool.save_health().size() == 2U, "kept until there is a pool");
+        const auto commit = world.take();
+        BOOST_REQUIRE(commit);
+        BOOST_TEST(world.pool.is_ready());
+        BOOST_TEST(world.first_rounds == 0);
+        BOOST_TEST(commit->table()->servers[0].weight > 0);
+        BOOST_TEST(commit->table()->servers[1].weight == 0);
     });
 }
 

@@ -43,19 +43,22 @@ BOOST_AUTO_TEST_CASE(transfers_come_back_and_earlier_files_have_none) {
     BOOST_REQUIRE(read);
     BOOST_TEST((read.value() == directory));
     // Without the parts at the end, as files were before there were policies of pools (two of them,
-    // two domains, one override), and before there were signatures and transfers.
+    // two domains, one override), probes, signatures, and transfers.
     const std::string_view steering("\0\0\0\0\xff\xff\0\0\0\0", 10);
-    const std::string none(13 + 4, '\0');
+    const std::string none(13 + 4 + 4, '\0');
     std::string_view body = std::string_view(earlier).substr(21);
     BOOST_REQUIRE(body.ends_with(steering));
     body.remove_suffix(steering.size());
     BOOST_TEST((dns::decode_directory(with_good_frame(earlier, std::string(body))).take_value() ==
                 dns_test::directory()));
     BOOST_REQUIRE(body.ends_with(none));
-    const auto old = dns::decode_directory(
-        with_good_frame(earlier, std::string(body.substr(0, body.size() - none.size()))));
-    BOOST_REQUIRE(old);
-    BOOST_TEST((old.value().transfer == dns::transfer::TransferConfig{}));
+    for (const std::size_t size : {none.size(), std::size_t{4}}) {
+        const auto old = dns::decode_directory(
+            with_good_frame(earlier, std::string(body.substr(0, body.size() - size))));
+        BOOST_REQUIRE(old);
+        BOOST_TEST((old.value().transfer == dns::transfer::TransferConfig{}));
+        BOOST_TEST(old.value().probes.empty());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_comes_back_as_it_was) {
@@ -70,6 +73,43 @@ BOOST_AUTO_TEST_CASE(a_directory_comes_back_as_it_was) {
     BOOST_REQUIRE(read);
     BOOST_TEST((read.value() == directory));
     BOOST_TEST((dns::decode_directory(dns::encode_directory({})).value() == dns::Directory{}));
+}
+
+BOOST_AUTO_TEST_CASE(health_comes_back_as_it_was) {
+    dns::SavedPoolHealth health;
+    health.saved_us = 1'795'345'200'000'000;
+    health.mail = {{{1}, true, "", 0.5}, {{2}, false, "smtp:25: connection refused", 3}};
+    health.access = {{{7}, false, "4 probes lost", 0}};
+    const auto read = dns::decode_health(dns::encode_health(health));
+    BOOST_REQUIRE(read);
+    BOOST_TEST((read.value() == health));
+    BOOST_TEST(!dns::decode_health(dns::encode_trims({})));
+    const std::string bytes = dns::encode_health(health);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+        BOOST_TEST(!dns::decode_health(std::string_view(bytes).substr(0, size)));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(probes_come_back_as_they_were) {
+    dns::Directory directory = dns_test::directory();
+    dns::ProbeConfig pool;
+    pool.pool = dns::PoolName::Access;
+    pool.interval_s = 2.5;
+    pool.fall = 0;
+    dns::ProbeConfig server;
+    server.server = dns::steering::ServerId{2};
+    server.jitter = 0;
+    server.deadline_s = 0.5;
+    server.rise = 3;
+    server.dwell_s = 60;
+    server.flap_max_s = 1;
+    server.flap_half_life_s = 2;
+    server.checks = {{dns::probe::ProbeKind::Http, 8080, "/load"},
+                     {dns::probe::ProbeKind::Agent, 7777, ""}};
+    directory.probes = {pool, server};
+    const auto read = dns::decode_directory(dns::encode_directory(directory));
+    BOOST_REQUIRE(read);
+    BOOST_TEST((read.value() == directory));
 }
 
 BOOST_AUTO_TEST_CASE(trims_come_back_as_they_were) {

@@ -54,6 +54,28 @@ BOOST_AUTO_TEST_CASE(reads_servers_domains_and_key_with_the_daemon_s_own_rights)
     BOOST_TEST(domain.access.size() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(reads_how_servers_are_probed) {
+    BOOST_TEST(read().probes.empty());
+    database.sql(
+        "WITH one AS (INSERT INTO directory.probe (pool, mail_server_id, fall, dwell_s) "
+        "SELECT 'mail', id, 0, 2.5 FROM directory.mail_server WHERE name = 'mail2' RETURNING id) "
+        "INSERT INTO directory.probe_check (probe_id, position, kind, port, path) "
+        "SELECT id, v.* FROM one, (VALUES (2, 'http', 8080, '/load'), (1, 'smtp', NULL, NULL)) v");
+    database.sql("INSERT INTO directory.probe (pool, interval_s) VALUES ('mail', 2)");
+    const auto probes = read().probes;
+    BOOST_REQUIRE(probes.size() == 2U);
+    BOOST_TEST(!probes[0].server.has_value());
+    BOOST_TEST(probes[0].interval_s.value() == 2.0);
+    BOOST_TEST(!probes[0].fall.has_value());
+    BOOST_TEST((probes[1].server == dns::steering::ServerId{2}));
+    BOOST_TEST(probes[1].fall.value() == 0);
+    BOOST_TEST(probes[1].dwell_s.value() == 2.5);
+    BOOST_REQUIRE(probes[1].checks.size() == 2U);
+    BOOST_TEST((probes[1].checks[0] == dns::ProbeCheck{dns::probe::ProbeKind::Smtp, 0, ""}));
+    BOOST_TEST(
+        (probes[1].checks[1] == dns::ProbeCheck{dns::probe::ProbeKind::Http, 8080, "/load"}));
+}
+
 BOOST_AUTO_TEST_CASE(the_version_rises_with_a_change) {
     const auto before = dns::read_directory_version(*connection).value();
     database.sql("UPDATE directory.domain SET ttl = 7 WHERE name = 'mail.test'");

@@ -44,19 +44,23 @@ BOOST_AUTO_TEST_CASE(only_servers_in_use_are_probed_and_weighed) {
     BOOST_REQUIRE(plan.config.servers.size() == 1U);
     BOOST_REQUIRE(plan.targets.size() == 1U);
     BOOST_TEST(plan.targets[0].endpoint.to_text() == "192.0.2.2:4002");
-    BOOST_TEST(plan.targets[0].expected_name == "mx2");
+    BOOST_TEST(plan.targets[0].ask.expected_name == "mx2");
     directory.domains[1].mail.clear();
     BOOST_TEST(dns::plan_pool(directory, PoolName::Mail).empty());
 }
 
-BOOST_AUTO_TEST_CASE(servers_without_a_load_port_are_probed_by_their_banner) {
+BOOST_AUTO_TEST_CASE(servers_without_a_load_port_are_asked_for_their_service) {
     const auto mail = dns::plan_pool(dns_test::directory(), PoolName::Mail);
     BOOST_REQUIRE(mail.targets.size() == 3U);
-    BOOST_TEST((mail.targets[0].kind == dns::probe::ProbeKind::LoadReport));
-    BOOST_TEST((mail.targets[2].kind == dns::probe::ProbeKind::SmtpBanner));
+    BOOST_TEST((mail.targets[0].ask.kind == dns::probe::ProbeKind::LoadReport));
+    BOOST_TEST((mail.targets[2].ask.kind == dns::probe::ProbeKind::Smtp));
     BOOST_TEST(mail.targets[2].endpoint.port() == 25);
     const auto access = dns::plan_pool(dns_test::directory(), PoolName::Access);
-    BOOST_TEST(access.targets.size() == 1U, "access2 reports no load");
+    BOOST_REQUIRE(access.targets.size() == 2U);
+    BOOST_TEST((access.targets[0].ask.kind == dns::probe::ProbeKind::LoadReport));
+    BOOST_TEST((access.targets[1].ask.kind == dns::probe::ProbeKind::Imap));
+    BOOST_TEST(access.config.servers[1].checks.at(0) == "imap:143");
+    BOOST_TEST(access.config.servers[1].health.probe_first);
 }
 
 BOOST_AUTO_TEST_CASE(retired_servers_go_but_never_the_last_of_a_domain) {

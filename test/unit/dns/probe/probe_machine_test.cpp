@@ -1,6 +1,8 @@
 #include "dns/probe/probe_machine.h"
 
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 
@@ -16,13 +18,20 @@ constexpr std::string_view kGreeting = "roundtable-load 1 name=mx1 start=7\r\n";
 constexpr std::string_view kReport =
     "start=7 busy_us=10 arrivals=4 refused=1 accepted=3 fit=1 reason=ok\r\n";
 
+DialogueConfig config_of(ProbeKind kind, std::string name) {
+    DialogueConfig config;
+    config.kind = kind;
+    config.expected_name = std::move(name);
+    return config;
+}
+
 struct Machine {
     ProbeMachine machine;
     std::vector<ProbeAction> actions;
     std::optional<ProbeResult> result;
 
     explicit Machine(ProbeKind kind = ProbeKind::LoadReport, std::string name = "")
-        : machine(ServerId{42}, kind, ProbeTiming{}, 2, std::move(name)) {}
+        : machine(ServerId{42}, config_of(kind, std::move(name)), ProbeTiming{}, 2) {}
 
     void collect() {
         actions = machine.take_actions();
@@ -145,6 +154,7 @@ BOOST_AUTO_TEST_CASE(lost_probe_is_repeated_at_once_while_up_only) {
 
 BOOST_AUTO_TEST_CASE(slots_that_passed_during_repeats_are_skipped) {
     Machine m;
+    // A deadline that is seen late is the shell's fault, so each is seen in time.
     for (int t = 2; t < 8; ++t) {
         m.time(t);
         m.settle(true, t);
@@ -276,13 +286,17 @@ BOOST_AUTO_TEST_CASE(unasked_words_on_a_kept_connection_end_it) {
     BOOST_TEST(m.did(0, Kind::Connect, 2));
 }
 
-BOOST_AUTO_TEST_CASE(smtp_banner_is_read_anew_each_time_and_the_last_connection_kept) {
-    Machine m(ProbeKind::SmtpBanner);
+BOOST_AUTO_TEST_CASE(smtp_is_greeted_anew_each_time_and_the_last_connection_kept) {
+    Machine m(ProbeKind::Smtp);
     m.time(2);
     m.connected(1, 2);
     m.bytes(1, "220-mx1.example.org ESMTP\r\n22", 2);
     BOOST_TEST(!m.result.has_value());
     m.bytes(1, "0 ready\r\n", 2.1);
+    BOOST_TEST(!m.result.has_value());
+    BOOST_TEST(m.did(0, Kind::Send, 1));
+    BOOST_TEST(m.actions[0].bytes == "EHLO roundtable-probe\r\n");
+    m.bytes(1, "250-mx1.example.org\r\n250 SIZE 1000\r\n", 2.1);
     BOOST_TEST((m.result->outcome == ProbeOutcome::Reply));
     BOOST_TEST(!m.result->counters.has_value());
     BOOST_TEST(m.actions.empty());
@@ -291,16 +305,19 @@ BOOST_AUTO_TEST_CASE(smtp_banner_is_read_anew_each_time_and_the_last_connection_
     BOOST_TEST(m.did(0, Kind::Connect, 2));
     m.connected(2, 7);
     m.bytes(2, "220 ready\n", 7.1);  // a foreign server that is careless with line ends
+    m.bytes(2, "250 hello\n", 7.1);
     BOOST_TEST((m.result->outcome == ProbeOutcome::Reply));
     BOOST_TEST(m.did(0, Kind::Send, 1));
     BOOST_TEST(m.actions[0].bytes == "QUIT\r\n");
     BOOST_TEST(m.did(1, Kind::Close, 1));
+    m.bytes(2, "421 4.4.2 timeout\r\n", 8.9);
+    BOOST_TEST(m.actions.empty());
     m.closed(2, CloseCause::EndOfStream, 9);
     BOOST_TEST(m.machine.next_time_s() == 9.0);
 }
 
 BOOST_AUTO_TEST_CASE(busy_smtp_server_is_alive_and_left_alone) {
-    Machine m(ProbeKind::SmtpBanner);
+    Machine m(ProbeKind::Smtp);
     m.time(2);
     m.connected(1, 2);
     m.bytes(1, "421 4.3.2 too many connections\r\n", 2);
@@ -316,20 +333,137 @@ BOOST_AUTO_TEST_CASE(other_smtp_greetings_are_bad_banners) {
                                             "\r\n",
                                             "SSH-2.0-x\r\n",
                                             "220-a\r\n250 b\r\n"}) {
-        Machine m(ProbeKind::SmtpBanner);
+        Machine m(ProbeKind::Smtp);
         m.time(2);
         m.connected(1, 2);
         m.bytes(1, greeting, 2);
         BOOST_REQUIRE(m.result.has_value());
         BOOST_TEST((m.result->outcome == ProbeOutcome::BadBanner), greeting);
     }
-    Machine m(ProbeKind::SmtpBanner);
+    Machine m(ProbeKind::Smtp);
     m.time(2);
     m.connected(1, 2);
     for (int i = 0; i < 1000 && !m.result; ++i) {
         m.bytes(1, "220-more\r\n", 2);
     }
     BOOST_TEST((m.result->outcome == ProbeOutcome::BadBanner));
+}
+
+BOOST_AUTO_TEST_CASE(an_agent_that_closes_has_said_what_it_says) {
+    Machine m(ProbeKind::Agent);
+    m.time(2);
+    m.connected(1, 2);
+    BOOST_TEST(m.actions.empty());
+    m.bytes(1, "up 50%", 2.1);
+    BOOST_TEST(!m.result.has_value());
+    m.closed(1, CloseCause::EndOfStream, 2.1);
+    BOOST_TEST((m.result->outcome == ProbeOutcome::Reply));
+    BOOST_TEST(m.result->weight.value() == 0.5);
+    BOOST_TEST(m.actions.empty());
+    BOOST_TEST(m.machine.next_time_s() == 7.0);
+}
+
+BOOST_AUTO_TEST_CASE(an_agent_that_is_away_says_nothing_of_its_server) {
+    for (const CloseCause cause : {CloseCause::Reset, CloseCause::EndOfStream}) {
+        Machine m(ProbeKind::Agent);
+        m.time(2);
+        m.closed(1, cause, 2.1);
+        BOOST_TEST((m.result->outcome == ProbeOutcome::Silent));
+    }
+    Machine m(ProbeKind::Agent);
+    m.time(2);
+    m.connected(1, 2);
+    m.time(3);
+    BOOST_TEST((m.result->outcome == ProbeOutcome::Silent));
+    m.settle(true, 3);
+    BOOST_TEST(m.actions.empty());  // not repeated
+}
+
+BOOST_AUTO_TEST_CASE(http_is_asked_again_over_a_connection_that_its_server_keeps) {
+    const std::string_view kept =
+        "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: keep-alive\r\n\r\n{\"load\":0.5}";
+    Machine m(ProbeKind::Http);
+    m.time(2);
+    m.connected(1, 2);
+    BOOST_TEST(m.did(0, Kind::Send, 1));
+    BOOST_TEST(m.actions[0].bytes.starts_with("GET / HTTP/1.0\r\n"));
+    m.bytes(1, kept, 2.1);
+    BOOST_TEST((m.result->outcome == ProbeOutcome::Reply));
+    BOOST_TEST(m.result->gauge.value() == 0.5);
+    BOOST_TEST(m.actions.empty());
+    m.time(7);
+    BOOST_TEST(m.did(0, Kind::Send, 1));
+    m.bytes(1, "HTTP/1.1 200 OK\r\n\r\n", 7.1);
+    BOOST_TEST(!m.result.has_value());
+    m.closed(1, CloseCause::EndOfStream, 7.1);  // that is the end of a body of no stated length,
+    BOOST_TEST(m.did(0, Kind::Connect, 2));     // but on a kept connection it may be an idle limit
+    m.connected(2, 7.2);
+    m.bytes(2, "HTTP/1.0 200 OK\r\n\r\n{}", 7.2);
+    m.closed(2, CloseCause::EndOfStream, 7.2);
+    BOOST_TEST((m.result->outcome == ProbeOutcome::Reply));
+    BOOST_TEST(!m.result->gauge.has_value());
+    m.closed(2, CloseCause::EndOfStream, 7.3);
+    BOOST_TEST(m.machine.next_time_s() == 12.0, "nothing was kept");
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_that_is_seen_late_is_no_verdict) {
+    Machine m;
+    m.time(2);
+    m.connected(1, 2.1);
+    m.time(3.6);  // 0.6 s late: this process stood still
+    BOOST_TEST(!m.result.has_value());
+    BOOST_TEST(m.machine.stalls() == 1U);
+    BOOST_TEST(m.machine.next_time_s() == 4.6);
+    m.bytes(1, kGreeting, 3.6);
+    m.bytes(1, kReport, 3.6);
+    BOOST_TEST((m.result->outcome == ProbeOutcome::Reply));
+    m.time(7);
+    m.time(8.2);
+    BOOST_TEST((m.result->outcome == ProbeOutcome::Lost));
+}
+
+BOOST_AUTO_TEST_CASE(a_fault_of_this_machine_is_no_verdict) {
+    Machine m;
+    m.time(2);
+    m.closed(1, CloseCause::OwnFault, 2);
+    BOOST_TEST(!m.result.has_value());
+    BOOST_TEST(m.machine.next_time_s() == 7.0);
+    m.time(7);
+    BOOST_TEST(m.did(0, Kind::Connect, 2));
+}
+
+BOOST_AUTO_TEST_CASE(jitter_is_bounded_never_adds_up_and_differs) {
+    const auto begins_of = [](std::uint64_t seed) {
+        ProbeTiming timing;
+        timing.jitter = 0.2;
+        timing.seed = seed;
+        ProbeMachine machine(ServerId{42}, DialogueConfig{}, timing, 2);
+        std::vector<double> begins;
+        for (int i = 0; i < 200; ++i) {
+            const double now_s = machine.next_time_s();
+            begins.push_back(now_s);
+            machine.on_time(now_s);
+            const auto connection = machine.take_actions().at(0).connection;
+            machine.on_closed(connection, CloseCause::Reset, now_s + 0.01);
+            (void)machine.take_result();
+            machine.settle(true, now_s + 0.01);
+        }
+        return begins;
+    };
+    const std::vector<double> begins = begins_of(1);
+    double least = 1e9;
+    double most = 0;
+    for (std::size_t i = 0; i < begins.size(); ++i) {
+        const double late = begins[i] - (2 + 5.0 * static_cast<double>(i));
+        BOOST_TEST_REQUIRE(late >= 0);
+        BOOST_TEST_REQUIRE(late < 1.0);
+        least = i == 0 ? least : std::min(least, late);
+        most = std::max(most, late);
+    }
+    BOOST_TEST(least < 0.05);
+    BOOST_TEST(most > 0.95);
+    BOOST_TEST((begins_of(1) == begins));
+    BOOST_TEST((begins_of(2) != begins));
 }
 
 BOOST_AUTO_TEST_CASE(phase_can_be_moved) {

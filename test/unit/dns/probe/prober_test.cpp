@@ -105,7 +105,11 @@ struct Results {
 };
 
 ProbeTarget target_at(const Endpoint& endpoint, ProbeKind kind = ProbeKind::LoadReport) {
-    return {ServerId{5}, kind, endpoint, ""};
+    ProbeTarget target;
+    target.server = ServerId{5};
+    target.ask.kind = kind;
+    target.endpoint = endpoint;
+    return target;
 }
 
 constexpr ProbeTiming kFast{0.05, 0.04};
@@ -181,16 +185,20 @@ BOOST_AUTO_TEST_CASE(wrong_words_are_a_bad_banner) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(smtp_banner_needs_a_new_connection_each_time) {
+BOOST_AUTO_TEST_CASE(smtp_needs_a_new_connection_each_time) {
     run_in_fiber([](Loop& loop) {
         Server server(loop, kAnyPort, [](SocketStream& stream) {
             (void)stream.write("220 mx1.example.org ESMTP\r\n");
             (void)stream.flush(Deadline::after(30s));
             (void)stream.fill(Deadline::after(30s));
+            (void)stream.write("250 mx1.example.org\r\n");
+            (void)stream.flush(Deadline::after(30s));
+            stream.consume(stream.buffered().size());
+            (void)stream.fill(Deadline::after(30s));
         });
         Results results;
         Prober prober(loop, ProbeTiming{0.05, 5}, results.sink());
-        prober.set_targets({target_at(server.bound(), ProbeKind::SmtpBanner)});
+        prober.set_targets({target_at(server.bound(), ProbeKind::Smtp)});
         results.wait_for(3);
         for (const ProbeResult& result : results.all) {
             BOOST_CHECK(result.outcome == ProbeOutcome::Reply);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <boost/test/unit_test.hpp>
 
+#include "test/unit/dns/steering/engine_fixture.h"
 #include "test/unit/dns/steering/steering_fixture.h"
 
 namespace {
@@ -13,118 +15,7 @@ using namespace dns::steering;
 using dns::probe::LoadCounters;
 using dns::probe::ProbeOutcome;
 using dns::probe::ProbeResult;
-using fixture::Random;
-
-constexpr std::int64_t kEpoch_us = 1'795'345'200'000'000;
-
-Now at(double seconds) {
-    return {seconds, kEpoch_us + static_cast<std::int64_t>(seconds * 1e6)};
-}
-
-PoolConfig config_of(const std::vector<double>& weights) {
-    PoolConfig config;
-    config.name = "mail";
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-        config.servers.push_back(
-            {ServerId{i + 1}, "mx" + std::to_string(i + 1), weights[i], 10, 0});
-    }
-    return config;
-}
-
-SteeringEngine make_engine(const PoolConfig& config) {
-    auto engine = SteeringEngine::create(config, at(0), 100);
-    BOOST_REQUIRE(engine);
-    return std::move(engine).take_value();
-}
-
-ProbeResult bare_result(std::uint64_t id, ProbeOutcome outcome, std::string reason = "") {
-    ProbeResult result;
-    result.server = ServerId{id};
-    result.outcome = outcome;
-    result.reason = std::move(reason);
-    return result;
-}
-
-Override make_override(std::uint64_t id,
-                       OverrideKind kind,
-                       std::uint64_t server,
-                       double value = 0) {
-    Override entry;
-    entry.id = id;
-    entry.kind = kind;
-    entry.scope = {"mail", {}, ServerId{server}};
-    entry.value = value;
-    entry.author = "alice";
-    entry.reason = "test";
-    entry.created_us = kEpoch_us;
-    return entry;
-}
-
-/// Servers whose load follows what the engine's table gives them: a closed loop in one-second
-/// steps, probed at their phases.
-struct Fleet {
-    SteeringEngine engine;
-    std::vector<LoadCounters> counters;
-    std::vector<double> capacity;  // mails per second
-    std::vector<double> extra;     // load that mail has no part in, 0..1
-    std::vector<bool> fails_fast;
-    double demand = 0;  // mails per second in all
-    std::vector<double> share;
-    int now_s = 0;
-
-    Fleet(const PoolConfig& config, double capacity_each, double demand_)
-        : engine(make_engine(config)),
-          counters(config.servers.size()),
-          capacity(config.servers.size(), capacity_each),
-          extra(config.servers.size(), 0),
-          fails_fast(config.servers.size(), false),
-          demand(demand_),
-          share(config.servers.size(), 0) {
-        for (LoadCounters& each : counters) {
-            each.start_id = 1;
-        }
-        take();
-    }
-
-    void take() {
-        if (engine.poll(at(now_s)) != nullptr || share[0] == 0) {
-            const SteeringTable& table = *engine.last_commit()->table();
-            for (std::size_t i = 0; i < share.size(); ++i) {
-                share[i] = table.servers[i].first_share;
-            }
-        }
-    }
-
-    void second() {
-        ++now_s;
-        const std::size_t count = counters.size();
-        for (std::size_t i = 0; i < count; ++i) {
-            const double mail = demand * share[i];
-            const double load = std::min(1.0, extra[i] + mail / capacity[i]);
-            const double room = std::max(0.0, (1 - extra[i]) * capacity[i]);
-            const auto offered = static_cast<std::uint64_t>(mail * 100);
-            const auto taken = static_cast<std::uint64_t>(std::min(mail, room) * 100);
-            if (!fails_fast[i]) {
-                counters[i].busy_us += static_cast<std::uint64_t>(load * 1e6);
-                counters[i].arrivals += offered;
-                counters[i].refused += offered - taken;
-                counters[i].accepted += taken;
-            }
-            if (now_s % 5 == static_cast<int>(i * 5 / count)) {
-                ProbeResult result = bare_result(i + 1, ProbeOutcome::Reply);
-                result.counters = counters[i];
-                engine.on_probe(result, at(now_s));
-            }
-        }
-        take();
-    }
-
-    void run(int seconds) {
-        for (int i = 0; i < seconds; ++i) {
-            second();
-        }
-    }
-};
+using namespace fixture;
 
 std::vector<ServerIndex> canonical_servers(const SteeringTable& table) {
     return fixture::servers_of(answer_entries(table, canonical_answer(table), table.list_max));
@@ -484,7 +375,7 @@ struct Script {
         const std::size_t i = random.below(config.servers.size() + 1);
         auto outcome = ProbeOutcome::Reply;
         if (random.one_in(3)) {
-            outcome = static_cast<ProbeOutcome>(random.below(5));
+            outcome = static_cast<ProbeOutcome>(random.below(6));
         }
         ProbeResult result = bare_result(i + 1, outcome);
         if (outcome == ProbeOutcome::Reply && !random.one_in(10)) {
@@ -495,6 +386,10 @@ struct Script {
             each.refused += random.below(10);
             each.accepted += random.below(90);
             result.counters = each;
+        }
+        result.check = static_cast<std::uint8_t>(random.below(3));
+        if (random.one_in(10)) {
+            result.weight = random.unit() * 2;
         }
         engine.on_probe(result, at(now_s));
     }
@@ -527,6 +422,12 @@ struct Script {
             weight = 1 + random.unit() * 10;
         }
         config = config_of(weights);
+        for (ServerConfig& server : config.servers) {
+            server.health.probe_first = random.one_in(2);
+            server.health.dwell_s = random.one_in(2) ? 0 : 10;
+            server.checks = random.one_in(2) ? std::vector<std::string>{"report:4000", "smtp:25"}
+                                             : std::vector<std::string>{};
+        }
         config.policy = static_cast<Policy>(random.below(4));
         config.zones = {{"example.org", static_cast<Policy>(random.below(4)), {}, {}, {}}};
         BOOST_REQUIRE(engine.configure(config, at(now_s)));
