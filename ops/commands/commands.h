@@ -32,6 +32,7 @@ cluster_commands();  ///< up, daemon, endpoints, status, completion
 [[nodiscard]] std::vector<Command> quarantine_commands();
 [[nodiscard]] std::vector<Command> schema_commands();
 [[nodiscard]] std::vector<Command> server_commands();
+[[nodiscard]] std::vector<Command> server_probe_commands();  ///< server probe
 [[nodiscard]] std::vector<Command> setting_commands();
 [[nodiscard]] std::vector<Command> storage_commands();
 [[nodiscard]] std::vector<Command> transfer_commands();  ///< transfer, its keys and catalog

@@ -29,7 +29,8 @@ const std::vector<Command>& all_commands() {
               notify_commands(),      compact_commands(),    voicemail_commands(),
               quarantine_commands(),  fax_commands(),        fax_send_commands(),
               fax_route_commands(),   zone_commands(),       mail_record_commands(),
-              transfer_commands(),    dnssec_commands(),     update_commands()}) {
+              transfer_commands(),    dnssec_commands(),     update_commands(),
+              server_probe_commands()}) {
             all.insert(all.end(), table.begin(), table.end());
         }
         return all;
