@@ -215,7 +215,7 @@ base::Status set_probe(CommandContext& context, const Arguments& arguments) {
     }
     (void)TRY(set_checks(tx, row, checks));
     const base::Rows odd =
-        TRY(tx.query("SELECT FROM directory.probe WHERE id = $1 AND "
+        TRY(tx.query("SELECT id FROM directory.probe WHERE id = $1 AND "
                      "coalesce(deadline_s, 1) > coalesce(interval_s, 5)",
                      {row}));
     if (!odd.empty()) {
