@@ -81,7 +81,7 @@ void ProbeMachine::drop_kept() {
 
 void ProbeMachine::begin(double now_s) {
     last_begin_s_ = now_s;
-    probe_.emplace();
+    probe_ = Probe{};
     probe_->deadline_s = now_s + timing_.timeout_s;
     if (dialogue_->after() == AfterProbe::AskAgain && kept_) {
         probe_->connection = *std::exchange(kept_, std::nullopt);
