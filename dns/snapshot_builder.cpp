@@ -78,6 +78,11 @@ base::Result<SnapshotBuilder::ServedZone> SnapshotBuilder::compile(
     ServedZone served;
     served.digest = plan.digest;
     if (plan.keys != nullptr) {
+        if (plan.keys->denial != dnssec::Denial::Nsec) {
+            return base::Error{base::Errc::Unsupported,
+                               domain.name + ": answers deny by nsec only, not " +
+                                   std::string(dnssec::denial_name(plan.keys->denial))};
+        }
         static const dnssec::Secrets kNone;
         served.sealing.plan = std::make_shared<const dnssec::ZoneSigning>(TRY(dnssec::plan_signing(
             *plan.keys, directory.secrets == nullptr ? kNone : *directory.secrets)));
@@ -329,7 +334,8 @@ std::uint32_t SnapshotBuilder::serial_of(const BuildInput& input,
 bool SnapshotBuilder::is_sealed(const ServedZone& zone, std::int64_t now_s) {
     const Sealing& sealing = zone.sealing;
     return sealing.image == zone.image.get() && sealing.problem.empty() &&
-           now_s < sealing.resign_at_s && has_anchors_of(*sealing.seal.variants, {zone.mail.set, zone.access.set});
+           now_s < sealing.resign_at_s &&
+           has_anchors_of(*sealing.seal.variants, {zone.mail.set, zone.access.set});
 }
 
 void SnapshotBuilder::seal_zones(const BuildInput& input) {

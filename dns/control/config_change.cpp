@@ -32,6 +32,10 @@ bool same_tcp(const TcpServer::Options& a, const TcpServer::Options& b) {
            a.slow == b.slow && a.taken_max == b.taken_max;
 }
 
+bool same_identity(const explain::ChaosPolicy& a, const explain::ChaosPolicy& b) {
+    return a.version == b.version && a.hostname == b.hostname && a.id == b.id;
+}
+
 // The keys whose values differ.
 class Differences {
   public:
@@ -71,6 +75,11 @@ base::Result<std::vector<std::string>> config_changes(const NameServerConfig& no
     fixed.note("internal_listen", same_list(now.internal_listen, next.internal_listen));
     fixed.note("admin_listen", text_of(now.admin_listen) == text_of(next.admin_listen));
     fixed.note("threads", now.threads == next.threads);
+    fixed.note("internal_keys", now.internal_keys == next.internal_keys);
+    fixed.note("explain_socket", now.explain_socket == next.explain_socket);
+    fixed.note("admin_acl", same_list(now.answers.chaos.admins, next.answers.chaos.admins));
+    fixed.note("chaos", same_identity(now.answers.chaos, next.answers.chaos));
+    fixed.note("powerdns_socket", now.powerdns == next.powerdns);
     fixed.note("udp_receive_buffer", now.udp_receive_buffer == next.udp_receive_buffer);
     if (!fixed.keys().empty()) {
         return base::Error{base::Errc::Refused,

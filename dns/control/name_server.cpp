@@ -23,6 +23,7 @@
 #include "dns/control/priority_report.h"
 #include "dns/control/snapshot_files.h"
 #include "dns/control/snapshot_publisher.h"
+#include "dns/control/state_saver.h"
 #include "dns/control/steering_journal.h"
 #include "dns/control/steering_pool.h"
 #include "dns/control/variant_signer.h"
@@ -39,12 +40,6 @@ namespace dns {
 namespace {
 
 constexpr base::Duration kChoresEvery = std::chrono::seconds(1);
-// What changed in the directory is saved at once, so that a name server that is killed and cannot
-// reach the database knows it; a large one at most a tenth of the time. Trims can wait.
-constexpr base::Duration kSaveEvery = std::chrono::seconds(5);
-constexpr base::Duration kSaveGap = std::chrono::milliseconds(100);
-constexpr int kSaveRest = 10;
-constexpr base::Duration kSaveDeadline = std::chrono::minutes(1);
 constexpr std::size_t kConnections = 3;  // one reads, one reads addresses, one writes
 
 base::DbPoolOptions pool_options() {
@@ -75,41 +70,6 @@ bool is_in(const std::vector<RefusedDomain>& refused, const RefusedDomain& domai
     });
 }
 
-// What is to be written to the snapshot files.
-struct Unsaved {
-    std::shared_ptr<const Directory> directory;         // null: saved
-    Serials serials;                                    // of the directory
-    std::optional<SavedTrims> trims;                    // none: saved
-    std::optional<SavedPoolHealth> health;              // none: saved
-    std::shared_ptr<const SignatureCaches> signatures;  // null: saved
-
-    [[nodiscard]] bool empty() const {
-        return directory == nullptr && !trims && !health && signatures == nullptr;
-    }
-
-    // What failed to be written, unless something newer has come.
-    void take_back(const Unsaved& failed) {
-        directory = directory == nullptr ? failed.directory : directory;
-        signatures = signatures == nullptr ? failed.signatures : signatures;
-    }
-};
-
-base::Status write_files(const SnapshotFiles& files, const Unsaved& unsaved) {
-    if (unsaved.directory != nullptr) {
-        TRY(files.save_directory(*unsaved.directory, unsaved.serials));
-    }
-    if (unsaved.trims) {
-        TRY(files.save_trims(*unsaved.trims));
-    }
-    if (unsaved.health) {
-        TRY(files.save_health(*unsaved.health));
-    }
-    if (unsaved.signatures != nullptr) {
-        TRY(files.save_signatures(*unsaved.signatures));
-    }
-    return base::Done{};
-}
-
 }  // namespace
 
 // Members are destroyed from the last to the first: what others use stands above them.
@@ -120,7 +80,6 @@ struct NameServer::State {
           on_ready(std::move(when_ready)),
           tcp_reader(holder),
           tcp_thread(0, unlimited(config.answers)),
-          files(config.state_dir),
           mail(
               loop,
               PoolName::Mail,
@@ -133,10 +92,10 @@ struct NameServer::State {
               [this] { publish(steering::Urgency::AtOnce); }),
           explainer(loop, {config.name, mail, access, tcp_reader}),
           publisher(loop, holder, [this](const Published& done) { on_published(done); }),
-          file_worker("dns-files", 1, 4),
           database(config.database, "dnsd " + config.name, pool_options()),
           journal(database, config.name),
           health(mail, access, journal),
+          saver(SnapshotFiles(config.state_dir), mail, access, health),
           updates(loop,
                   {config.database,
                    config.name,
@@ -154,7 +113,6 @@ struct NameServer::State {
     void apply(NameServerConfig next);
     base::Status follow(DirectoryFollower::Known known);
     void do_chores();
-    void save_changes();
     void take_transfers(const Published& done);
     transfer::SharedView transfer_view();
     std::unique_ptr<ReplyStream> stream_tcp(std::span<const std::byte> packet,
@@ -172,7 +130,6 @@ struct NameServer::State {
     SnapshotHolder holder;
     SnapshotReader tcp_reader;
     ThreadState tcp_thread;
-    SnapshotFiles files;
 
     std::shared_ptr<const Directory> directory;
     SteeringPool mail;
@@ -185,15 +142,11 @@ struct NameServer::State {
     std::string transfer_problem;  // the same, of transfers
 
     std::shared_ptr<const Directory> published_directory;  // good parts only
-    Serials serials;
-    Unsaved unsaved;
-    base::FiberEvent news_to_save;
-    SavedTrims saved_trims;
-    base::WorkerPool file_worker;  // the only one that writes files
 
     base::DbPool database;
     SteeringJournal journal;
     HealthKeeper health;
+    StateSaver saver;
     std::optional<DirectoryFollower> follower;
     std::optional<base::ChangeListener> changes;
     update::UpdateService updates;
@@ -214,10 +167,10 @@ struct NameServer::State {
 };
 
 base::Status NameServer::State::open() {
+    const SnapshotFiles files(config.state_dir);
     SavedState saved = TRY(files.load());
     mail.restore_trims(saved.trims.mail);
     access.restore_trims(saved.trims.access);
-    saved_trims = std::move(saved.trims);
     health.restore(saved.health, base::wall_us());
     if (!config.internal_listen.empty()) {
         internal = TRY(InternalView::create(loop,
@@ -249,18 +202,7 @@ base::Status NameServer::State::open() {
     TRY(keys->start(loop));
     TRY(updates.start());
     chores = base::Timer::every(loop, kChoresEvery, [this] { do_chores(); });
-    TRY(base::spawn(loop, "save snapshot", [this] {
-        while (!base::fiber_cancelled()) {
-            (void)news_to_save.wait(base::Deadline::after(kSaveEvery));  // its end is seen above
-            const base::Instant started = base::monotonic_now();
-            save_changes();
-            const base::Duration rest =
-                std::max(kSaveGap, (base::monotonic_now() - started) * kSaveRest);
-            if (!base::sleep_until(base::Deadline::after(rest))) {
-                return;
-            }
-        }
-    }));
+    TRY(saver.start(loop, std::move(saved.trims)));
     if (saved.directory != nullptr) {
         base::log::info("dns", "starting-from-file", {{"version", saved.directory->version}});
         take_directory(saved.directory);
@@ -366,16 +308,9 @@ void NameServer::State::on_published(const Published& done) {
     }
     refused = done.refused;
     journal.add_serials(done.moved);
-    serials = done.serials;
-    if (published_directory != done.last_good || !done.moved.empty()) {
-        published_directory = done.last_good;
-        unsaved.directory = done.last_good;
-        news_to_save.notify();
-    }
-    if (done.signatures != nullptr) {
-        unsaved.signatures = done.signatures;
-        news_to_save.notify();
-    }
+    const bool other = published_directory != done.last_good || !done.moved.empty();
+    published_directory = done.last_good;
+    saver.take(other ? done.last_good : nullptr, done.serials, done.signatures);
     AnswerMetrics::set_zones({done.domains, done.refused.size(), done.zones_signed, done.memory});
     updates.on_published(done.last_good->version);
     if (!on_ready) {
@@ -520,35 +455,6 @@ void NameServer::State::do_chores() {
     }
 }
 
-/// In a fiber, or after the loop's end on its thread.
-void NameServer::State::save_changes() {
-    SavedTrims learnt{mail.save_trims(), access.save_trims()};
-    if (learnt != saved_trims) {
-        unsaved.trims = learnt;
-    }
-    unsaved.health = health.unsaved(base::wall_us());
-    if (unsaved.empty()) {
-        return;
-    }
-    Unsaved now = std::exchange(unsaved, {});
-    now.serials = serials;
-    // It owns what it writes: past the deadline it may still be at it.
-    const base::Status saved =
-        file_worker.run([files = files, now] { return write_files(files, now); },
-                        base::Deadline::after(kSaveDeadline));
-    if (saved) {
-        saved_trims = std::move(learnt);
-        if (now.health) {
-            health.set_saved(*now.health);
-        }
-        return;
-    }
-    if (saved.error().code != base::Errc::Cancelled) {
-        base::log::warning("dns", "snapshot-not-saved", {{"error", saved.error()}});
-    }
-    unsaved.take_back(now);
-}
-
 NameServer::NameServer(std::unique_ptr<State> state) : state_(std::move(state)) {
 }
 
@@ -588,7 +494,7 @@ base::Result<std::vector<std::string>> NameServer::reconfigure(NameServerConfig 
 }
 
 void NameServer::save() {
-    state_->save_changes();
+    state_->saver.save();
     if (state_->internal != nullptr) {
         state_->internal->save();
     }

@@ -116,7 +116,7 @@ struct Directory {
     std::vector<DirectoryOverride> overrides;
     std::array<PoolSteering, 2> pools;  ///< by PoolName
     transfer::TransferConfig transfer;
-    std::vector<ProbeConfig> probes;  ///< the pools' own before those of servers
+    std::vector<ProbeConfig> probes;          ///< the pools' own before those of servers
     std::vector<dnssec::StoredKeys> signing;  ///< of domains that are signed, ascending name
     /// Of the keys in `signing`; in no file. Null: not at hand.
     std::shared_ptr<const dnssec::Secrets> secrets;

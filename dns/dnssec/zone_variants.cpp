@@ -20,7 +20,7 @@ bool same_keys(const ZoneSigning& left, const ZoneSigning& right) {
 ZoneVariants::ZoneVariants(Source source, const ZoneVariants* before, std::int64_t reuse_after_s)
     : source_(std::move(source)), places_(source_.places.size()) {
     for (Slot& slot : places_) {
-        slot.list.store(new List(), std::memory_order_release);
+        slot.list.store(std::make_unique<List>().release(), std::memory_order_release);
     }
     if (before != nullptr && same_keys(*source_.plan, *before->source_.plan)) {
         take_over(*before, reuse_after_s);
@@ -29,7 +29,7 @@ ZoneVariants::ZoneVariants(Source source, const ZoneVariants* before, std::int64
 
 ZoneVariants::~ZoneVariants() {
     for (Slot& slot : places_) {
-        delete slot.list.load(std::memory_order_acquire);
+        const std::unique_ptr<const List> last(slot.list.load(std::memory_order_acquire));
     }
 }
 
@@ -54,7 +54,8 @@ void ZoneVariants::take_over(const ZoneVariants& before, std::int64_t reuse_afte
         std::erase_if(*list, [reuse_after_s](const SignedVariant& variant) {
             return variant.validity.expiration_s <= reuse_after_s;
         });
-        delete places_[i].list.exchange(list.release(), std::memory_order_acq_rel);
+        const std::unique_ptr<const List> empty(
+            places_[i].list.exchange(list.release(), std::memory_order_acq_rel));
     }
 }
 

@@ -245,8 +245,8 @@ base::Result<ExplainReport> explain_domain(const ExplainSource& source,
         add_rows(made, *table);
         const SteeredSet* const set =
             !is_zone ? nullptr
-                     : (pool.pool == PoolName::Mail ? source.snapshot->steering(at.zone).mail
-                                                    : source.snapshot->steering(at.zone).access);
+                     : (pool.pool == PoolName::Mail ? source.snapshot->parts(at.zone).mail
+                                                    : source.snapshot->parts(at.zone).access);
         made.in_force = set != nullptr && set->table() == *table;
         if (asker && table->policy != steering::Policy::Rotate) {
             const SipWords words =

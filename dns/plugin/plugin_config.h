@@ -24,6 +24,8 @@ struct PluginConfig {
     std::string group;  ///< empty: its group
     std::size_t connections = 256;
     KeyUse keys = KeyUse::None;
+
+    bool operator==(const PluginConfig&) const = default;
 };
 
 /// Notes what is wrong with the section, as Config does.

@@ -34,7 +34,7 @@ class ZonePieces final : public ReplyPieces {
   public:
     ZonePieces(const Snapshot& snapshot, std::uint32_t zone, std::int64_t zone_id)
         : zone_(snapshot.names().zones()[zone]), serial_(snapshot.serial(zone)), zone_id_(zone_id) {
-        const ZoneSteering& steering = snapshot.steering(zone);
+        const ZoneParts& steering = snapshot.parts(zone);
         mail_ = steering.mail == nullptr ? nullptr : steering.mail->canonical();
         access_ = steering.access == nullptr ? nullptr : steering.access->canonical();
     }

@@ -163,7 +163,7 @@ FoundRecords ZoneReader::lookup(const Snapshot& snapshot,
         return found;
     }
     const auto steered = [&](SteeredKind kind, const Name& owner, ZoneRecords& out) {
-        const SteeredSet* const set = snapshot.steering(found.zone).set_for(kind);
+        const SteeredSet* const set = snapshot.parts(found.zone).set_for(kind);
         if (set == nullptr || !set->has(kind)) {
             return;
         }

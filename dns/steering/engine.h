@@ -103,7 +103,7 @@ struct ServerStatus {
     double weight = 0;    ///< w in the pool's table
     double capacity = 1;  ///< c: configured, or what an override says
     std::uint8_t tier = 0;
-    bool ill = false;                   ///< takes no mail though it should: its load is not believed
+    bool ill = false;                   ///< takes no mail though it should: not believed
     bool fixed = false;                 ///< its trim does not move
     double trim = 0;                    ///< z
     double ramp = 1;                    ///< factor of the slow start

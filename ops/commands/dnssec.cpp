@@ -90,20 +90,13 @@ base::Status enable(CommandContext& context, const Arguments& arguments) {
                            "--algorithm is ecdsap256sha256 or ed25519, not '" +
                                arguments.text("--algorithm") + "'"};
     }
-    const auto denial = parse_denial(arguments.optional("--denial").value_or("nsec"));
-    if (!denial) {
-        return base::Error{
-            base::Errc::Invalid,
-            "--denial is nsec, nsec3 or compact, not '" + arguments.text("--denial") + "'"};
-    }
     const std::int64_t ds_ttl = TRY(arguments.integer("--ds-ttl", 0, 604800, 86400));
     const auto change = [&](StoredKeys& stored, std::int64_t at_s) -> base::Result<Wanted> {
         if (!stored.keys.keys.empty()) {
             if (stored.keys.wish == Wish::Signed) {
                 return base::Error{base::Errc::Exists, domain + " is signed already"};
             }
-            if (arguments.has("--algorithm") || arguments.has("--denial") ||
-                arguments.has("--ds-ttl")) {
+            if (arguments.has("--algorithm") || arguments.has("--ds-ttl")) {
                 return base::Error{base::Errc::Invalid,
                                    domain +
                                        " is still signed as it was: options are for "
@@ -116,7 +109,6 @@ base::Status enable(CommandContext& context, const Arguments& arguments) {
                                "the end of signing is due; say `roundtable dnssec ds " + domain +
                                    " --none` first"};
         }
-        stored.denial = *denial;
         stored.times.ds_ttl_s = ds_ttl;
         const SigningKey key = SigningKey::generate(*algorithm);
         return Wanted{TRY(introduce(stored.keys, {*algorithm, key.public_key()}, at_s)),
@@ -303,7 +295,6 @@ std::vector<Command> dnssec_commands() {
          "sign a domain's zone, or go on doing so",
          {domain,
           {"--algorithm", OptionKind::Value, "ecdsap256sha256 (default) or ed25519"},
-          {"--denial", OptionKind::Value, "nsec (default), nsec3 or compact"},
           {"--ds-ttl", OptionKind::Value, "seconds, of the DS at the parent; default 86400"}},
          enable},
         {"dnssec", "disable", "sign no more, once the parent's DS has gone", {domain}, disable},

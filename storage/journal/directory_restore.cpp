@@ -147,7 +147,7 @@ Error not_empty(const std::string& table) {
 
 // Tables whose one row is there from the start.
 bool is_single(const std::string& table) {
-    return table == "cluster" || table == "notification_gateway";
+    return table == "cluster" || table == "notification_gateway" || table == "transfer_catalog";
 }
 
 Status require_empty(base::Tx& tx, const std::vector<std::string>& tables) {

@@ -2,9 +2,9 @@
 """Signed zones of roundtable-dnsd, judged by validators that others wrote: delv, unbound,
 ldns-verify-zone and dnssec-verify.
 
-One roundtable-dnsd with a private PostgreSQL. up.test is signed and has roll.up.test below it, whose
-key is rolled while unbound resolves. ROUNDTABLE_DNSSEC_COMMITS sets how many steering commits unbound
-lives through (default 40).
+One roundtable-dnsd with a private PostgreSQL. up.test is signed and has roll.up.test below it,
+whose key is rolled while unbound resolves. ROUNDTABLE_DNSSEC_COMMITS sets how many steering commits
+unbound lives through (default 40).
 """
 
 import os

@@ -38,7 +38,6 @@ BOOST_AUTO_TEST_CASE(a_domain_is_signed_rolled_and_unsigned) {
             {"dnssec status example.test", 3, "dnssec enable example.test"},
             {"dnssec enable other.test", 3, "no domain"},
             {"dnssec enable example.test --algorithm rsa", 1, "ed25519"},
-            {"dnssec enable example.test --denial none", 1, "nsec3"},
             {"dnssec enable Example.test. --ds-ttl 7200", 0, "caches to forget"},
             {"dnssec enable example.test", 4, "signed already"},
             {"dnssec roll example.test", 1, "first key is not in use"},
@@ -75,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_domain_is_signed_rolled_and_unsigned) {
 BOOST_AUTO_TEST_CASE(only_name_servers_read_private_keys) {
     Fixture f;
     f.make_cluster();
-    f.play({{"dnssec enable example.test --algorithm ed25519 --denial nsec3"}});
+    f.play({{"dnssec enable example.test --algorithm ed25519"}});
     const auto read_as = [&](const std::string& role) {
         auto connection = base::Connection::open(f.database.conninfo(role), "test").take_value();
         base::Tx tx = connection->begin().take_value();
@@ -95,7 +94,7 @@ BOOST_AUTO_TEST_CASE(only_name_servers_read_private_keys) {
     base::Tx tx = connection->begin().take_value();
     const auto zones = dns::dnssec::read_all_keys(tx).take_value();
     BOOST_REQUIRE(zones.size() == 1U);
-    BOOST_TEST((zones[0].denial == dns::dnssec::Denial::Nsec3));
+    BOOST_TEST((zones[0].denial == dns::dnssec::Denial::Nsec));
     const auto& key = zones[0].keys.keys.at(0);
     BOOST_TEST(dns::dnssec::SigningKey::from_secret(key.key.algorithm, secrets.value().at(key.id))
                    .value()

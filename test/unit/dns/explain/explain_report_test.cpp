@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(a_source_gets_the_variant_that_the_answer_has) {
     start();
     publish();
     const dns::Name apex = dns::Name::from_text("mail.test").take_value();
-    const auto& table = snapshot->steering(1).mail->table();
+    const auto& table = snapshot->parts(1).mail->table();
     for (int i = 0; i < 50; ++i) {
         const auto asker = dns_test::ip("198.51." + std::to_string(i) + ".77");
         const ExplainReport report = domain(asker);
