@@ -83,8 +83,9 @@ ALL = [
         r"mail1 behind the others|trim/one_step_follows_the_rule"),
     Disabling(
         "fitness", "a server's reply that it is unfit is taken for a good one",
-        Edit("dns/probe/probe_machine.cpp", "load.fit ? ProbeOutcome::Reply : ProbeOutcome::Unfit",
-             "load.fit ? ProbeOutcome::Reply : ProbeOutcome::Reply"),
+        Edit("dns/probe/load_dialogue.cpp",
+             "verdict.outcome = load.fit ? ProbeOutcome::Reply : ProbeOutcome::Unfit;",
+             "verdict.outcome = ProbeOutcome::Reply;"),
         (DNSD,), ("conformance_dns: WeighedByLoad.test_the_unfit_one_is_withdrawn",),
         r"mail\.test MX \[\(10, 'mail1'\), \(30, 'mail3'\)\]"),
     Disabling(
@@ -136,8 +137,10 @@ ALL = [
         r"0 != 2|each access server"),
     Disabling(
         "access-selection", "the name server does not look at access servers before it selects",
-        Edit("dns/directory/pools.cpp", "if (server.load_port != 0) {",
-             "if (server.load_port != 0 && pool == PoolName::Mail) {"),
+        Edit("dns/directory/probe_plan.cpp",
+             "for (const ProbeCheck& check : checks_for(stated, server, pool)) {",
+             "if (pool == PoolName::Access) {\n        return plan;\n    }\n"
+             "    for (const ProbeCheck& check : checks_for(stated, server, pool)) {"),
         (DNSD,), ("cluster_claims: dns_selects_the_access_server",), r"access1 leaves the answers"),
 
     # -- Storing and recording.
