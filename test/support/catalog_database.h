@@ -57,7 +57,8 @@ class CatalogDatabase {
                 SET LOCAL session_replication_role = replica;
                 FOR each IN SELECT schemaname, tablename FROM pg_tables
                              WHERE schemaname IN ('directory', 'catalog')
-                               AND tablename NOT IN ('cluster', 'version', 'lineage', 'account_feed') LOOP
+                               AND tablename NOT IN
+                                   ('cluster', 'version', 'lineage', 'account_feed') LOOP
                     EXECUTE format('DELETE FROM %I.%I', each.schemaname, each.tablename);
                 END LOOP;
                 DELETE FROM directory.cluster;
