@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "dns/limits.h"
+#include "dns/name_places.h"
 #include "dns/wire.h"
 
 namespace dns {
@@ -10,35 +11,6 @@ namespace {
 
 constexpr std::size_t kRecordFixed = 12;  // pointer owner, type, class, TTL, data length
 constexpr std::size_t kPointerTargetMax = 0x3fff - kImageBaseMax;
-
-// Where in the data of a type its names stand; only types whose names may be compressed.
-struct NameLayout {
-    std::size_t skip = 0;   // octets before the first name
-    std::size_t names = 0;  // names in a row
-};
-
-NameLayout compressible(std::uint16_t type) {
-    switch (static_cast<RrType>(type)) {
-        case RrType::Ns:
-        case RrType::Cname:
-        case RrType::Ptr:
-            return {0, 1};
-        case RrType::Mx:
-            return {2, 1};
-        case RrType::Soa:
-            return {0, 2};
-        default:
-            return {};
-    }
-}
-
-std::size_t name_length(std::string_view wire) {
-    std::size_t at = 0;
-    while (at < wire.size() && wire[at] != '\0') {
-        at += static_cast<unsigned char>(wire[at]) + 1U;
-    }
-    return std::min(at + 1, wire.size());
-}
 
 std::string_view as_text(std::span<const std::byte> bytes) {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): octets as char
@@ -164,16 +136,16 @@ void ImageBuilder::put_raw_name(std::string_view wire) {
 }
 
 void ImageBuilder::put_data(std::uint16_t type, std::string_view data) {
-    const NameLayout layout = compressible(type);
+    const NamePlaces places = name_places(type);
     if (static_cast<RrType>(type) == RrType::Srv && data.size() > 6) {
         octets_ += data.substr(0, 6);  // RFC 2782: the target is not compressed
         put_raw_name(data.substr(6));
         return;
     }
-    octets_ += data.substr(0, layout.skip);
-    data.remove_prefix(std::min(layout.skip, data.size()));
-    for (std::size_t i = 0; i < layout.names; ++i) {
-        const std::size_t length = name_length(data);
+    octets_ += data.substr(0, places.skip);
+    data.remove_prefix(std::min(places.skip, data.size()));
+    for (std::size_t i = 0; i < places.names; ++i) {
+        const std::size_t length = name_size(data);
         const auto name = Name::from_wire(std::as_bytes(std::span(data.substr(0, length))));
         if (!name) {
             break;

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "dns/limits.h"
+#include "dns/name_places.h"
 #include "dns/wire.h"
 
 namespace dns::plugin {
@@ -12,27 +13,6 @@ namespace {
 
 constexpr unsigned kPointer = 0xc0;
 constexpr std::size_t kRecordFixed = 10;  // type, class, TTL, data length
-
-// Names at the start of the data of types that images compress, and octets before them.
-struct Layout {
-    std::size_t skip = 0;
-    std::size_t names = 0;
-};
-
-Layout layout_of(std::uint16_t type) {
-    switch (static_cast<RrType>(type)) {
-        case RrType::Ns:
-        case RrType::Cname:
-        case RrType::Ptr:
-            return {0, 1};
-        case RrType::Mx:
-            return {2, 1};
-        case RrType::Soa:
-            return {0, 2};
-        default:
-            return {};
-    }
-}
 
 // Reads an image as it would stand in a message behind its question.
 class Reader {
@@ -68,7 +48,7 @@ class Reader {
         const std::size_t size = load_u16(fixed + 8);
         at_ += kRecordFixed;
         const std::size_t end = at_ + size;
-        if (end > message_.size() || !take_data(layout_of(record.type), end, record.data)) {
+        if (end > message_.size() || !take_data(name_places(record.type), end, record.data)) {
             return std::nullopt;
         }
         auto name = Name::from_wire(base::as_bytes(owner));
@@ -80,7 +60,7 @@ class Reader {
     }
 
   private:
-    bool take_data(Layout layout, std::size_t end, std::string& data) {
+    bool take_data(NamePlaces layout, std::size_t end, std::string& data) {
         const std::size_t skipped = std::min(at_ + layout.skip, end);
         append(at_, skipped, data);
         at_ = skipped;

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "dns/limits.h"
+#include "dns/name_places.h"
 
 namespace dns::transfer {
 namespace {
@@ -13,35 +14,6 @@ namespace {
 constexpr std::size_t kFixedSize = 10;  // type, class, TTL, data length
 constexpr std::size_t kPointerMax = 0x3fff;
 constexpr std::uint16_t kPointer = 0xc000;
-
-std::size_t name_size(std::string_view wire) noexcept {
-    std::size_t at = 0;
-    while (at < wire.size() && wire[at] != '\0') {
-        at += static_cast<unsigned char>(wire[at]) + 1U;
-    }
-    return std::min(at + 1, wire.size());
-}
-
-// Where in the data of a type its names stand that may be compressed (RFC 3597 4).
-struct NamePlaces {
-    std::size_t skip = 0;   // octets before the first name
-    std::size_t names = 0;  // names in a row
-};
-
-NamePlaces name_places(std::uint16_t type) noexcept {
-    switch (static_cast<RrType>(type)) {
-        case RrType::Ns:
-        case RrType::Cname:
-        case RrType::Ptr:
-            return {0, 1};
-        case RrType::Mx:
-            return {2, 1};
-        case RrType::Soa:
-            return {0, 2};
-        default:
-            return {};
-    }
-}
 
 }  // namespace
 
