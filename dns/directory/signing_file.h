@@ -1,7 +1,7 @@
 #pragma once
 
 // The public part of signed domains' keys as a part of the directory's file (directory_file.h).
-// Private keys are in the database alone. And the file of signatures: what a start need not sign
+// Private keys are in none of these files. And the file of signatures: what a start need not sign
 // again, and can serve while the database is away.
 //
 // Thread rule: any thread.
