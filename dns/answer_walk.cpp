@@ -113,7 +113,7 @@ class AnswerWalk {
             append_if(signatures_->at(zone_->index_of(node)), Section::Answer, owner_);
             return {true, AnswerKind::Positive};
         }
-        if (set == nullptr && query_.type == RrType::Rrsig && parts_->signatures != nullptr) {
+        if (set == nullptr && query_.type == RrType::Rrsig && parts_.signatures != nullptr) {
             return one_signature(node);
         }
         if (set == nullptr) {
@@ -135,9 +135,9 @@ class AnswerWalk {
     bool enter_zone(std::uint32_t index) noexcept {
         zone_index_ = index;
         zone_ = &snapshot_.names().zone(index);
-        parts_ = &snapshot_.parts(index);
-        signatures_ = query_.has_opt && query_.dnssec_ok ? parts_->signatures : nullptr;
-        if (parts_->withheld) {
+        parts_ = snapshot_.parts(index);
+        signatures_ = query_.has_opt && query_.dnssec_ok ? parts_.signatures : nullptr;
+        if (parts_.withheld) {
             fail(ExtendedError::NotReady);
             return false;
         }
@@ -204,7 +204,7 @@ class AnswerWalk {
     dnssec::VariantChoice choose(std::size_t place,
                                  std::uint64_t content,
                                  const dnssec::HostsOut& out) noexcept {
-        const dnssec::ZoneVariants& variants = *parts_->variants;
+        const dnssec::ZoneVariants& variants = *parts_.variants;
         const auto choice = dnssec::choose_variant(
             content, variants.list(place), variants.anchor(place), out, now_s());
         state_.counters.variants[static_cast<std::size_t>(choice.served)].add();
@@ -280,7 +280,7 @@ class AnswerWalk {
 
     Step steered(const Node& node, const SetRef& ref) noexcept {
         const SteeredKind kind = ref.steered;
-        const SteeredSet* const set = parts_->set_for(kind);
+        const SteeredSet* const set = parts_.set_for(kind);
         if (set == nullptr) {
             fail(ExtendedError::NotReady);
             return {true, AnswerKind::Failed};
@@ -334,7 +334,7 @@ class AnswerWalk {
     // RFC 8482 4.1 is for RRSIG, too: one of several.
     Step one_signature(const Node& node) noexcept {
         for (const SetRef& set : zone_->sets(node)) {
-            if (const auto image = parts_->signatures->signatures(zone_->index_of(set))) {
+            if (const auto image = parts_.signatures->signatures(zone_->index_of(set))) {
                 append(*image, Section::Answer, owner_);
                 return {true, AnswerKind::Minimal};
             }
@@ -555,7 +555,7 @@ class AnswerWalk {
     std::uint16_t owner_ = kQuestionPointer;  // where that name stands in the message
     std::uint32_t zone_index_ = 0;
     const ZoneImage* zone_ = nullptr;
-    const ZoneParts* parts_ = nullptr;                    // of zone_
+    ZoneParts parts_;                                      // of zone_
     const dnssec::ZoneSignatures* signatures_ = nullptr;  // of zone_; null: none are asked for
     std::uint32_t ttl_max_ = kTtlMax;                     // what signatures leave
     bool from_wildcard_ = false;                          // what stands at name_

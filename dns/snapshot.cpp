@@ -1,41 +1,73 @@
 #include "dns/snapshot.h"
 
-namespace dns {
+#include <algorithm>
 
-Snapshot::Snapshot(Source source) : source_(std::move(source)), names_(source_.names.get()) {
-    parts_.reserve(source_.zones.size());
-    for (std::size_t i = 0; i < source_.zones.size(); ++i) {
-        ZoneParts parts{source_.zones[i].mail.get(), source_.zones[i].access.get()};
-        if (i < source_.seals.size()) {
-            const ZoneSeal& seal = source_.seals[i];
-            parts.signatures = seal.signatures.get();
-            parts.variants = seal.variants.get();
-            parts.withheld = seal.wanted && parts.signatures == nullptr;
-        }
-        parts_.push_back(parts);
-    }
+namespace dns {
+namespace {
+
+// What a group lacks for a zone that is steered.
+bool serves(const Snapshot::ZoneSets& sets, const ZoneImage& zone) {
+    return sets.nameless || ((!zone.steers_mail() || sets.mail != nullptr) &&
+                             (!zone.steers_access() || sets.access != nullptr));
 }
 
-base::Result<std::unique_ptr<const Snapshot>> Snapshot::create(Source source) {
-    if (source.names == nullptr || source.zones.size() != source.names->zones().size() ||
-        source.serials.size() != source.zones.size()) {
-        return base::Error{base::Errc::Invalid, "snapshot without the sets of its zones"};
-    }
-    for (std::size_t i = 0; i < source.zones.size(); ++i) {
+// Groups keep what they have from one snapshot to the next: only who is in which can be new.
+bool same_shape(const std::vector<Snapshot::ZoneSets>& left,
+                const std::vector<Snapshot::ZoneSets>& right) {
+    return std::ranges::equal(left, right, [](const auto& a, const auto& b) {
+        return a.nameless == b.nameless && (a.mail == nullptr) == (b.mail == nullptr) &&
+               (a.access == nullptr) == (b.access == nullptr);
+    });
+}
+
+base::Status check_groups(const Snapshot::Source& source) {
+    for (std::size_t i = 0; i < source.group_of->size(); ++i) {
+        const std::uint32_t group = (*source.group_of)[i];
         const ZoneImage& zone = source.names->zone(static_cast<std::uint32_t>(i));
-        if (source.zones[i].nameless) {
-            continue;
-        }
-        if ((zone.steers_mail() && source.zones[i].mail == nullptr) ||
-            (zone.steers_access() && source.zones[i].access == nullptr)) {
+        if (group >= source.groups.size() || !serves(source.groups[group], zone)) {
             return base::Error{base::Errc::Invalid,
                                "zone " + zone.apex().to_text() + " has no steering yet"};
         }
     }
-    for (const ZoneSeal& seal : source.seals) {
+    return base::Done{};
+}
+
+base::Status check_seals(const std::vector<Snapshot::ZoneSeal>& seals) {
+    for (const Snapshot::ZoneSeal& seal : seals) {
         if ((seal.signatures == nullptr) != (seal.variants == nullptr)) {
             return base::Error{base::Errc::Invalid, "signatures without variants or the reverse"};
         }
+    }
+    return base::Done{};
+}
+
+}  // namespace
+
+Snapshot::Snapshot(Source source)
+    : source_(std::move(source)),
+      names_(source_.names.get()),
+      groups_(source_.groups.data()),
+      group_of_(source_.group_of->data()),
+      serials_(source_.serials->data()),
+      seals_(source_.seals == nullptr ? nullptr : source_.seals->data()) {
+}
+
+base::Result<std::unique_ptr<const Snapshot>> Snapshot::create(Source source,
+                                                               const Source* known) {
+    const std::size_t zones = source.names == nullptr ? 0 : source.names->zones().size();
+    if (source.names == nullptr || source.group_of == nullptr || source.serials == nullptr ||
+        source.group_of->size() != zones || source.serials->size() != zones ||
+        (source.seals != nullptr && source.seals->size() != zones)) {
+        return base::Error{base::Errc::Invalid, "snapshot without the parts of its zones"};
+    }
+    const bool looked_at = known != nullptr && known->names == source.names &&
+                           known->group_of == source.group_of &&
+                           same_shape(known->groups, source.groups);
+    if (!looked_at) {
+        TRY(check_groups(source));
+    }
+    if (source.seals != nullptr && (known == nullptr || known->seals != source.seals)) {
+        TRY(check_seals(*source.seals));
     }
     return std::unique_ptr<const Snapshot>(new Snapshot(std::move(source)));
 }

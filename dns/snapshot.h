@@ -43,7 +43,7 @@ class Snapshot {
   public:
     using SharedSet = std::shared_ptr<const SteeredSet>;
 
-    /// The sets of one zone, owned.
+    /// The sets of zones that are steered alike, owned.
     struct ZoneSets {
         SharedSet mail;
         SharedSet access;
@@ -57,18 +57,28 @@ class Snapshot {
         std::shared_ptr<const dnssec::ZoneVariants> variants;
     };
 
+    /// For each zone, by its index in the names.
+    template <typename T>
+    using PerZone = std::shared_ptr<const std::vector<T>>;
+
+    /// Made of parts that change apart, each shared with the snapshot before while it did not: a
+    /// change of the steering costs as much as there are groups, not zones.
     struct Source {
         std::uint64_t id = 0;  ///< rises with every snapshot of this process
         SipKey key;            ///< the cluster's steering key
         std::shared_ptr<const NameTable> names;
-        std::vector<ZoneSets> zones;         ///< by the index of the zone in `names`
-        std::vector<std::uint32_t> serials;  ///< SOA serials, by the same index
-        std::vector<ZoneSeal> seals = {};    ///< by the same index; shorter: the rest are unsigned
-        transfer::SharedView transfer;       ///< null: nobody may fetch anything
+        std::vector<ZoneSets> groups;    ///< of zones that are steered alike
+        PerZone<std::uint32_t> group_of;  ///< index in `groups`
+        PerZone<std::uint32_t> serials;   ///< of SOA records
+        PerZone<ZoneSeal> seals;          ///< null: no zone is signed
+        transfer::SharedView transfer;    ///< null: nobody may fetch anything
     };
 
-    /// Invalid if a steered zone lacks its set and is not nameless.
-    static base::Result<std::unique_ptr<const Snapshot>> create(Source source);
+    /// Invalid if a part has not as many entries as there are zones, a seal is of one half, or a zone
+    /// that is steered is in a group that lacks its set and is not nameless. The zones themselves are
+    /// looked at only where `group_of` is not the one of `known` (may be null), which was taken before.
+    static base::Result<std::unique_ptr<const Snapshot>> create(Source source,
+                                                                const Source* known = nullptr);
 
     [[nodiscard]] std::uint64_t id() const noexcept { return source_.id; }
 
@@ -77,7 +87,7 @@ class Snapshot {
     [[nodiscard]] const NameTable& names() const noexcept { return *names_; }
 
     [[nodiscard]] std::uint32_t serial(std::uint32_t zone) const noexcept {
-        return source_.serials.data()[zone];
+        return serials_[zone];
     }
 
     /// Null: nobody may fetch anything. Borrowed.
@@ -90,14 +100,28 @@ class Snapshot {
         return source_.transfer;
     }
 
-    [[nodiscard]] const ZoneParts& parts(std::uint32_t zone) const noexcept { return parts_[zone]; }
+    [[nodiscard]] ZoneParts parts(std::uint32_t zone) const noexcept {
+        const ZoneSets& sets = groups_[group_of_[zone]];
+        ZoneParts parts{sets.mail.get(), sets.access.get()};
+        if (seals_ != nullptr) {
+            const ZoneSeal& seal = seals_[zone];
+            parts.signatures = seal.signatures.get();
+            parts.variants = seal.variants.get();
+            parts.withheld = seal.wanted && parts.signatures == nullptr;
+        }
+        return parts;
+    }
 
   private:
     explicit Snapshot(Source source);
 
     Source source_;
     const NameTable* names_;
-    std::vector<ZoneParts> parts_;
+    // Into source_, for the answer path.
+    const ZoneSets* groups_;
+    const std::uint32_t* group_of_;
+    const std::uint32_t* serials_;
+    const ZoneSeal* seals_;  // null: none
 };
 
 }  // namespace dns

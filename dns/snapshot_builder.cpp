@@ -123,7 +123,7 @@ void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& dir
         replace(place, std::move(compiled).take_value());
         names_changed = true;
         if (built_) {
-            changed_.push_back(domain.name);
+            changed_.insert(domain.name);
         }
     }
     names_changed |= std::erase_if(zones_, [&present](const auto& zone) {
@@ -132,24 +132,37 @@ void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& dir
     if (names_changed) {
         arrange_names();
     }
-    note_servers();
+    place_zones();
     keep_last_good();
 }
 
-void SnapshotBuilder::note_servers() {
-    for (const DirectoryDomain& domain : directory_->domains) {
-        const auto zone = zones_.find(domain.name);
-        if (zone != zones_.end()) {
-            zone->second.mail.has_servers = !domain.mail.empty();
-            zone->second.access.has_servers = !domain.access.empty();
+// Places are those of zones_, which are those of the names and of last_good_'s domains: all ascend.
+void SnapshotBuilder::place_zones() {
+    std::vector<GroupedZone> grouped;
+    grouped.reserve(zones_.size());
+    zones_memory_ = names_->memory();
+    signed_.clear();
+    auto domain = directory_->domains.begin();
+    for (auto& [name, zone] : zones_) {
+        while (domain->name != name) {
+            ++domain;  // one that never was good
         }
+        zone.place = static_cast<std::uint32_t>(grouped.size());
+        zones_memory_ += zone.image->memory();
+        if (zone.sealing.plan != nullptr) {
+            signed_.push_back(&zone);
+        }
+        grouped.push_back({name,
+                           zone.image->steers_mail(),
+                           zone.image->steers_access(),
+                           !domain->mail.empty(),
+                           !domain->access.empty()});
     }
+    groups_.take_zones(std::move(grouped));
 }
 
-// The steering's part stays until the next is assigned.
+// What was signed is used again where it can be.
 void SnapshotBuilder::replace(ServedZone& zone, ServedZone by) {
-    by.mail = std::move(zone.mail);
-    by.access = std::move(zone.access);
     by.sealing.cache = std::move(zone.sealing.cache);
     if (by.sealing.plan != nullptr) {
         by.sealing.seal.variants = std::move(zone.sealing.seal.variants);
@@ -170,7 +183,7 @@ void SnapshotBuilder::keep_records(ServedZone& served,
     if (compiled) {
         replace(served, std::move(compiled).take_value());
         names_changed = true;
-        changed_.push_back(served.domain.name);
+        changed_.insert(served.domain.name);
     }
 }
 
@@ -201,72 +214,6 @@ void SnapshotBuilder::keep_last_good() {
     last_good_ = std::move(good);
 }
 
-base::Result<Snapshot::SharedSet> SnapshotBuilder::set_for(PoolKind kind,
-                                                           const PoolInput& pool,
-                                                           const std::string& domain) {
-    ServedHosts& named = served_hosts(kind);
-    CachedSet wanted{
-        pool.commit->table_for(domain), named.take(pool.hosts, names_), names_, nullptr};
-    const auto same = [&wanted](const CachedSet& set) {
-        return set.table == wanted.table && set.hosts == wanted.hosts && set.names == wanted.names;
-    };
-    const auto made = std::ranges::find_if(next_sets_, same);
-    if (made != next_sets_.end()) {
-        return made->set;
-    }
-    const auto known = std::ranges::find_if(sets_, same);
-    if (known != sets_.end()) {
-        next_sets_.push_back(*known);
-        return known->set;
-    }
-    SteeredSource source;
-    source.table = named.servable(wanted.table);
-    if (source.table == nullptr) {
-        next_sets_.push_back(wanted);
-        return wanted.set;  // none: the answer is SERVFAIL, and senders wait
-    }
-    source.kind = kind;
-    source.ttl = wanted.table->ttl_s;
-    source.slot = next_slot_++;
-    source.hosts = *wanted.hosts;
-    wanted.set = TRY(SteeredSet::build(source, *names_));
-    next_sets_.push_back(wanted);
-    return wanted.set;
-}
-
-// A domain that is refused now may have lost its servers in the same change: its sets of before
-// stay while these hosts are there, since the pool's own table would name hosts that are none of
-// its. The commit has a table for it all the same if an override is for its name.
-base::Status SnapshotBuilder::assign_set(PoolKind kind,
-                                         const PoolInput& pool,
-                                         const std::string& domain,
-                                         SteeredPart& part) {
-    if (pool.commit == nullptr || !part.has_servers || !pool.commit->zones->contains(domain)) {
-        part.nameless = part.set != nullptr && !is_servable(*names_, *part.set);
-        return base::Done{};
-    }
-    const Snapshot::SharedSet set = TRY(set_for(kind, pool, domain));
-    part.nameless = set == nullptr;
-    if (set != nullptr) {
-        part.set = set;
-    }
-    return base::Done{};
-}
-
-base::Status SnapshotBuilder::assign_sets(const BuildInput& input) {
-    next_sets_.clear();
-    for (auto& [name, zone] : zones_) {
-        if (zone.image->steers_mail()) {
-            TRY(assign_set(PoolKind::Mail, input.mail, name, zone.mail));
-        }
-        if (zone.image->steers_access()) {
-            TRY(assign_set(PoolKind::Access, input.access, name, zone.access));
-        }
-    }
-    sets_ = std::move(next_sets_);
-    return base::Done{};
-}
-
 bool SnapshotBuilder::is_transferred(const Name& zone) const {
     return rights_ != nullptr && rights_->is_transferred(zone);
 }
@@ -293,71 +240,64 @@ void SnapshotBuilder::fill_contents() {
     }
 }
 
-transfer::SteeredParts SnapshotBuilder::steered_parts(std::string_view domain) const {
-    const auto zone = zones_.find(domain);
-    if (zone == zones_.end()) {
-        return {};
-    }
-    const ServedZone& served = zone->second;
-    return {served.mail.set == nullptr ? nullptr : served.mail.set->canonical(),
-            served.access.set == nullptr ? nullptr : served.access.set->canonical()};
-}
-
 std::vector<transfer::ZoneOffer> SnapshotBuilder::offers() const {
     std::vector<transfer::ZoneOffer> offers;
     for (const auto& [name, zone] : zones_) {
-        // A zone without the part that the steering never made would lack its MX.
-        const bool whole = (!zone.image->steers_mail() || zone.mail.set != nullptr) &&
-                           (!zone.image->steers_access() || zone.access.set != nullptr);
-        if (zone.content != nullptr && whole) {
-            transfer::ZoneOffer offer;
-            offer.domain_id = zone.domain.id;
-            offer.serial = zone.domain.serial;
-            offer.fixed = zone.content;
-            offer.steered = steered_parts(name);
-            if (zone.sealing.plan != nullptr) {
-                offer.variants = zone.sealing.seal.variants;
-            }
-            offers.push_back(std::move(offer));
+        if (zone.content == nullptr) {
+            continue;
         }
+        // A zone without the part that the steering never made would lack its MX.
+        const ZoneGroup& group = groups_.group(zone.place);
+        if ((zone.image->steers_mail() && group.mail.set == nullptr) ||
+            (zone.image->steers_access() && group.access.set == nullptr)) {
+            continue;
+        }
+        transfer::ZoneOffer offer;
+        offer.domain_id = zone.domain.id;
+        offer.place = zone.place;
+        offer.fixed = zone.content;
+        offer.steered = canonical_parts(group);
+        if (zone.sealing.plan != nullptr) {
+            offer.variants = zone.sealing.seal.variants;
+        }
+        offers.push_back(std::move(offer));
     }
     return offers;
 }
 
-std::uint32_t SnapshotBuilder::serial_of(const BuildInput& input,
-                                         const std::string& name,
-                                         const ServedZone& zone) const {
-    const auto serial = input.serials.find(name);
-    return serial != input.serials.end() ? serial->second : zone.domain.serial;
+// Nameless or not: what is signed does not depend on who can be named now.
+Snapshot::ZoneSets SnapshotBuilder::anchored_sets(const ServedZone& zone) const {
+    const ZoneGroup& group = groups_.group(zone.place);
+    return {group.mail.set, group.access.set};
 }
 
-bool SnapshotBuilder::is_sealed(const ServedZone& zone, std::int64_t now_s) {
+bool SnapshotBuilder::is_sealed(const ServedZone& zone, std::int64_t now_s) const {
     const Sealing& sealing = zone.sealing;
     return sealing.image == zone.image.get() && sealing.problem.empty() &&
            now_s < sealing.resign_at_s &&
-           has_anchors_of(*sealing.seal.variants, {zone.mail.set, zone.access.set});
+           has_anchors_of(*sealing.seal.variants, anchored_sets(zone));
 }
 
 void SnapshotBuilder::seal_zones(const BuildInput& input) {
     std::optional<HostsByDomain> hosts;
-    for (auto& [name, zone] : zones_) {
-        if (zone.sealing.plan == nullptr || is_sealed(zone, input.now_s)) {
+    for (ServedZone* const zone : signed_) {
+        if (is_sealed(*zone, input.now_s)) {
             continue;
         }
         if (!hosts) {
             hosts = hosts_by_domain(*directory_);
         }
-        const base::Status sealed = seal(input, name, *hosts, zone);
-        zone.sealing.problem = sealed ? "" : sealed.error().detail;
+        const base::Status sealed = seal(input, *hosts, *zone);
+        zone->sealing.problem = sealed ? "" : sealed.error().detail;
     }
     saved_.clear();
 }
 
 // If it fails the seal of before stays, as long as the records are the same.
 base::Status SnapshotBuilder::seal(const BuildInput& input,
-                                   const std::string& name,
                                    const HostsByDomain& hosts,
                                    ServedZone& zone) {
+    const std::string& name = zone.domain.name;
     const ZonePlan plan = plan_of(*directory_, hosts, zone.domain);
     if (plan.digest != zone.digest) {
         return base::Error{base::Errc::Busy, "not signed anew while its records are refused"};
@@ -368,17 +308,18 @@ base::Status SnapshotBuilder::seal(const BuildInput& input,
     if (saved != saved_.end() && sealing.cache.signatures().empty()) {
         sealing.cache = std::move(saved->second);
     }
-    const Snapshot::ZoneSets sets{zone.mail.set, zone.access.set};
+    const Snapshot::ZoneSets sets = anchored_sets(zone);
+    // The SOA of a serial that moves meanwhile is signed when it is asked for.
     const SealInput wanted{records,
                            *zone.image,
                            sets,
                            sealing.plan,
-                           serial_of(input, name, zone),
+                           zone.domain.serial,
                            input.now_s,
                            input.validity};
     Sealed sealed = TRY(seal_zone(wanted, sealing.cache, sealing.seal.variants.get()));
     if (sealing.image == zone.image.get() && zone.content != nullptr && built_) {
-        changed_.push_back(name);  // secondaries have the signatures of before
+        changed_.insert(name);  // secondaries have the signatures of before
     }
     signed_anew_ = true;
     sealing.seal = std::move(sealed.seal);
@@ -391,75 +332,105 @@ base::Status SnapshotBuilder::seal(const BuildInput& input,
     return base::Done{};
 }
 
-void SnapshotBuilder::add_seal(const ServedZone& zone,
-                               Snapshot::ZoneSeal& seal,
-                               BuildReport& report) {
-    seal.wanted = true;
-    if (zone.sealing.image != zone.image.get()) {
+void SnapshotBuilder::collect_seals() {
+    seals_ = nullptr;
+    seals_memory_ = 0;
+    zones_signed_ = 0;
+    resign_at_s_.reset();
+    if (signed_.empty()) {
         return;
     }
-    seal = zone.sealing.seal;
-    ++report.zones_signed;
-    report.memory += seal.signatures->memory() + seal.variants->memory();
-    report.resign_at_s =
-        std::min(report.resign_at_s.value_or(zone.sealing.resign_at_s), zone.sealing.resign_at_s);
+    auto seals = std::make_shared<std::vector<Snapshot::ZoneSeal>>(zones_.size());
+    for (const ServedZone* const zone : signed_) {
+        const Sealing& sealing = zone->sealing;
+        Snapshot::ZoneSeal& seal = (*seals)[zone->place];
+        seal.wanted = true;
+        if (sealing.image != zone->image.get()) {
+            continue;
+        }
+        seal = sealing.seal;
+        ++zones_signed_;
+        seals_memory_ += seal.signatures->memory() + seal.variants->memory();
+        resign_at_s_ = std::min(resign_at_s_.value_or(sealing.resign_at_s), sealing.resign_at_s);
+    }
+    seals_ = std::move(seals);
 }
 
 SignatureCaches SnapshotBuilder::signatures() const {
     SignatureCaches caches;
-    for (const auto& [name, zone] : zones_) {
-        if (zone.sealing.plan != nullptr) {
-            caches.emplace(name, zone.sealing.cache);
-        }
+    for (const ServedZone* const zone : signed_) {
+        caches.emplace(zone->domain.name, zone->sealing.cache);
     }
     return caches;
 }
 
 base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
-    BuildReport report;
     const bool other_rights = input.rights != rights_;
+    const bool other_directory = input.directory != directory_;
     rights_ = input.rights;
-    if (input.directory != directory_) {
+    if (other_directory) {
         take_directory(input.directory);
     }
     if (other_rights) {
         fill_contents();
     }
-    TRY(assign_sets(input));
+    const auto group_of = groups_.group_of();
+    TRY(groups_.assign(input.mail, input.access, names_));
     seal_zones(input);
-    Snapshot::Source source;
-    source.id = next_id_;
-    source.key = sip_key(input.directory->steering_key);
-    source.names = names_;
-    source.transfer = input.transfer;
-    for (const auto& [name, zone] : zones_) {
-        source.zones.push_back({zone.mail.nameless ? nullptr : zone.mail.set,
-                                zone.access.nameless ? nullptr : zone.access.set,
-                                zone.mail.nameless || zone.access.nameless});
-        source.serials.push_back(serial_of(input, name, zone));
-        report.memory += zone.image->memory();
-        if (zone.sealing.plan != nullptr) {
-            source.seals.resize(source.zones.size());
-            add_seal(zone, source.seals.back(), report);
-        }
-    }
-    for (const CachedSet& set : sets_) {
-        report.memory += set.set == nullptr ? 0 : set.set->memory();
-    }
-    report.memory += names_->memory();
-    report.domains = zones_.size();
-    report.snapshot = TRY(Snapshot::create(std::move(source)));
-    report.refused = refused_;
-    for (const auto& [name, zone] : zones_) {
-        if (!zone.sealing.problem.empty()) {
-            report.refused.push_back({name, zone.sealing.problem, false});
-        }
-    }
-    report.changed = std::exchange(changed_, {});
+    BuildReport report;
     report.signed_anew = std::exchange(signed_anew_, false);
-    ++next_id_;
+    if (other_directory || other_rights || report.signed_anew) {
+        collect_seals();
+    }
+    report.other_zones = other_directory || groups_.group_of() != group_of;
+    report.refused = refused_;
+    for (const ServedZone* const zone : signed_) {
+        if (!zone->sealing.problem.empty()) {
+            report.refused.push_back({zone->domain.name, zone->sealing.problem, false});
+        }
+    }
+    for (const std::string& name : std::exchange(changed_, {})) {
+        const auto zone = zones_.find(name);
+        if (zone != zones_.end()) {
+            report.changed.push_back(zone->second.place);
+        }
+    }
+    report.domains = zones_.size();
+    report.memory = zones_memory_ + seals_memory_ + groups_.memory();
+    report.zones_signed = zones_signed_;
+    report.resign_at_s = resign_at_s_;
     built_ = true;
     return report;
+}
+
+base::Result<std::unique_ptr<const Snapshot>> SnapshotBuilder::snapshot(
+    Snapshot::PerZone<std::uint32_t> serials, transfer::SharedView transfer) {
+    Snapshot::Source source;
+    source.id = next_id_;
+    source.key = sip_key(directory_->steering_key);
+    source.names = names_;
+    for (const ZoneGroup& group : groups_.groups()) {
+        source.groups.push_back(group.sets());
+    }
+    source.group_of = groups_.group_of();
+    source.serials = std::move(serials);
+    source.seals = seals_;
+    source.transfer = std::move(transfer);
+    const Snapshot::Source parts = source;
+    auto made = TRY(Snapshot::create(std::move(source), last_.names == nullptr ? nullptr : &last_));
+    last_ = parts;
+    last_.transfer = nullptr;
+    ++next_id_;
+    return made;
+}
+
+Snapshot::PerZone<std::uint32_t> SnapshotBuilder::directory_serials() const {
+    auto serials = std::make_shared<std::vector<std::uint32_t>>();
+    serials->reserve(zones_.size());
+    for (const auto& [name, zone] : zones_) {
+        serials->push_back(zone.domain.serial);
+    }
+    return serials;
 }
 
 }  // namespace dns

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,30 +28,20 @@
 #include "dns/directory/signing_file.h"
 #include "dns/directory/zone_sources.h"
 #include "dns/dnssec/signature_cache.h"
-#include "dns/served_hosts.h"
 #include "dns/snapshot.h"
 #include "dns/steered_set.h"
 #include "dns/steering/commit.h"
 #include "dns/transfer/transfer_keeper.h"
+#include "dns/zone_groups.h"
 
 namespace dns {
-
-/// One pool as it is to be served. No commit: there is no such pool.
-struct PoolInput {
-    std::shared_ptr<const steering::SteeringCommit> commit;
-    std::shared_ptr<const std::vector<SteeredHost>> hosts;
-};
-
-using Serials = std::map<std::string, std::uint32_t, std::less<>>;
 
 /// What a snapshot is to be made from. The commits belong to the same directory.
 struct BuildInput {
     std::shared_ptr<const Directory> directory;
     PoolInput mail;
     PoolInput access;
-    Serials serials;  ///< of domains whose serial moved since the directory was read
     std::shared_ptr<const transfer::TransferRights> rights{};  ///< null: nobody fetches zones
-    transfer::SharedView transfer{};                           ///< goes into the snapshot
     std::int64_t now_s = 0;                                    ///< since 1970: signatures end
     dnssec::ValidityPolicy validity{};
 };
@@ -64,12 +55,13 @@ struct RefusedDomain {
     bool operator==(const RefusedDomain&) const = default;
 };
 
-/// A snapshot that is ready to be put in force, and what is to be told about it.
+/// What a snapshot can now be made of.
 struct BuildReport {
-    std::unique_ptr<const Snapshot> snapshot;
     std::vector<RefusedDomain> refused;
-    std::vector<std::string> changed;  ///< domains that are served with other records than before
-    std::size_t domains = 0;           ///< served
+    /// Places of zones that are served with other records than before, ascending.
+    std::vector<std::uint32_t> changed;
+    bool other_zones = false;  ///< places, domains or their groups are not those of before
+    std::size_t domains = 0;   ///< served
     std::size_t memory = 0;            ///< octets, of zones, names and sets
     std::size_t zones_signed = 0;
     bool signed_anew = false;  ///< there are other signatures than at the last build
@@ -83,14 +75,22 @@ class SnapshotBuilder {
     /// `seed`: of the hash of names, see NameTable.
     explicit SnapshotBuilder(std::uint64_t seed) : seed_(seed) {}
 
-    /// Errors: what SteeredSet and Snapshot refuse; the builder is then as before but for zones
-    /// that compiled.
+    /// Takes what has changed. Zones have places: those of last_good()'s domains. Errors: what
+    /// SteeredSet refuses; the builder is then as before but for zones that compiled.
     base::Result<BuildReport> build(const BuildInput& input);
 
-    /// What the steering makes of a domain's zone at the last build; nothing if it is not served.
-    [[nodiscard]] transfer::SteeredParts steered_parts(std::string_view domain) const;
+    /// The snapshot of the last build. `serials`: by place. Errors: what Snapshot refuses.
+    base::Result<std::unique_ptr<const Snapshot>> snapshot(
+        Snapshot::PerZone<std::uint32_t> serials, transfer::SharedView transfer);
 
-    /// The zones of the last build that somebody may fetch; their serials are still to be set.
+    /// The serials that the directory has, by place.
+    [[nodiscard]] Snapshot::PerZone<std::uint32_t> directory_serials() const;
+
+    /// What the steering makes of the zones of the last build.
+    [[nodiscard]] const ZoneGroups& groups() const noexcept { return groups_; }
+
+    /// The zones of the last build that somebody may fetch; serial and its origin are still to be
+    /// set.
     [[nodiscard]] std::vector<transfer::ZoneOffer> offers() const;
 
     /// For the first build after a start: signatures of an earlier life.
@@ -113,33 +113,16 @@ class SnapshotBuilder {
         std::string problem;  // why it is not signed
     };
 
-    // What the steering last made of a zone. Nameless: none of its servers can be named now, and
-    // the answer is SERVFAIL; secondaries keep what they have.
-    struct SteeredPart {
-        Snapshot::SharedSet set;
-        bool nameless = false;
-        bool has_servers = false;  // in the directory of today
-    };
-
     struct ServedZone {
         base::Digest256 digest{};  // of the source
         std::shared_ptr<const ZoneImage> image;
-        DirectoryDomain domain;  // that it was made from
-        SteeredPart mail;
-        SteeredPart access;
+        DirectoryDomain domain;   // that it was made from
+        std::uint32_t place = 0;  // among all zones
         transfer::SharedFixed content;  // null: nobody may fetch it
         Sealing sealing;
     };
 
     using Zones = std::map<std::string, ServedZone, std::less<>>;
-
-    // A set and what it was made from.
-    struct CachedSet {
-        std::shared_ptr<const steering::SteeringTable> table;
-        std::shared_ptr<const std::vector<SteeredHost>> hosts;
-        std::shared_ptr<const NameTable> names;
-        Snapshot::SharedSet set;
-    };
 
     void take_directory(const std::shared_ptr<const Directory>& directory);
 
@@ -157,48 +140,34 @@ class SnapshotBuilder {
                                                    const ZonePlan& plan,
                                                    const DirectoryDomain& domain) const;
     void seal_zones(const BuildInput& input);
-    base::Status seal(const BuildInput& input,
-                      const std::string& name,
-                      const HostsByDomain& hosts,
-                      ServedZone& zone);
-    static void add_seal(const ServedZone& zone, Snapshot::ZoneSeal& seal, BuildReport& report);
-    [[nodiscard]] static bool is_sealed(const ServedZone& zone, std::int64_t now_s);
-    [[nodiscard]] std::uint32_t serial_of(const BuildInput& input,
-                                          const std::string& name,
-                                          const ServedZone& zone) const;
+    base::Status seal(const BuildInput& input, const HostsByDomain& hosts, ServedZone& zone);
+    void collect_seals();
+    [[nodiscard]] Snapshot::ZoneSets anchored_sets(const ServedZone& zone) const;
+    [[nodiscard]] bool is_sealed(const ServedZone& zone, std::int64_t now_s) const;
     void arrange_names();
-    void note_servers();
+    void place_zones();
     void keep_last_good();
     void fill_contents();
     void keep_records(ServedZone& served, const HostsByDomain& hosts, bool& names_changed);
     [[nodiscard]] bool is_transferred(const Name& zone) const;
     static void replace(ServedZone& zone, ServedZone by);
-    base::Status assign_set(PoolKind kind,
-                            const PoolInput& pool,
-                            const std::string& domain,
-                            SteeredPart& part);
-    base::Status assign_sets(const BuildInput& input);
-    base::Result<Snapshot::SharedSet> set_for(PoolKind kind,
-                                              const PoolInput& pool,
-                                              const std::string& domain);
-
-    [[nodiscard]] ServedHosts& served_hosts(PoolKind kind) noexcept {
-        return served_hosts_[kind == PoolKind::Mail ? 0 : 1];
-    }
-
     std::uint64_t seed_;
     std::uint64_t next_id_ = 1;
-    std::uint32_t next_slot_ = 0;
     bool built_ = false;
     std::shared_ptr<const Directory> directory_;  // that zones_ and refused_ are of
     Zones zones_;
     std::vector<RefusedDomain> refused_;
-    std::vector<std::string> changed_;  // since the last build that succeeded
+    std::set<std::string, std::less<>> changed_;  // since the last build that succeeded
     std::shared_ptr<const NameTable> names_;
     std::shared_ptr<const transfer::TransferRights> rights_;  // that the contents are for
-    std::array<ServedHosts, 2> served_hosts_;
-    std::vector<CachedSet> sets_;
-    std::vector<CachedSet> next_sets_;
+    ZoneGroups groups_;
+    std::vector<ServedZone*> signed_;  // that are to be signed, by place
+    Snapshot::PerZone<Snapshot::ZoneSeal> seals_;
+    Snapshot::Source last_;                     // the last snapshot's parts
+    std::size_t zones_memory_ = 0;
+    std::size_t seals_memory_ = 0;
+    std::size_t zones_signed_ = 0;
+    std::optional<std::int64_t> resign_at_s_;
     std::shared_ptr<const Directory> last_good_;
     SignatureCaches saved_;
     bool signed_anew_ = false;

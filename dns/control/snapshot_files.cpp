@@ -1,5 +1,6 @@
 #include "dns/control/snapshot_files.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -60,13 +61,10 @@ base::Result<SavedState> SnapshotFiles::load() const {
 }
 
 base::Status SnapshotFiles::save_directory(const Directory& directory,
-                                           const Serials& serials) const {
+                                           const std::vector<std::uint32_t>& serials) const {
     Directory saved = directory;
-    for (DirectoryDomain& domain : saved.domains) {
-        const auto serial = serials.find(domain.name);
-        if (serial != serials.end()) {
-            domain.serial = serial->second;
-        }
+    for (std::size_t i = 0; i < std::min(serials.size(), saved.domains.size()); ++i) {
+        saved.domains[i].serial = serials[i];
     }
     return base::write_file_atomic(directory_ + "/directory", encode_directory(saved), kMode);
 }

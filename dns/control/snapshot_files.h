@@ -33,8 +33,10 @@ class SnapshotFiles {
     /// logged and left aside.
     base::Result<SavedState> load() const;
 
-    /// With the serials that are published, so that a restart does not go back behind them.
-    base::Status save_directory(const Directory& directory, const Serials& serials) const;
+    /// With the serials that are published, by the places of the domains, so that a restart does
+    /// not go back behind them. Those of fewer: the rest are as the directory has them.
+    base::Status save_directory(const Directory& directory,
+                                const std::vector<std::uint32_t>& serials) const;
     base::Status save_trims(const SavedTrims& trims) const;
     base::Status save_health(const SavedPoolHealth& health) const;
     base::Status save_signatures(const SignatureCaches& caches) const;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
-#include <set>
 #include <utility>
 
 #include "base/clock.h"
@@ -27,12 +25,12 @@ struct SnapshotPublisher::Work {
     explicit Work(SnapshotHolder& the_holder) : holder(the_holder), builder(base::random_u64()) {}
 
     Published publish(const PublishRequest& request);
-    [[nodiscard]] std::vector<ZoneToPublish> zones_of(const BuildInput& input,
-                                                      const std::vector<std::string>& changed);
+    [[nodiscard]] std::vector<ZoneToPublish> zones_to_publish() const;
+    [[nodiscard]] std::vector<GroupToPublish> groups_to_publish() const;
 
     [[nodiscard]] std::shared_ptr<const transfer::TransferRights> rights_of(
         const transfer::TransferConfig& config);
-    [[nodiscard]] std::vector<transfer::ZoneOffer> offers(const Serials& moved) const;
+    void update_transfers(const BuildInput& input, const std::vector<std::uint32_t>& moved);
 
     SnapshotHolder& holder;
     SnapshotBuilder builder;
@@ -40,36 +38,36 @@ struct SnapshotPublisher::Work {
     transfer::TransferKeeper transfers;
     transfer::TransferConfig config;  // that the rights were made from
     std::shared_ptr<const transfer::TransferRights> rights;
+    std::shared_ptr<const transfer::TransferRights> view_rights;  // that the view is of
     transfer::SharedView view;
     std::string transfer_problem;
     std::optional<double> owed_s;
     std::optional<std::int64_t> resign_at_s;
 };
 
-std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_of(
-    const BuildInput& input, const std::vector<std::string>& changed) {
-    const std::set<std::string_view> with_changes(changed.begin(), changed.end());
-    // Zones that are alike share a table, and so its canonical answer.
-    std::map<const steering::SteeringTable*, std::shared_ptr<const CanonicalAnswer>> canonical;
+std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_to_publish() const {
+    const auto& domains = builder.last_good()->domains;
+    const auto& group_of = *builder.groups().group_of();
     std::vector<ZoneToPublish> zones;
-    for (const DirectoryDomain& domain : builder.last_good()->domains) {
-        ZoneToPublish zone;
-        zone.name = domain.name;
-        zone.directory_serial = domain.serial;
-        zone.records_changed = with_changes.contains(domain.name);
-        if (!domain.mail.empty() && input.mail.commit != nullptr &&
-            input.mail.commit->zones->contains(domain.name)) {
-            const auto& table = input.mail.commit->table_for(domain.name);
-            auto& answer = canonical[table.get()];
-            if (answer == nullptr) {
-                answer = std::make_shared<const CanonicalAnswer>(canonical_of(*table));
-            }
-            zone.canonical = answer;
-        }
-        zone.steered = builder.steered_parts(domain.name);
-        zones.push_back(std::move(zone));
+    zones.reserve(domains.size());
+    for (std::size_t i = 0; i < domains.size(); ++i) {
+        zones.push_back({domains[i].name, domains[i].serial, group_of[i]});
     }
     return zones;
+}
+
+std::vector<GroupToPublish> SnapshotPublisher::Work::groups_to_publish() const {
+    std::vector<GroupToPublish> groups;
+    for (const ZoneGroup& group : builder.groups().groups()) {
+        GroupToPublish made;
+        if (group.mail.set != nullptr) {
+            made.canonical =
+                std::make_shared<const CanonicalAnswer>(canonical_of(group.mail.set->table()));
+        }
+        made.steered = canonical_parts(group);
+        groups.push_back(std::move(made));
+    }
+    return groups;
 }
 
 // A configuration that is refused leaves the one before in force.
@@ -93,64 +91,66 @@ std::shared_ptr<const transfer::TransferRights> SnapshotPublisher::Work::rights_
     return rights;
 }
 
-std::vector<transfer::ZoneOffer> SnapshotPublisher::Work::offers(const Serials& moved) const {
+void SnapshotPublisher::Work::update_transfers(const BuildInput& input,
+                                               const std::vector<std::uint32_t>& moved) {
     std::vector<transfer::ZoneOffer> offers = builder.offers();
     for (transfer::ZoneOffer& offer : offers) {
-        std::string name = offer.fixed->apex.to_text();
-        name.pop_back();  // the directory writes no final dot
-        const auto serial = keeper.serials().find(name);
-        if (serial != keeper.serials().end()) {
-            offer.serial = serial->second;
-        }
-        offer.origin =
-            moved.contains(name) ? transfer::SerialOrigin::Own : transfer::SerialOrigin::Foreign;
+        offer.serial = (*keeper.serials())[offer.place];
+        offer.origin = std::ranges::binary_search(moved, offer.place)
+                           ? transfer::SerialOrigin::Own
+                           : transfer::SerialOrigin::Foreign;
     }
-    return offers;
+    auto transferred = transfers.update(
+        input.rights, offers, static_cast<std::uint64_t>(input.now_s), input.validity);
+    if (transferred) {
+        view = std::move(transferred).take_value();
+        view_rights = input.rights;
+    } else {
+        transfer_problem = transferred.error().detail;
+    }
 }
 
-// Builds twice: what changed, and so which serials move, is known after the first time; the second
-// finds everything else made.
+// What changed, and so which serials move, is known before the snapshot is made.
 Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
     Published published;
     BuildInput input = request.input;
     input.rights = rights_of(input.directory->transfer);
     input.now_s = base::wall_us() / 1'000'000;
-    auto first = builder.build(input);
-    if (!first) {
-        published.outcome = std::move(first).take_error();
+    auto built = builder.build(input);
+    if (!built) {
+        published.outcome = std::move(built).take_error();
         return published;
     }
-    const bool signed_anew = first.value().signed_anew;
-    published.moved = keeper.update(
-        zones_of(input, first.value().changed), request.urgency, steering_now().monotonic_s);
+    const BuildReport report = std::move(built).take_value();
+    if (report.other_zones) {
+        keeper.take_zones(zones_to_publish());
+    }
+    const std::vector<std::uint32_t> moved = keeper.update(
+        groups_to_publish(), report.changed, request.urgency, steering_now().monotonic_s);
     owed_s = keeper.due_s();
-    input.serials = keeper.serials();
-    auto transferred = transfers.update(input.rights,
-                                        offers(published.moved),
-                                        static_cast<std::uint64_t>(input.now_s),
-                                        input.validity);
-    if (transferred) {
-        view = std::move(transferred).take_value();
-    } else {
-        transfer_problem = transferred.error().detail;
+    if (report.other_zones || report.signed_anew || !moved.empty() ||
+        view_rights != input.rights) {
+        update_transfers(input, moved);
     }
-    input.transfer = view;
-    auto second = builder.build(input);
-    if (!second) {
-        published.outcome = std::move(second).take_error();
+    auto snapshot = builder.snapshot(keeper.serials(), view);
+    if (!snapshot) {
+        published.outcome = std::move(snapshot).take_error();
         return published;
     }
-    BuildReport report = std::move(second).take_value();
-    holder.publish(std::move(report.snapshot));
-    published.serials = keeper.serials();
-    published.refused = std::move(report.refused);
+    holder.publish(std::move(snapshot).take_value());
     published.last_good = builder.last_good();
+    published.serials = keeper.serials();
+    for (const std::uint32_t place : moved) {
+        published.moved.push_back(
+            {published.last_good->domains[place].id, (*published.serials)[place]});
+    }
+    published.refused = report.refused;
     published.domains = report.domains;
     published.memory = report.memory;
     published.transfer = view;
     published.transfer_problem = transfer_problem;
     published.zones_signed = report.zones_signed;
-    if (signed_anew || report.signed_anew) {
+    if (report.signed_anew) {
         published.signatures = std::make_shared<const SignatureCaches>(builder.signatures());
     }
     resign_at_s = report.resign_at_s;

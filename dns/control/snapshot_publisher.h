@@ -13,6 +13,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/loop.h"
 #include "base/result.h"
@@ -25,7 +27,7 @@ namespace dns {
 
 /// What is to be published.
 struct PublishRequest {
-    BuildInput input;  ///< its serials are the publisher's to fill in
+    BuildInput input;  ///< rights and time are the publisher's to fill in
     steering::Urgency urgency = steering::Urgency::AtOnce;
 };
 
@@ -33,9 +35,9 @@ struct PublishRequest {
 struct Published {
     base::Status outcome = base::Done{};  ///< else the old snapshot stays in force
     std::vector<RefusedDomain> refused;
-    Serials moved;    ///< serials that this one moved
-    Serials serials;  ///< of all zones
-    std::shared_ptr<const Directory> last_good;
+    std::vector<SerialMove> moved;              ///< serials that this one moved
+    Snapshot::PerZone<std::uint32_t> serials;   ///< of all zones: of last_good's domains
+    std::shared_ptr<const Directory> last_good;  ///< as it is served
     std::size_t domains = 0;
     std::size_t memory = 0;         ///< octets
     transfer::SharedView transfer;  ///< what secondaries may fetch

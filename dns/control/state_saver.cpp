@@ -40,7 +40,7 @@ void StateSaver::Unsaved::take_back(const Unsaved& failed) {
 
 base::Status StateSaver::write(const SnapshotFiles& files, const Unsaved& unsaved) {
     if (unsaved.directory != nullptr) {
-        TRY(files.save_directory(*unsaved.directory, unsaved.serials));
+        TRY(files.save_directory(*unsaved.directory, *unsaved.serials));
     }
     if (unsaved.trims) {
         TRY(files.save_trims(*unsaved.trims));
@@ -61,9 +61,9 @@ base::Status StateSaver::start(base::Loop& loop, SavedTrims trims) {
 }
 
 void StateSaver::take(std::shared_ptr<const Directory> directory,
-                      const Serials& serials,
+                      Snapshot::PerZone<std::uint32_t> serials,
                       std::shared_ptr<const SignatureCaches> signatures) {
-    serials_ = serials;
+    serials_ = std::move(serials);
     if (directory != nullptr) {
         unsaved_.directory = std::move(directory);
         news_.notify();

@@ -31,9 +31,10 @@ class StateSaver {
     /// Starts its fiber, which ends with the loop. `trims`: as they are in the file.
     base::Status start(base::Loop& loop, SavedTrims trims);
 
-    /// What was published. The directory: null if it is as it was; so, too, the signatures.
+    /// What was published. The directory: null if it is as it was; so, too, the signatures. Serials
+    /// are those of its domains, by their places.
     void take(std::shared_ptr<const Directory> directory,
-              const Serials& serials,
+              Snapshot::PerZone<std::uint32_t> serials,
               std::shared_ptr<const SignatureCaches> signatures);
 
     /// In a fiber, or after the loop's end on its thread.
@@ -42,7 +43,7 @@ class StateSaver {
   private:
     struct Unsaved {
         std::shared_ptr<const Directory> directory;         // null: saved
-        Serials serials;                                    // of the directory
+        Snapshot::PerZone<std::uint32_t> serials;           // of the directory
         std::optional<SavedTrims> trims;                    // none: saved
         std::optional<SavedPoolHealth> health;              // none: saved
         std::shared_ptr<const SignatureCaches> signatures;  // null: saved
@@ -58,7 +59,7 @@ class StateSaver {
     SteeringPool& mail_;
     SteeringPool& access_;
     HealthKeeper& health_;
-    Serials serials_;  // published
+    Snapshot::PerZone<std::uint32_t> serials_;  // published
     Unsaved unsaved_;
     SavedTrims saved_trims_;
     base::FiberEvent news_;

@@ -36,7 +36,7 @@ constexpr base::Statement kPriorities{
 constexpr base::Statement kSerials{
     "dns_serials",
     "UPDATE directory.domain d SET serial = v.serial "
-    "FROM unnest($1::text[], $2::bigint[]) AS v(name, serial) WHERE d.name = v.name "
+    "FROM unnest($1::bigint[], $2::bigint[]) AS v(id, serial) WHERE d.id = v.id "
     "AND (v.serial - d.serial + 4294967296) % 4294967296 BETWEEN 1 AND 2147483647"};
 
 constexpr base::Statement kRefused{
@@ -113,14 +113,14 @@ base::Status write_priorities(base::Tx& tx, const JournalEntries& entries) {
     return base::Done{};
 }
 
-base::Status write_serials(base::Tx& tx, const Serials& serials) {
-    std::vector<std::string> names;
+base::Status write_serials(base::Tx& tx, const JournalEntries& entries) {
+    std::vector<std::int64_t> domains;
     std::vector<std::int64_t> numbers;
-    for (const auto& [name, serial] : serials) {
-        names.push_back(name);
+    for (const auto& [domain, serial] : entries.serials) {
+        domains.push_back(domain);
         numbers.push_back(serial);
     }
-    TRY(tx.query(kSerials, {names, numbers}));
+    TRY(tx.query(kSerials, {domains, numbers}));
     return base::Done{};
 }
 
@@ -160,7 +160,7 @@ base::Status write_journal(base::Connection& connection,
         TRY(write_priorities(tx, entries));
     }
     if (!entries.serials.empty()) {
-        TRY(write_serials(tx, entries.serials));
+        TRY(write_serials(tx, entries));
     }
     if (entries.refused) {
         TRY(write_refused(tx, name_server, *entries.refused));
@@ -202,9 +202,12 @@ void SteeringJournal::add_priorities(const std::vector<ExchangePriority>& rows,
     news_.notify();
 }
 
-void SteeringJournal::add_serials(const Serials& serials) {
-    for (const auto& [name, serial] : serials) {
-        waiting_.serials[name] = serial;
+void SteeringJournal::add_serials(const std::vector<SerialMove>& moves) {
+    if (moves.empty()) {
+        return;
+    }
+    for (const SerialMove& move : moves) {
+        waiting_.serials[move.domain_id] = move.serial;
     }
     news_.notify();
 }

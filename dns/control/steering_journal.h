@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "base/loop.h"
 #include "base/result.h"
 #include "dns/control/priority_report.h"
+#include "dns/control/serial_keeper.h"
 #include "dns/snapshot_builder.h"
 #include "dns/steering/commit.h"
 
@@ -52,7 +54,7 @@ struct JournalEntries {
 
     std::deque<std::shared_ptr<const steering::SteeringCommit>> commits;
     std::map<std::pair<std::int64_t, steering::ServerId>, Priority> priorities;
-    Serials serials;
+    std::unordered_map<std::int64_t, std::uint32_t> serials;  ///< by domain
     std::optional<std::vector<RefusedDomain>> refused;  ///< the whole list, if it is to be written
     std::vector<std::uint64_t> quiet;                   ///< drains that are over, by override
     std::deque<JournalEvent> events;
@@ -81,7 +83,7 @@ class SteeringJournal {
 
     void add_commit(std::shared_ptr<const steering::SteeringCommit> commit);
     void add_priorities(const std::vector<ExchangePriority>& rows, const std::string& cause);
-    void add_serials(const Serials& serials);
+    void add_serials(const std::vector<SerialMove>& moves);
     /// Drains (overrides, by id) whose servers are quiet: operators are told by an event, once.
     void add_quiet(const std::vector<std::uint64_t>& overrides);
     /// What this name server refuses from now on; empty: nothing. Operators are told by an event.

@@ -109,7 +109,10 @@ base::Status SteeringEngine::set_overrides(std::vector<Override> overrides, Now 
     }
     const std::vector<Override> before = std::exchange(overrides_, std::move(overrides));
     note_override_changes(before, now);
-    arrange_views();
+    // Which zones have a view of their own follows from whose name overrides say.
+    if (zones_overridden() != overridden_) {
+        arrange_views();
+    }
     resolve(now);
     return base::Done{};
 }

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -217,6 +218,7 @@ class SteeringEngine {
 
     [[nodiscard]] Member* find(ServerId server);
     [[nodiscard]] const Member* find(ServerId server) const;
+    [[nodiscard]] std::set<std::string> zones_overridden() const;
     void arrange_views();
     void resolve(Now now);
     void add_override_cause(const Override& entry, const char* prefix);
@@ -235,6 +237,7 @@ class SteeringEngine {
     std::vector<Override> overrides_;
     std::vector<View> views_;  // [0] is the pool's
     std::shared_ptr<const ZoneTables> zones_;
+    std::set<std::string> overridden_;  // zones that have views of their own by overrides
     std::vector<std::string> causes_;  // why a table is wanted at once; empty: routine
     std::optional<std::int64_t> next_expiry_us_;
     std::shared_ptr<const SteeringCommit> last_;

@@ -28,6 +28,16 @@ std::string join_causes(const std::vector<std::string>& causes) {
 
 }  // namespace
 
+std::set<std::string> SteeringEngine::zones_overridden() const {
+    std::set<std::string> zones;
+    for (const Override& entry : overrides_) {
+        if (entry.scope.zone && (!entry.scope.pool || *entry.scope.pool == config_.name)) {
+            zones.insert(*entry.scope.zone);
+        }
+    }
+    return zones;
+}
+
 /// Groups the zones into views: zones with equal settings share one, except those with overrides of
 /// their own.
 void SteeringEngine::arrange_views() {
@@ -38,12 +48,8 @@ void SteeringEngine::arrange_views() {
     for (const Member& member : members_) {
         pool.servers.push_back({member.config.id, member.config.preference});
     }
-    std::set<std::string_view> overridden;
-    for (const Override& entry : overrides_) {
-        if (entry.scope.zone && (!entry.scope.pool || *entry.scope.pool == config_.name)) {
-            overridden.insert(*entry.scope.zone);
-        }
-    }
+    overridden_ = zones_overridden();
+    std::set<std::string_view> overridden(overridden_.begin(), overridden_.end());
     views_ = {pool};
     auto zones = std::make_shared<ZoneTables>();
     const auto key_of = [](const View& view) {
@@ -159,7 +165,7 @@ std::shared_ptr<const SteeringCommit> SteeringEngine::poll(Now now) {
         sum.reach = std::max(sum.reach, change.reach);
         std::ranges::move(change.diff, std::back_inserter(commit->diff));
     }
-    const bool same_zones = last_ != nullptr && *last_->zones == *commit->zones;
+    const bool same_zones = last_ != nullptr && (last_->zones == commit->zones || *last_->zones == *commit->zones);
     if (!sum.any && same_zones) {
         return nullptr;
     }

@@ -22,6 +22,7 @@ namespace dns::transfer {
 /// A zone as it is about to be published.
 struct ZoneOffer {
     std::int64_t domain_id = 0;
+    std::uint32_t place = 0;  ///< among all zones that are served
     std::uint32_t serial = 0;
     SerialOrigin origin = SerialOrigin::Own;  ///< of the serial, where it moved
     SharedFixed fixed;

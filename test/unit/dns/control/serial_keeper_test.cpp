@@ -1,5 +1,7 @@
 #include "dns/control/serial_keeper.h"
 
+#include <optional>
+
 #include <boost/test/unit_test.hpp>
 
 #include "test/unit/dns/steering/steering_fixture.h"
@@ -7,8 +9,8 @@
 namespace {
 
 using dns::CanonicalAnswer;
+using dns::GroupToPublish;
 using dns::SerialKeeper;
-using dns::ZoneToPublish;
 using dns::steering::ServerId;
 using dns::steering::Urgency;
 
@@ -17,8 +19,34 @@ std::shared_ptr<const CanonicalAnswer> answer(std::uint16_t second) {
         CanonicalAnswer{{ServerId{1}, 10}, {ServerId{2}, second}});
 }
 
-ZoneToPublish zone(std::shared_ptr<const CanonicalAnswer> canonical, std::uint32_t serial = 7) {
-    return {"mail.test", serial, false, std::move(canonical)};
+// mail.test alone, as it is published time and again.
+struct OneZone {
+    // Its serial, or nothing where it did not move.
+    std::optional<std::uint32_t> update(const GroupToPublish& group,
+                                        Urgency urgency,
+                                        double now_s,
+                                        std::uint32_t directory_serial = 7,
+                                        bool records_changed = false) {
+        keeper.take_zones({{"mail.test", directory_serial, 0}});
+        const auto moved = keeper.update(
+            {group}, records_changed ? std::vector<std::uint32_t>{0} : std::vector<std::uint32_t>{},
+            urgency, now_s);
+        return moved.empty() ? std::nullopt : std::optional(serial());
+    }
+
+    void leave() {
+        keeper.take_zones({});
+        BOOST_TEST(keeper.update({}, {}, Urgency::Routine, 0).empty());
+        BOOST_TEST(keeper.serials()->empty());
+    }
+
+    [[nodiscard]] std::uint32_t serial() const { return keeper.serials()->at(0); }
+
+    SerialKeeper keeper;
+};
+
+GroupToPublish zone(std::shared_ptr<const CanonicalAnswer> canonical) {
+    return {std::move(canonical), {}};
 }
 
 BOOST_AUTO_TEST_SUITE(serial_keeper)
@@ -33,20 +61,20 @@ BOOST_AUTO_TEST_CASE(serials_wrap_and_never_are_zero) {
 }
 
 BOOST_AUTO_TEST_CASE(a_steered_zone_moves_at_first_sight_and_then_only_on_change) {
-    SerialKeeper keeper;
-    BOOST_TEST(keeper.update({zone(answer(10))}, Urgency::Routine, 0).at("mail.test") == 8U);
-    BOOST_TEST(keeper.update({zone(answer(10))}, Urgency::AtOnce, 100).empty());
-    BOOST_TEST(keeper.serials().at("mail.test") == 8U);
-    BOOST_TEST(!keeper.due_s());
+    OneZone world;
+    BOOST_TEST(world.update(zone(answer(10)), Urgency::Routine, 0).value() == 8U);
+    const auto serials = world.keeper.serials();
+    BOOST_TEST(!world.update(zone(answer(10)), Urgency::AtOnce, 100));
+    BOOST_TEST(world.serial() == 8U);
+    BOOST_TEST(world.keeper.serials() == serials, "the same ones");
+    BOOST_TEST(!world.keeper.due_s());
 }
 
 BOOST_AUTO_TEST_CASE(a_plain_zone_keeps_its_serial_until_its_records_change) {
-    SerialKeeper keeper;
-    ZoneToPublish plain = zone(nullptr);
-    BOOST_TEST(keeper.update({plain}, Urgency::AtOnce, 0).empty());
-    BOOST_TEST(keeper.serials().at("mail.test") == 7U);
-    plain.records_changed = true;
-    BOOST_TEST(keeper.update({plain}, Urgency::Routine, 1).at("mail.test") == 8U);
+    OneZone world;
+    BOOST_TEST(!world.update({}, Urgency::AtOnce, 0));
+    BOOST_TEST(world.serial() == 7U);
+    BOOST_TEST(world.update({}, Urgency::Routine, 1, 7, true).value() == 8U);
 }
 
 // A TTL or a host name of the same servers, or an access name.
@@ -56,63 +84,78 @@ BOOST_AUTO_TEST_CASE(what_secondaries_get_moves_a_serial) {
         made.ttl = ttl;
         return std::make_shared<const dns::transfer::SteeredContent>(made);
     };
-    SerialKeeper keeper;
-    ZoneToPublish steered = zone(answer(10));
+    OneZone world;
+    GroupToPublish steered = zone(answer(10));
     steered.steered = {content(60), content(60)};
-    BOOST_TEST(keeper.update({steered}, Urgency::AtOnce, 0).at("mail.test") == 8U);
+    BOOST_TEST(world.update(steered, Urgency::AtOnce, 0).value() == 8U);
     steered.steered = {content(60), content(60)};
-    BOOST_TEST(keeper.update({steered}, Urgency::AtOnce, 1).empty());
+    BOOST_TEST(!world.update(steered, Urgency::AtOnce, 1));
     steered.steered.access = content(61);
-    BOOST_TEST(keeper.update({steered}, Urgency::AtOnce, 2).at("mail.test") == 9U);
+    BOOST_TEST(world.update(steered, Urgency::AtOnce, 2).value() == 9U);
     steered.steered.mail = content(61);
-    BOOST_TEST(keeper.update({steered}, Urgency::Routine, 3).empty());
-    BOOST_TEST(keeper.update({steered}, Urgency::Routine, 40).at("mail.test") == 10U);
+    BOOST_TEST(!world.update(steered, Urgency::Routine, 3));
+    BOOST_TEST(world.update(steered, Urgency::Routine, 40).value() == 10U);
 }
 
 BOOST_AUTO_TEST_CASE(load_moves_a_serial_once_per_hold_and_is_then_owed) {
-    SerialKeeper keeper;
-    (void)keeper.update({zone(answer(10))}, Urgency::Routine, 0);
-    BOOST_TEST(keeper.update({zone(answer(20))}, Urgency::Routine, 10).empty());
-    BOOST_REQUIRE(keeper.due_s());
-    BOOST_TEST(*keeper.due_s() == dns::kSerialHold);
-    BOOST_TEST(keeper.update({zone(answer(20))}, Urgency::Routine, 30).at("mail.test") == 9U);
-    BOOST_TEST(!keeper.due_s());
+    OneZone world;
+    (void)world.update(zone(answer(10)), Urgency::Routine, 0);
+    BOOST_TEST(!world.update(zone(answer(20)), Urgency::Routine, 10));
+    BOOST_REQUIRE(world.keeper.due_s());
+    BOOST_TEST(*world.keeper.due_s() == dns::kSerialHold);
+    BOOST_TEST(world.update(zone(answer(20)), Urgency::Routine, 30).value() == 9U);
+    BOOST_TEST(!world.keeper.due_s());
 }
 
 BOOST_AUTO_TEST_CASE(a_change_that_is_taken_back_within_the_hold_is_none) {
-    SerialKeeper keeper;
-    (void)keeper.update({zone(answer(10))}, Urgency::Routine, 0);
-    (void)keeper.update({zone(answer(20))}, Urgency::Routine, 10);
-    BOOST_TEST(keeper.update({zone(answer(10))}, Urgency::Routine, 31).empty());
-    BOOST_TEST(keeper.serials().at("mail.test") == 8U);
+    OneZone world;
+    (void)world.update(zone(answer(10)), Urgency::Routine, 0);
+    (void)world.update(zone(answer(20)), Urgency::Routine, 10);
+    BOOST_TEST(!world.update(zone(answer(10)), Urgency::Routine, 31));
+    BOOST_TEST(world.serial() == 8U);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_urgent_moves_at_once) {
-    SerialKeeper keeper;
-    (void)keeper.update({zone(answer(10))}, Urgency::Routine, 0);
-    BOOST_TEST(keeper.update({zone(answer(20))}, Urgency::AtOnce, 1).at("mail.test") == 9U);
+    OneZone world;
+    (void)world.update(zone(answer(10)), Urgency::Routine, 0);
+    BOOST_TEST(world.update(zone(answer(20)), Urgency::AtOnce, 1).value() == 9U);
 }
 
 BOOST_AUTO_TEST_CASE(the_directorys_newer_serial_is_taken_over) {
-    SerialKeeper keeper;
-    (void)keeper.update({zone(answer(10))}, Urgency::Routine, 0);
-    BOOST_TEST(keeper.update({zone(answer(10), 500)}, Urgency::Routine, 1).empty());
-    BOOST_TEST(keeper.serials().at("mail.test") == 500U);
-    BOOST_TEST(keeper.update({zone(answer(20), 500)}, Urgency::AtOnce, 2).at("mail.test") == 501U);
+    OneZone world;
+    (void)world.update(zone(answer(10)), Urgency::Routine, 0);
+    BOOST_TEST(!world.update(zone(answer(10)), Urgency::Routine, 1, 500));
+    BOOST_TEST(world.serial() == 500U);
+    BOOST_TEST(world.update(zone(answer(20)), Urgency::AtOnce, 2, 500).value() == 501U);
 }
 
 BOOST_AUTO_TEST_CASE(a_zone_that_left_and_comes_back_goes_on_from_its_serial) {
-    SerialKeeper keeper;
-    (void)keeper.update({zone(answer(10), 500)}, Urgency::Routine, 0);
-    BOOST_TEST(keeper.serials().at("mail.test") == 501U);
-    (void)keeper.update({}, Urgency::Routine, 1);
-    BOOST_TEST(keeper.serials().empty());
-    (void)keeper.update({}, Urgency::Routine, 2);
-    BOOST_TEST(keeper.update({zone(nullptr, 1)}, Urgency::Routine, 3).at("mail.test") == 502U);
-    BOOST_TEST(keeper.update({zone(nullptr, 1)}, Urgency::Routine, 4).empty());
+    OneZone world;
+    BOOST_TEST(world.update(zone(answer(10)), Urgency::Routine, 0, 500).value() == 501U);
+    world.leave();
+    world.leave();
+    BOOST_TEST(world.update({}, Urgency::Routine, 3, 1).value() == 502U);
+    BOOST_TEST(!world.update({}, Urgency::Routine, 4, 1));
     // The directory may be ahead of what is remembered.
-    (void)keeper.update({}, Urgency::Routine, 5);
-    BOOST_TEST(keeper.update({zone(nullptr, 900)}, Urgency::Routine, 6).at("mail.test") == 901U);
+    world.leave();
+    BOOST_TEST(world.update({}, Urgency::Routine, 6, 900).value() == 901U);
+}
+
+BOOST_AUTO_TEST_CASE(zones_move_with_their_groups_and_keep_their_serials_between_places) {
+    SerialKeeper keeper;
+    keeper.take_zones({{"a.test", 1, 0}, {"b.test", 1, 1}, {"c.test", 1, 0}});
+    const auto first = keeper.update({zone(answer(10)), {}}, {}, Urgency::AtOnce, 0);
+    BOOST_TEST((first == std::vector<std::uint32_t>{0, 2}));
+    BOOST_TEST((keeper.update({zone(answer(20)), {}}, {1}, Urgency::AtOnce, 1) ==
+                std::vector<std::uint32_t>{0, 1, 2}));
+    BOOST_TEST((*keeper.serials() == std::vector<std::uint32_t>{3, 2, 3}));
+    keeper.take_zones({{"a.test", 1, 0}, {"aa.test", 9, 1}, {"c.test", 1, 0}});
+    BOOST_TEST(keeper.update({zone(answer(20)), {}}, {}, Urgency::AtOnce, 2).empty());
+    BOOST_TEST((*keeper.serials() == std::vector<std::uint32_t>{3, 9, 3}));
+    // Into another group, which is another content for it.
+    keeper.take_zones({{"a.test", 1, 0}, {"aa.test", 9, 1}, {"c.test", 1, 1}});
+    BOOST_TEST((keeper.update({zone(answer(20)), {}}, {}, Urgency::AtOnce, 3) ==
+                std::vector<std::uint32_t>{2}));
 }
 
 BOOST_AUTO_TEST_CASE(the_canonical_answer_is_the_row_of_the_largest_share) {
