@@ -3,10 +3,9 @@
 //   zones_bench DOMAINS SERVERS COMMITS
 //
 // Publishes a directory of DOMAINS mail domains, each with four records of its own and all SERVERS
-// as its exchanges, then COMMITS steering commits of three kinds: shares (nothing that answers say
-// changes but how often), rows (other rows, the canonical answer as before) and canonical (another
-// canonical answer, which moves the serial of every domain). CPU is of the whole process, publishing
-// thread and all. The last line is JSON: seconds and milliseconds of CPU, octets.
+// as its exchanges, then COMMITS steering commits, of which some leave the canonical answer as it is
+// and others move the serial of every domain. CPU is of the whole process, publishing thread and
+// all. The last line is JSON: seconds and milliseconds of CPU, octets.
 
 #include <charconv>
 #include <cstdio>

@@ -97,11 +97,11 @@ inline dns::PoolInput pool_of(const dns::Directory& directory, dns::PoolName nam
 inline std::unique_ptr<const dns::Snapshot> build(dns::Directory directory) {
     dns::SnapshotBuilder builder(7);
     const auto shared = std::make_shared<const dns::Directory>(std::move(directory));
-    auto report = builder.build({shared,
-                                 pool_of(*shared, dns::PoolName::Mail),
-                                 pool_of(*shared, dns::PoolName::Access),
-                                 {}});
-    return report ? std::move(report.value().snapshot) : nullptr;
+    const auto report = builder.build(
+        {shared, pool_of(*shared, dns::PoolName::Mail), pool_of(*shared, dns::PoolName::Access)});
+    auto made = report ? builder.snapshot(builder.directory_serials(), nullptr)
+                       : base::Result<std::unique_ptr<const dns::Snapshot>>(report.error());
+    return made ? std::move(made).take_value() : nullptr;
 }
 
 }  // namespace dns_fuzz

@@ -372,14 +372,25 @@ bool RandomWorld::change(const Op& op) {
             break;
         case OpKind::WriteSerials:
             for (dns::DirectoryDomain& each : directory_.domains) {
-                const auto known = published_.serials.find(each.name);
-                if (known != published_.serials.end()) {
-                    each.serial = known->second;
+                if (const auto known = published_serial(each.name)) {
+                    each.serial = *known;
                 }
             }
             break;
     }
     return true;
+}
+
+std::optional<std::uint32_t> RandomWorld::published_serial(std::string_view domain) const {
+    if (published_.last_good == nullptr) {
+        return std::nullopt;
+    }
+    const auto& domains = published_.last_good->domains;
+    const auto found = std::ranges::find(domains, domain, &dns::DirectoryDomain::name);
+    if (found == domains.end()) {
+        return std::nullopt;
+    }
+    return published_.serials->at(static_cast<std::size_t>(found - domains.begin()));
 }
 
 // As SteeringPool does.

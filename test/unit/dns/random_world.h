@@ -128,6 +128,8 @@ class RandomWorld {
     dns::SnapshotHolder holder_;
     std::unique_ptr<dns::SnapshotReader> reader_;
     base::FiberEvent told_;
+    [[nodiscard]] std::optional<std::uint32_t> published_serial(std::string_view domain) const;
+
     dns::Published published_;
     std::unique_ptr<dns::SnapshotPublisher> publisher_;
 };

@@ -6,6 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "test/unit/dns/parts.h"
 #include "test/unit/dns/world.h"
 
 namespace {
@@ -14,6 +15,7 @@ std::unique_ptr<const dns::Snapshot> numbered(std::uint64_t id) {
     dns::Snapshot::Source source;
     source.id = id;
     source.names = std::make_shared<const dns::NameTable>(dns::NameTable::Zones{}, 1);
+    dns_test::steer_all(source, 0, 0);
     return dns::Snapshot::create(std::move(source)).take_value();
 }
 

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "test/unit/dns/parts.h"
 #include "test/unit/dns/world.h"
 
 namespace {
@@ -22,20 +23,27 @@ BOOST_AUTO_TEST_CASE(is_refused_while_a_steered_zone_has_no_set) {
     dns::Snapshot::Source wanted;
     wanted.names = names_of(source);
     BOOST_TEST(!dns::Snapshot::create(wanted), "no sets at all");
-    wanted.zones.resize(1);
-    wanted.serials.resize(1);
+    dns_test::steer_all(wanted, 1, 1);
     BOOST_TEST(!dns::Snapshot::create(wanted), "no mail set");
-    wanted.zones[0].mail =
+    wanted.groups[0].mail =
         dns::SteeredSet::build(dns_test::pool(dns::PoolKind::Mail, {1}).source(), *wanted.names)
             .take_value();
     BOOST_TEST(bool(dns::Snapshot::create(wanted)));
+    // What was looked at once is not looked at again; what is new is.
+    dns::Snapshot::Source next = wanted;
+    BOOST_TEST(bool(dns::Snapshot::create(next, &wanted)));
+    next.groups[0].mail = nullptr;
+    BOOST_TEST(!dns::Snapshot::create(next, &wanted));
+    next.groups[0].nameless = true;
+    BOOST_TEST(bool(dns::Snapshot::create(next, &wanted)));
+    next.serials = dns_test::each(2, 1);
+    BOOST_TEST(!dns::Snapshot::create(next, &wanted), "of two zones");
 }
 
 BOOST_AUTO_TEST_CASE(an_unsteered_zone_needs_no_set) {
     dns::Snapshot::Source wanted;
     wanted.names = names_of(dns_test::zone_source("plain.test", {}));
-    wanted.zones.resize(1);
-    wanted.serials.resize(1);
+    dns_test::steer_all(wanted, 1, 1);
     BOOST_TEST(bool(dns::Snapshot::create(wanted)));
 }
 

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "test/unit/dns/parts.h"
+
 namespace dns_test {
 namespace {
 
@@ -91,8 +93,7 @@ std::unique_ptr<const dns::Snapshot> snapshot(const std::vector<dns::ZoneSource>
     if (access != nullptr) {
         sets.access = must(dns::SteeredSet::build(access->source(1), *source.names));
     }
-    source.zones.assign(zones.size(), sets);
-    source.serials.assign(zones.size(), kSerial);
+    steer_all(source, zones.size(), kSerial, std::move(sets));
     return must(dns::Snapshot::create(std::move(source)));
 }
 

@@ -58,8 +58,7 @@ BOOST_AUTO_TEST_CASE(what_was_saved_is_found_again) {
 
 BOOST_AUTO_TEST_CASE(serials_are_saved_as_they_were_published) {
     (void)load();
-    BOOST_REQUIRE(
-        files.save_directory(dns_test::directory(), {{"mail.test", 99}, {"gone.test", 5}}));
+    BOOST_REQUIRE(files.save_directory(dns_test::directory(), {1, 99}));
     const auto state = load();
     BOOST_TEST(state.directory->domains[0].serial == 1U);
     BOOST_TEST(state.directory->domains[1].serial == 99U);

@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(writes_commits_priorities_and_serials_together) {
     entries.commits.push_back(commit("mail1 down: 3 probes lost"));
     entries.priorities[{domain(), {1}}] = {row(20, 0.25),
                                            std::make_shared<const std::string>("mail1 down")};
-    entries.serials["mail.test"] = 5;
+    entries.serials[domain()] = 5;
     write(entries);
     BOOST_TEST(one("SELECT name_server || ' ' || pool || ' ' || cause || ' ' || diff::text "
                    "FROM directory.steering_commit") ==
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(the_same_priority_twice_leaves_no_history) {
 BOOST_AUTO_TEST_CASE(a_serial_never_goes_back) {
     const auto serial_after = [this](std::uint32_t written) {
         dns::JournalEntries entries;
-        entries.serials["mail.test"] = written;
+        entries.serials[domain()] = written;
         write(entries);
         return one("SELECT serial::text FROM directory.domain WHERE name = 'mail.test'");
     };

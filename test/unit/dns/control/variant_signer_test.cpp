@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "dns/zone_sealer.h"
 #include "test/unit/dns/dnssec/text.h"
+#include "test/unit/dns/parts.h"
 #include "test/unit/dns/world.h"
 
 using namespace dns::dnssec;  // NOLINT(google-build-using-namespace): what it signs
@@ -30,14 +31,15 @@ struct Signing {
         auto names = std::make_shared<const dns::NameTable>(dns::NameTable::Zones{image}, 7);
         dns::Snapshot::Source source;
         source.id = 1;
-        source.zones.resize(1);
+        dns_test::steer_all(source, 1, dns_test::kSerial + 1);
         const dns_test::Pool pool = dns_test::pool(dns::PoolKind::Mail, {4, 2, 1});
-        source.zones[0].mail = dns::SteeredSet::build(pool.source(), *names).take_value();
+        source.groups[0].mail = dns::SteeredSet::build(pool.source(), *names).take_value();
         SignatureCache cache;
         const std::int64_t now_s = base::wall_us() / 1'000'000;
         auto sealed =
-            dns::seal_zone(
-                {zone, *image, source.zones[0], plan, dns_test::kSerial, now_s, {}}, cache, nullptr)
+            dns::seal_zone({zone, *image, source.groups[0], plan, dns_test::kSerial, now_s, {}},
+                           cache,
+                           nullptr)
                 .take_value();
         if (!with_key) {
             ZoneVariants::Source keyless = sealed.seal.variants->source();
@@ -48,10 +50,9 @@ struct Signing {
                 std::make_shared<const ZoneVariants>(std::move(keyless), nullptr, 0);
         }
         variants = sealed.seal.variants;
-        set = source.zones[0].mail;
-        source.seals = {sealed.seal};
+        set = source.groups[0].mail;
+        source.seals = dns_test::seals({sealed.seal});
         source.names = std::move(names);
-        source.serials = {dns_test::kSerial + 1};
         holder.publish(dns::Snapshot::create(std::move(source)).take_value());
         signer = dns::VariantSigner::create(holder, {}, [this] { ++batches; }).take_value();
     }

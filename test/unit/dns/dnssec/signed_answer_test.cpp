@@ -8,6 +8,7 @@
 #include "dns/answer.h"
 #include "dns/zone_sealer.h"
 #include "test/unit/dns/dnssec/text.h"
+#include "test/unit/dns/parts.h"
 #include "test/unit/dns/world.h"
 
 using namespace dns::dnssec;  // NOLINT(google-build-using-namespace): what is tested
@@ -40,18 +41,17 @@ struct World {
         auto names = std::make_shared<const dns::NameTable>(dns::NameTable::Zones{image}, 7);
         dns::Snapshot::Source source;
         source.id = 1;
-        source.zones.resize(1);
+        dns_test::steer_all(source, 1, dns_test::kSerial);
         if (pool != nullptr) {
-            source.zones[0].mail = dns::SteeredSet::build(pool->source(), *names).take_value();
+            source.groups[0].mail = dns::SteeredSet::build(pool->source(), *names).take_value();
         }
         SignatureCache cache;
         sealed =
             dns::seal_zone(
-                {zone, *image, source.zones[0], plan, dns_test::kSerial, kNow, {}}, cache, nullptr)
+                {zone, *image, source.groups[0], plan, dns_test::kSerial, kNow, {}}, cache, nullptr)
                 .take_value();
-        source.seals = {sealed.seal};
+        source.seals = dns_test::seals({sealed.seal});
         source.names = std::move(names);
-        source.serials = {dns_test::kSerial};
         snapshot = dns::Snapshot::create(std::move(source)).take_value();
     }
 
@@ -198,10 +198,9 @@ BOOST_AUTO_TEST_CASE(a_zone_without_its_signatures_is_withheld) {
     const auto plain = dns_test::snapshot({dns_test::zone_source("z.test", {"www A 192.0.2.1"})});
     dns::Snapshot::Source source;
     source.id = 2;
-    source.zones.resize(1);
-    source.seals = {{true, nullptr, nullptr}};
+    dns_test::steer_all(source, 1, dns_test::kSerial);
+    source.seals = dns_test::seals({{true, nullptr, nullptr}});
     source.names = std::make_shared<const dns::NameTable>(plain->names().zones(), 7);
-    source.serials = {dns_test::kSerial};
     const auto snapshot = dns::Snapshot::create(std::move(source)).take_value();
     dns_test::Asker asker(*snapshot);
     BOOST_TEST(asker.ask("www.z.test", dns::RrType::A).rcode == 2U);
@@ -269,10 +268,9 @@ BOOST_AUTO_TEST_CASE(a_serial_that_moved_is_signed_when_it_is_asked_for) {
     const ZoneVariants& zone = *world.sealed.seal.variants;
     dns::Snapshot::Source source;
     source.id = 2;
-    source.zones.resize(1);
-    source.seals = {world.sealed.seal};
+    dns_test::steer_all(source, 1, dns_test::kSerial + 1);
+    source.seals = dns_test::seals({world.sealed.seal});
     source.names = std::make_shared<const dns::NameTable>(world.snapshot->names().zones(), 7);
-    source.serials = {dns_test::kSerial + 1};
     const auto moved = dns::Snapshot::create(std::move(source)).take_value();
     const auto queue = AskQueue::create().take_value();
     dns_test::Asker asker(*moved);

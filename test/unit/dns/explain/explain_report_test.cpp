@@ -75,7 +75,7 @@ struct World {
         input.access = {engines[1]->last_commit(), hosts[1]};
         auto built = builder.build(input);
         BOOST_REQUIRE(built);
-        snapshot = std::move(built.value().snapshot);
+        snapshot = builder.snapshot(builder.directory_serials(), nullptr).take_value();
     }
 
     void probe(std::uint64_t server, dns::probe::ProbeOutcome outcome, const char* reason = "") {

@@ -8,6 +8,7 @@
 #include "dns/name_table.h"
 #include "dns/transfer/transfer_keeper.h"
 #include "test/unit/dns/packet_text.h"
+#include "test/unit/dns/parts.h"
 #include "test/unit/dns/transfer/secondary.h"
 #include "test/unit/dns/world.h"
 
@@ -55,8 +56,7 @@ struct World {
         dns::Snapshot::Source source;
         source.id = 1;
         source.names = std::make_shared<const dns::NameTable>(std::move(images), 7);
-        source.zones.resize(1);
-        source.serials = {dns_test::kSerial};
+        dns_test::steer_all(source, 1, dns_test::kSerial);
         source.transfer = view;
         snapshot = dns::Snapshot::create(std::move(source)).take_value();
     }

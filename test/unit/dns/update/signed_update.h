@@ -12,6 +12,7 @@
 #include "dns/snapshot.h"
 #include "dns/transfer/transfer_view.h"
 #include "dns/tsig.h"
+#include "test/unit/dns/parts.h"
 #include "test/unit/dns/update/update_builder.h"
 #include "test/unit/dns/world.h"
 
@@ -47,8 +48,7 @@ namespace dns_test {
                 dns::build_zone(zone_source("example.test", {"www A 192.0.2.1"})).take_value())
                 .take_value())},
         7);
-    source.zones.resize(1);
-    source.serials = {kSerial};
+    steer_all(source, 1, kSerial);
     source.transfer = std::make_shared<const dns::transfer::TransferView>(
         dns::transfer::TransferRights::create(config).take_value(),
         std::vector<dns::transfer::SharedZone>());
