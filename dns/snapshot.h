@@ -74,9 +74,10 @@ class Snapshot {
         transfer::SharedView transfer;    ///< null: nobody may fetch anything
     };
 
-    /// Invalid if a part has not as many entries as there are zones, a seal is of one half, or a zone
-    /// that is steered is in a group that lacks its set and is not nameless. The zones themselves are
-    /// looked at only where `group_of` is not the one of `known` (may be null), which was taken before.
+    /// Invalid if a part has not as many entries as there are zones, a seal is of one half, or a
+    /// zone that is steered is in a group that lacks its set and is not nameless. The zones
+    /// themselves are looked at only where `group_of` is not the one of `known` (may be null), which
+    /// was taken before.
     static base::Result<std::unique_ptr<const Snapshot>> create(Source source,
                                                                 const Source* known = nullptr);
 

@@ -106,7 +106,8 @@ class SerialKeeper {
     std::vector<std::string> names_;  // ascending
     std::vector<Entry> entries_;      // by place
     std::vector<GroupToPublish> contents_;  // that entries point to
-    Snapshot::PerZone<std::uint32_t> serials_ = std::make_shared<const std::vector<std::uint32_t>>();
+    Snapshot::PerZone<std::uint32_t> serials_ =
+        std::make_shared<const std::vector<std::uint32_t>>();
     std::map<std::string, std::uint32_t, std::less<>> gone_;  // the last ones of zones that left
     std::optional<double> due_s_;
 };

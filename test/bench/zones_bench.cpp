@@ -3,8 +3,8 @@
 //   zones_bench DOMAINS SERVERS COMMITS
 //
 // Publishes a directory of DOMAINS mail domains, each with four records of its own and all SERVERS
-// as its exchanges, then COMMITS steering commits, of which some leave the canonical answer as it is
-// and others move the serial of every domain. CPU is of the whole process, publishing thread and
+// as its exchanges, then COMMITS steering commits, of which some leave the canonical answer as it
+// is and others move the serial of every domain. CPU is of the whole process, publishing thread and
 // all. The last line is JSON: seconds and milliseconds of CPU, octets.
 
 #include <charconv>
@@ -77,7 +77,8 @@ dns::Directory directory_of(std::size_t domains, std::size_t servers) {
         server.capacity = static_cast<double>(4 * (1 + i % 4));
         made.mail_servers.push_back(server);
     }
-    made.name_servers = {{"ns1.hosts.test", base::IpAddress::parse("192.0.2.253").take_value(), {}}};
+    made.name_servers = {
+        {"ns1.hosts.test", base::IpAddress::parse("192.0.2.253").take_value(), {}}};
     for (std::size_t i = 0; i < domains; ++i) {
         dns::DirectoryDomain domain;
         domain.id = static_cast<std::int64_t>(i + 1);

@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_commit_that_is_refused_does_not_hold_back_the_others) {
     const LogCapture log;
     run([this](dns::SteeringJournal& journal) {
         journal.add_commit(commit("half a character: \xc3"));
-        journal.add_serials({{"mail.test", 8}});
+        journal.add_serials({{domain(), 8}});
         BOOST_TEST(wait_until([this] {
             return one("SELECT serial::text FROM directory.domain WHERE name = 'mail.test'") == "8";
         }));
@@ -216,10 +216,10 @@ BOOST_AUTO_TEST_CASE(waits_while_the_database_is_away_and_writes_the_newest_afte
         database.set_reach(DirectoryDatabase::Reach::Away);
         journal.add_commit(commit("one"));
         journal.add_priorities({row(20, 0.5)}, "one");
-        journal.add_serials({{"mail.test", 20}});
+        journal.add_serials({{domain(), 20}});
         journal.add_commit(commit("two"));
         journal.add_priorities({row(30, 0.1)}, "two");
-        journal.add_serials({{"mail.test", 21}});
+        journal.add_serials({{domain(), 21}});
         BOOST_TEST(!wait_until([this] { return commits() != 1; }, std::chrono::milliseconds(200)));
         database.set_reach(DirectoryDatabase::Reach::Back);
         BOOST_TEST(wait_until([this] { return commits() == 3; }, std::chrono::seconds(40)));
