@@ -93,7 +93,7 @@ struct NameServer::State {
           explainer(loop, {config.name, mail, access, tcp_reader}),
           publisher(loop, holder, [this](const Published& done) { on_published(done); }),
           database(config.database, "dnsd " + config.name, pool_options()),
-          journal(database, config.name),
+          journal(database, config.name, priorities),
           health(mail, access, journal),
           saver(SnapshotFiles(config.state_dir), mail, access, health),
           updates(loop,
@@ -246,7 +246,8 @@ void NameServer::State::take_directory(std::shared_ptr<const Directory> read) {
     configure(access, "access");
     if (const auto commit = mail.input().commit) {
         // A new domain may be steered as others are: no commit, but priorities to report.
-        journal.add_priorities(priorities.changes(*directory, *commit), commit->cause);
+        priorities.take(directory, commit, steering_now().monotonic_s);
+        journal.look_for_priorities();
     }
     publish(steering::Urgency::AtOnce);
 }
@@ -267,7 +268,8 @@ void NameServer::State::report(const SteeringPool::Commit& commit) {
     explainer.add_commit(commit);
     journal.add_commit(commit);
     if (commit->pool == pool_name(PoolName::Mail)) {
-        journal.add_priorities(priorities.changes(*directory, *commit), commit->cause);
+        priorities.take(directory, commit, steering_now().monotonic_s);
+        journal.look_for_priorities();
     }
 }
 
@@ -448,6 +450,9 @@ void NameServer::State::do_chores() {
     metrics.take_probes(PoolName::Mail, mail.probe_counts());
     metrics.take_probes(PoolName::Access, access.probe_counts());
     journal.add_quiet(explainer.tick());
+    if (priorities.poll(steering_now().monotonic_s)) {
+        journal.look_for_priorities();
+    }
     metrics.set_servers_up(mail.servers_up(), access.servers_up());
     health.watch();
     if (powerdns != nullptr) {

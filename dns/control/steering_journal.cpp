@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -22,15 +23,21 @@ constexpr base::Statement kCommit{
     "'change', d.change)) FROM unnest($5::text[], $6::text[], $7::text[]) "
     "AS d(zone, server, change)), '[]'::jsonb)"};
 
-// What another name server wrote already is no change.
+// What another name server wrote already is no change. The cause is of the priority index: a share
+// that moves leaves it.
 constexpr base::Statement kPriorities{
     "dns_priorities",
     "UPDATE directory.mail_exchange e SET priority_index = v.priority::integer, "
-    "first_share = v.share::real, cause = v.cause "
-    "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::double precision[], $5::text[]) "
-    "AS v(domain_id, server_id, priority, share, cause) "
-    "WHERE e.domain_id = v.domain_id AND e.mail_server_id = v.server_id "
+    "first_share = v.share::real, "
+    "cause = CASE WHEN e.priority_index <> v.priority THEN v.cause ELSE e.cause END "
+    "FROM unnest($2::bigint[], $3::bigint[], $4::double precision[], $5::text[]) "
+    "AS v(server_id, priority, share, cause) "
+    "WHERE e.domain_id = ANY ($1::bigint[]) AND e.mail_server_id = v.server_id "
     "AND (e.priority_index <> v.priority OR abs(e.first_share - v.share) >= 0.005)"};
+
+// Name servers write the same rows of domains, each in an order of its own. Held until the end of
+// the transaction; the number is "RTmx".
+constexpr base::Statement kOneWriter{"dns_one_writer", "SELECT pg_advisory_xact_lock(1381264760)"};
 
 // Only forward (RFC 1982 3.2): another name server may have written a newer one in the meantime.
 constexpr base::Statement kSerials{
@@ -96,20 +103,18 @@ base::Status write_commit(base::Tx& tx,
     return base::Done{};
 }
 
-base::Status write_priorities(base::Tx& tx, const JournalEntries& entries) {
-    std::vector<std::int64_t> domains;
+base::Status write_priorities(base::Tx& tx, const PriorityBatch& batch) {
     std::vector<std::int64_t> servers;
     std::vector<std::int64_t> priorities;
     std::vector<double> shares;
     std::vector<std::string> causes;
-    for (const auto& [key, entry] : entries.priorities) {
-        domains.push_back(entry.row.domain_id);
-        servers.push_back(static_cast<std::int64_t>(entry.row.server.value));
-        priorities.push_back(entry.row.priority_index);
-        shares.push_back(entry.row.first_share);
-        causes.push_back(head(*entry.cause));
+    for (const ServerPriority& row : batch.rows) {
+        servers.push_back(static_cast<std::int64_t>(row.server.value));
+        priorities.push_back(row.priority_index);
+        shares.push_back(row.first_share);
+        causes.push_back(head(*row.cause));
     }
-    TRY(tx.query(kPriorities, {domains, servers, priorities, shares, causes}));
+    TRY(tx.query(kPriorities, {batch.domains, servers, priorities, shares, causes}));
     return base::Done{};
 }
 
@@ -156,8 +161,11 @@ base::Status write_journal(base::Connection& connection,
     for (const auto& commit : entries.commits) {
         TRY(write_commit(tx, name_server, *commit));
     }
-    if (!entries.priorities.empty()) {
-        TRY(write_priorities(tx, entries));
+    if (entries.priorities || !entries.serials.empty()) {
+        TRY(tx.query(kOneWriter, {}));
+    }
+    if (entries.priorities) {
+        TRY(write_priorities(tx, *entries.priorities));
     }
     if (!entries.serials.empty()) {
         TRY(write_serials(tx, entries));
@@ -175,8 +183,10 @@ base::Status write_journal(base::Connection& connection,
     return tx.commit();
 }
 
-SteeringJournal::SteeringJournal(base::DbPool& pool, std::string name_server)
-    : pool_(pool), name_server_(std::move(name_server)) {
+SteeringJournal::SteeringJournal(base::DbPool& pool,
+                                 std::string name_server,
+                                 PriorityReport& priorities)
+    : pool_(pool), name_server_(std::move(name_server)), priorities_(priorities) {
 }
 
 base::Status SteeringJournal::start(base::Loop& loop) {
@@ -190,15 +200,8 @@ void SteeringJournal::add_commit(std::shared_ptr<const steering::SteeringCommit>
     news_.notify();
 }
 
-void SteeringJournal::add_priorities(const std::vector<ExchangePriority>& rows,
-                                     const std::string& cause) {
-    if (rows.empty()) {
-        return;
-    }
-    const auto shared = std::make_shared<const std::string>(cause);
-    for (const ExchangePriority& row : rows) {
-        waiting_.priorities[{row.domain_id, row.server}] = {row, shared};
-    }
+void SteeringJournal::look_for_priorities() {
+    more_priorities_ = true;
     news_.notify();
 }
 
@@ -231,19 +234,35 @@ void SteeringJournal::add_event(JournalEvent event) {
     news_.notify();
 }
 
+// A large directory has many batches, and the database has other work: it rests for three times as
+// long as each took.
+void SteeringJournal::take_priorities() {
+    if (!waiting_.priorities && more_priorities_ && next_batch_.passed()) {
+        waiting_.priorities = priorities_.next(kPriorityRowsMax);
+        more_priorities_ = waiting_.priorities.has_value();
+    }
+}
+
 void SteeringJournal::run() {
     while (!base::fiber_cancelled()) {
+        take_priorities();
         if (waiting_.empty()) {
-            (void)news_.wait(base::Deadline::after(kIdle));  // its end is seen above
+            const base::Deadline idle = base::Deadline::after(kIdle);
+            // Its end is seen above.
+            (void)news_.wait(more_priorities_ ? idle.sooner(next_batch_) : idle);
             continue;
         }
         auto entries = std::make_shared<JournalEntries>(std::exchange(waiting_, {}));
+        const base::Instant begun = base::monotonic_now();
         const base::Status written = pool_.run(
             [entries, name = name_server_](base::Connection& connection) {
                 return write_journal(connection, name, *entries);
             },
             base::Deadline::after(kWriteDeadline));
         if (written) {
+            if (entries->priorities) {
+                next_batch_ = base::Deadline::after(3 * (base::monotonic_now() - begun));
+            }
             if (std::exchange(away_, false)) {
                 base::log::info("dns", "journal-written");
             }
@@ -276,7 +295,9 @@ void SteeringJournal::drop_commits(JournalEntries& entries, const base::Error& w
 void SteeringJournal::put_back(JournalEntries entries) {
     waiting_.commits.insert(
         waiting_.commits.begin(), entries.commits.begin(), entries.commits.end());
-    waiting_.priorities.merge(entries.priorities);
+    if (!waiting_.priorities) {
+        waiting_.priorities = std::move(entries.priorities);
+    }
     waiting_.serials.merge(entries.serials);
     waiting_.quiet.insert(waiting_.quiet.begin(), entries.quiet.begin(), entries.quiet.end());
     if (!waiting_.refused) {

@@ -34,6 +34,9 @@ namespace dns {
 /// Commits that wait for the database; older ones are dropped and counted.
 inline constexpr std::size_t kCommitsKept = 1000;
 
+/// Rows of priorities in one transaction.
+inline constexpr std::size_t kPriorityRowsMax = 4000;
+
 /// Events that wait for the database; older ones are dropped.
 inline constexpr std::size_t kEventsKept = 100;
 
@@ -47,20 +50,15 @@ struct JournalEvent {
 
 /// What one transaction writes.
 struct JournalEntries {
-    struct Priority {
-        ExchangePriority row;
-        std::shared_ptr<const std::string> cause;  ///< shared by the rows of one commit
-    };
-
     std::deque<std::shared_ptr<const steering::SteeringCommit>> commits;
-    std::map<std::pair<std::int64_t, steering::ServerId>, Priority> priorities;
+    std::optional<PriorityBatch> priorities;
     std::unordered_map<std::int64_t, std::uint32_t> serials;  ///< by domain
     std::optional<std::vector<RefusedDomain>> refused;  ///< the whole list, if it is to be written
     std::vector<std::uint64_t> quiet;                   ///< drains that are over, by override
     std::deque<JournalEvent> events;
 
     [[nodiscard]] bool empty() const noexcept {
-        return commits.empty() && priorities.empty() && serials.empty() && !refused &&
+        return commits.empty() && !priorities && serials.empty() && !refused &&
                quiet.empty() && events.empty();
     }
 };
@@ -75,14 +73,15 @@ struct JournalEntries {
 /// See the top of this file.
 class SteeringJournal {
   public:
-    /// `pool` outlives it.
-    SteeringJournal(base::DbPool& pool, std::string name_server);
+    /// `pool` and `priorities` outlive it; it takes the latter's batches, on the loop's thread.
+    SteeringJournal(base::DbPool& pool, std::string name_server, PriorityReport& priorities);
 
     /// Starts its fiber, which ends with the loop. Busy, Cancelled: as of base::spawn.
     base::Status start(base::Loop& loop);
 
     void add_commit(std::shared_ptr<const steering::SteeringCommit> commit);
-    void add_priorities(const std::vector<ExchangePriority>& rows, const std::string& cause);
+    /// The report has priorities to write.
+    void look_for_priorities();
     void add_serials(const std::vector<SerialMove>& moves);
     /// Drains (overrides, by id) whose servers are quiet: operators are told by an event, once.
     void add_quiet(const std::vector<std::uint64_t>& overrides);
@@ -92,12 +91,16 @@ class SteeringJournal {
 
   private:
     void run();
+    void take_priorities();
     static void drop_commits(JournalEntries& entries, const base::Error& why);
     void put_back(JournalEntries entries);
     void limit();
 
     base::DbPool& pool_;
     std::string name_server_;
+    PriorityReport& priorities_;
+    base::Deadline next_batch_{base::Instant{}};  // no batch of priorities is written before
+    bool more_priorities_ = true;                 // the report may have some
     JournalEntries waiting_;
     bool away_ = false;  // and logged
     base::FiberEvent news_;

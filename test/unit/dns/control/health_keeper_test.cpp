@@ -18,12 +18,13 @@ struct World {
         : mail(loop, dns::PoolName::Mail, [](const auto&) {}),
           access(loop, dns::PoolName::Access, [](const auto&) {}),
           database("host=/nonexistent", "test", {}),
-          journal(database, "ns1"),
+          journal(database, "ns1", priorities),
           keeper(mail, access, journal) {}
 
     dns::SteeringPool mail;
     dns::SteeringPool access;
     base::DbPool database;
+    dns::PriorityReport priorities;
     dns::SteeringJournal journal;
     dns::HealthKeeper keeper;
 };

@@ -37,8 +37,9 @@ struct Journaling {
         return database.sql("SELECT id FROM directory.domain WHERE name = 'mail.test'")[0].int64(0);
     }
 
-    dns::ExchangePriority row(std::uint16_t priority, double share) {
-        return {domain(), {1}, priority, share};
+    dns::PriorityBatch batch(std::uint16_t priority, double share, std::string cause) {
+        return {{domain()},
+                {{{1}, priority, share, std::make_shared<const std::string>(std::move(cause))}}};
     }
 
     void write(const dns::JournalEntries& entries) {
@@ -51,13 +52,34 @@ struct Journaling {
         base::DbPoolOptions options;
         options.connections = 1;
         base::DbPool pool(database.conninfo(), "test", options);
-        dns::SteeringJournal journal(pool, "ns1");
+        dns::SteeringJournal journal(pool, "ns1", priorities);
         test_support::run_in_fiber([&](base::Loop& loop) {
             BOOST_REQUIRE(journal.start(loop));
             body(journal);
         });
     }
 
+    // Another table for mail.test, the same in each call but for the preference of mail1.
+    void steer(double preference, const std::string& cause) {
+        dns::Directory directory;
+        directory.domains.resize(1);
+        directory.domains[0].id = domain();
+        directory.domains[0].name = "mail.test";
+        directory.domains[0].mail = {{{1}, 10}};
+        dns::steering::TableInput input;
+        input.servers.resize(1);
+        input.servers[0].id = {1};
+        input.servers[0].name = "mail1";
+        input.servers[0].pin = static_cast<std::uint16_t>(preference);
+        auto made = std::make_shared<dns::steering::SteeringCommit>();
+        made->cause = cause;
+        made->tables = {std::make_shared<const dns::steering::SteeringTable>(
+            dns::steering::build_table(input).take_value())};
+        made->zones = std::make_shared<const dns::steering::ZoneTables>();
+        priorities.take(std::make_shared<const dns::Directory>(directory), made, 0);
+    }
+
+    dns::PriorityReport priorities;
     DirectoryDatabase database;
     std::unique_ptr<base::Connection> connection;
 };
@@ -69,8 +91,7 @@ BOOST_FIXTURE_TEST_SUITE(steering_journal, Journaling)
 BOOST_AUTO_TEST_CASE(writes_commits_priorities_and_serials_together) {
     dns::JournalEntries entries;
     entries.commits.push_back(commit("mail1 down: 3 probes lost"));
-    entries.priorities[{domain(), {1}}] = {row(20, 0.25),
-                                           std::make_shared<const std::string>("mail1 down")};
+    entries.priorities = batch(20, 0.25, "mail1 down");
     entries.serials[domain()] = 5;
     write(entries);
     BOOST_TEST(one("SELECT name_server || ' ' || pool || ' ' || cause || ' ' || diff::text "
@@ -88,14 +109,17 @@ BOOST_AUTO_TEST_CASE(writes_commits_priorities_and_serials_together) {
 
 BOOST_AUTO_TEST_CASE(the_same_priority_twice_leaves_no_history) {
     dns::JournalEntries entries;
-    entries.priorities[{domain(), {1}}] = {row(20, 0.25),
-                                           std::make_shared<const std::string>("load")};
+    entries.priorities = batch(20, 0.25, "load");
     write(entries);
     const auto before = one("SELECT count(*)::text FROM directory.priority_history");
-    entries.priorities.begin()->second.cause = std::make_shared<const std::string>("ns2 says so");
-    entries.priorities.begin()->second.row.first_share = 0.2501;
+    entries.priorities = batch(20, 0.2501, "ns2 says so");
     write(entries);
     BOOST_TEST(one("SELECT count(*)::text FROM directory.priority_history") == before);
+    entries.priorities = batch(20, 0.5, "a share is no priority");
+    write(entries);
+    BOOST_TEST(one("SELECT count(*)::text FROM directory.priority_history") == before);
+    BOOST_TEST(one("SELECT first_share || ' ' || cause FROM directory.mail_exchange "
+                   "WHERE mail_server_id = 1") == "0.5 load");
 }
 
 BOOST_AUTO_TEST_CASE(a_serial_never_goes_back) {
@@ -185,8 +209,7 @@ BOOST_AUTO_TEST_CASE(a_long_cause_is_cut_between_characters) {
     }
     dns::JournalEntries entries;
     entries.commits.push_back(commit(cause));
-    entries.priorities[{domain(), {1}}] = {row(20, 0.25),
-                                           std::make_shared<const std::string>(cause)};
+    entries.priorities = batch(20, 0.25, cause);
     write(entries);
     BOOST_TEST(one("SELECT octet_length(cause)::text FROM directory.steering_commit") == "999");
     BOOST_TEST(one("SELECT octet_length(cause)::text FROM directory.mail_exchange "
@@ -215,10 +238,12 @@ BOOST_AUTO_TEST_CASE(waits_while_the_database_is_away_and_writes_the_newest_afte
         BOOST_REQUIRE(wait_until([this] { return commits() == 1; }));
         database.set_reach(DirectoryDatabase::Reach::Away);
         journal.add_commit(commit("one"));
-        journal.add_priorities({row(20, 0.5)}, "one");
+        steer(20, "one");
+        journal.look_for_priorities();
         journal.add_serials({{domain(), 20}});
         journal.add_commit(commit("two"));
-        journal.add_priorities({row(30, 0.1)}, "two");
+        steer(30, "two");
+        journal.look_for_priorities();
         journal.add_serials({{domain(), 21}});
         BOOST_TEST(!wait_until([this] { return commits() != 1; }, std::chrono::milliseconds(200)));
         database.set_reach(DirectoryDatabase::Reach::Back);
