@@ -76,7 +76,7 @@ class Snapshot {
 
     /// Invalid if a part has not as many entries as there are zones, a seal is of one half, or a
     /// zone that is steered is in a group that lacks its set and is not nameless. The zones
-    /// themselves are looked at only where `group_of` is not the one of `known` (may be null), which
+    /// themselves are looked at only where `group_of` is not the one of `known` (may be null), that
     /// was taken before.
     static base::Result<std::unique_ptr<const Snapshot>> create(Source source,
                                                                 const Source* known = nullptr);

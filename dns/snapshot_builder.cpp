@@ -93,34 +93,50 @@ base::Result<SnapshotBuilder::ServedZone> SnapshotBuilder::compile(
         served.content =
             std::make_shared<const transfer::FixedContent>(transfer::fixed_content(zone));
     }
-    served.domain = domain;
     return served;
 }
 
+// What zones are made from beside their own domain, but for hosts.
+bool SnapshotBuilder::same_surroundings(const Directory& left, const Directory& right) {
+    const bool same_secrets =
+        left.secrets == right.secrets ||
+        (left.secrets != nullptr && right.secrets != nullptr && *left.secrets == *right.secrets);
+    return left.name_servers == right.name_servers && left.signing == right.signing && same_secrets;
+}
+
 void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& directory) {
+    HostsByDomain hosts = hosts_by_domain(*directory);
+    // Of many domains an edit changes few, and the others are the same objects.
+    const bool same_around =
+        directory_ != nullptr && hosts == hosts_ && same_surroundings(*directory_, *directory);
     directory_ = directory;
+    hosts_ = std::move(hosts);
     refused_.clear();
-    const HostsByDomain hosts = hosts_by_domain(*directory);
     bool names_changed = names_ == nullptr;
     std::set<std::string_view> present;
-    for (const DirectoryDomain& domain : directory->domains) {
+    for (std::size_t i = 0; i < directory->domains.size(); ++i) {
+        const DirectoryDomain& domain = directory->domains[i];
         present.insert(domain.name);
-        const ZonePlan plan = plan_of(*directory, hosts, domain);
         const auto old = zones_.find(domain.name);
+        if (same_around && old != zones_.end() && old->second.domain.get() == &domain) {
+            continue;
+        }
+        const ZonePlan plan = plan_of(*directory, hosts_, domain);
         if (old != zones_.end() && old->second.digest == plan.digest) {
-            old->second.domain = domain;
+            old->second.domain = directory->domains.share(i);
             continue;
         }
         auto compiled = compile(*directory, plan, domain);
         if (!compiled) {
             refused_.push_back({domain.name, compiled.error().detail, old != zones_.end()});
             if (old != zones_.end()) {
-                keep_records(old->second, hosts, names_changed);
+                keep_records(old->second, names_changed);
             }
             continue;
         }
         ServedZone& place = zones_[domain.name];
         replace(place, std::move(compiled).take_value());
+        place.domain = directory->domains.share(i);
         names_changed = true;
         if (built_) {
             changed_.insert(domain.name);
@@ -172,18 +188,16 @@ void SnapshotBuilder::replace(ServedZone& zone, ServedZone by) {
 
 // A domain that is refused keeps its records of before; its servers' hosts are those of today all
 // the same, since answers name them.
-void SnapshotBuilder::keep_records(ServedZone& served,
-                                   const HostsByDomain& hosts,
-                                   bool& names_changed) {
-    const ZonePlan plan = plan_of(*directory_, hosts, served.domain);
+void SnapshotBuilder::keep_records(ServedZone& served, bool& names_changed) {
+    const ZonePlan plan = plan_of(*directory_, hosts_, *served.domain);
     if (plan.digest == served.digest) {
         return;
     }
-    auto compiled = compile(*directory_, plan, served.domain);
+    auto compiled = compile(*directory_, plan, *served.domain);
     if (compiled) {
         replace(served, std::move(compiled).take_value());
         names_changed = true;
-        changed_.insert(served.domain.name);
+        changed_.insert(served.domain->name);
     }
 }
 
@@ -203,10 +217,12 @@ void SnapshotBuilder::keep_last_good() {
     }
     auto good = std::make_shared<Directory>(*directory_);
     for (const RefusedDomain& bad : refused_) {
-        const auto place = std::ranges::find(good->domains, bad.name, &DirectoryDomain::name);
+        const auto& domains = std::as_const(good->domains);
+        const auto place = std::ranges::lower_bound(domains, bad.name, {}, &DirectoryDomain::name);
         const auto served = zones_.find(bad.name);
         if (served != zones_.end()) {
-            *place = served->second.domain;
+            good->domains.set(static_cast<std::size_t>(place - domains.begin()),
+                              served->second.domain);
         } else {
             good->domains.erase(place);
         }
@@ -221,12 +237,11 @@ bool SnapshotBuilder::is_transferred(const Name& zone) const {
 // Zones that somebody may fetch now and nobody could before. One that would not be built again (its
 // domain is refused at present) is not fetched until it is.
 void SnapshotBuilder::fill_contents() {
-    const HostsByDomain hosts = hosts_by_domain(*directory_);
     for (auto& [name, zone] : zones_) {
         if (!is_transferred(zone.image->apex())) {
             zone.content = nullptr;
         } else if (zone.content == nullptr) {
-            const ZonePlan plan = plan_of(*directory_, hosts, zone.domain);
+            const ZonePlan plan = plan_of(*directory_, hosts_, *zone.domain);
             if (plan.keys != nullptr) {
                 zone.sealing.image = nullptr;  // its content comes with its signatures
                 continue;
@@ -253,7 +268,7 @@ std::vector<transfer::ZoneOffer> SnapshotBuilder::offers() const {
             continue;
         }
         transfer::ZoneOffer offer;
-        offer.domain_id = zone.domain.id;
+        offer.domain_id = zone.domain->id;
         offer.place = zone.place;
         offer.fixed = zone.content;
         offer.steered = canonical_parts(group);
@@ -279,26 +294,20 @@ bool SnapshotBuilder::is_sealed(const ServedZone& zone, std::int64_t now_s) cons
 }
 
 void SnapshotBuilder::seal_zones(const BuildInput& input) {
-    std::optional<HostsByDomain> hosts;
     for (ServedZone* const zone : signed_) {
         if (is_sealed(*zone, input.now_s)) {
             continue;
         }
-        if (!hosts) {
-            hosts = hosts_by_domain(*directory_);
-        }
-        const base::Status sealed = seal(input, *hosts, *zone);
+        const base::Status sealed = seal(input, *zone);
         zone->sealing.problem = sealed ? "" : sealed.error().detail;
     }
     saved_.clear();
 }
 
 // If it fails the seal of before stays, as long as the records are the same.
-base::Status SnapshotBuilder::seal(const BuildInput& input,
-                                   const HostsByDomain& hosts,
-                                   ServedZone& zone) {
-    const std::string& name = zone.domain.name;
-    const ZonePlan plan = plan_of(*directory_, hosts, zone.domain);
+base::Status SnapshotBuilder::seal(const BuildInput& input, ServedZone& zone) {
+    const std::string& name = zone.domain->name;
+    const ZonePlan plan = plan_of(*directory_, hosts_, *zone.domain);
     if (plan.digest != zone.digest) {
         return base::Error{base::Errc::Busy, "not signed anew while its records are refused"};
     }
@@ -310,13 +319,8 @@ base::Status SnapshotBuilder::seal(const BuildInput& input,
     }
     const Snapshot::ZoneSets sets = anchored_sets(zone);
     // The SOA of a serial that moves meanwhile is signed when it is asked for.
-    const SealInput wanted{records,
-                           *zone.image,
-                           sets,
-                           sealing.plan,
-                           zone.domain.serial,
-                           input.now_s,
-                           input.validity};
+    const SealInput wanted{
+        records, *zone.image, sets, sealing.plan, zone.domain->serial, input.now_s, input.validity};
     Sealed sealed = TRY(seal_zone(wanted, sealing.cache, sealing.seal.variants.get()));
     if (sealing.image == zone.image.get() && zone.content != nullptr && built_) {
         changed_.insert(name);  // secondaries have the signatures of before
@@ -359,7 +363,7 @@ void SnapshotBuilder::collect_seals() {
 SignatureCaches SnapshotBuilder::signatures() const {
     SignatureCaches caches;
     for (const ServedZone* const zone : signed_) {
-        caches.emplace(zone->domain.name, zone->sealing.cache);
+        caches.emplace(zone->domain->name, zone->sealing.cache);
     }
     return caches;
 }
@@ -386,7 +390,7 @@ base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
     report.refused = refused_;
     for (const ServedZone* const zone : signed_) {
         if (!zone->sealing.problem.empty()) {
-            report.refused.push_back({zone->domain.name, zone->sealing.problem, false});
+            report.refused.push_back({zone->domain->name, zone->sealing.problem, false});
         }
     }
     for (const std::string& name : std::exchange(changed_, {})) {
@@ -428,7 +432,7 @@ Snapshot::PerZone<std::uint32_t> SnapshotBuilder::directory_serials() const {
     auto serials = std::make_shared<std::vector<std::uint32_t>>();
     serials->reserve(zones_.size());
     for (const auto& [name, zone] : zones_) {
-        serials->push_back(zone.domain.serial);
+        serials->push_back(zone.domain->serial);
     }
     return serials;
 }

@@ -62,7 +62,7 @@ struct BuildReport {
     std::vector<std::uint32_t> changed;
     bool other_zones = false;  ///< places, domains or their groups are not those of before
     std::size_t domains = 0;   ///< served
-    std::size_t memory = 0;            ///< octets, of zones, names and sets
+    std::size_t memory = 0;    ///< octets, of zones, names and sets
     std::size_t zones_signed = 0;
     bool signed_anew = false;  ///< there are other signatures than at the last build
     /// When the first signatures are to be made anew; none: nothing is signed.
@@ -80,8 +80,8 @@ class SnapshotBuilder {
     base::Result<BuildReport> build(const BuildInput& input);
 
     /// The snapshot of the last build. `serials`: by place. Errors: what Snapshot refuses.
-    base::Result<std::unique_ptr<const Snapshot>> snapshot(
-        Snapshot::PerZone<std::uint32_t> serials, transfer::SharedView transfer);
+    base::Result<std::unique_ptr<const Snapshot>> snapshot(Snapshot::PerZone<std::uint32_t> serials,
+                                                           transfer::SharedView transfer);
 
     /// The serials that the directory has, by place.
     [[nodiscard]] Snapshot::PerZone<std::uint32_t> directory_serials() const;
@@ -116,9 +116,9 @@ class SnapshotBuilder {
     struct ServedZone {
         base::Digest256 digest{};  // of the source
         std::shared_ptr<const ZoneImage> image;
-        DirectoryDomain domain;   // that it was made from
-        std::uint32_t place = 0;  // among all zones
-        transfer::SharedFixed content;  // null: nobody may fetch it
+        std::shared_ptr<const DirectoryDomain> domain;  // that it was made from
+        std::uint32_t place = 0;                        // among all zones
+        transfer::SharedFixed content;                  // null: nobody may fetch it
         Sealing sealing;
     };
 
@@ -139,8 +139,9 @@ class SnapshotBuilder {
     [[nodiscard]] base::Result<ServedZone> compile(const Directory& directory,
                                                    const ZonePlan& plan,
                                                    const DirectoryDomain& domain) const;
+    [[nodiscard]] static bool same_surroundings(const Directory& left, const Directory& right);
     void seal_zones(const BuildInput& input);
-    base::Status seal(const BuildInput& input, const HostsByDomain& hosts, ServedZone& zone);
+    base::Status seal(const BuildInput& input, ServedZone& zone);
     void collect_seals();
     [[nodiscard]] Snapshot::ZoneSets anchored_sets(const ServedZone& zone) const;
     [[nodiscard]] bool is_sealed(const ServedZone& zone, std::int64_t now_s) const;
@@ -148,13 +149,15 @@ class SnapshotBuilder {
     void place_zones();
     void keep_last_good();
     void fill_contents();
-    void keep_records(ServedZone& served, const HostsByDomain& hosts, bool& names_changed);
+    void keep_records(ServedZone& served, bool& names_changed);
     [[nodiscard]] bool is_transferred(const Name& zone) const;
     static void replace(ServedZone& zone, ServedZone by);
     std::uint64_t seed_;
     std::uint64_t next_id_ = 1;
     bool built_ = false;
-    std::shared_ptr<const Directory> directory_;  // that zones_ and refused_ are of
+    std::shared_ptr<const Directory> directory_;
+    // that zones_ and refused_ are of
+    HostsByDomain hosts_;  // of directory_
     Zones zones_;
     std::vector<RefusedDomain> refused_;
     std::set<std::string, std::less<>> changed_;  // since the last build that succeeded
@@ -163,7 +166,7 @@ class SnapshotBuilder {
     ZoneGroups groups_;
     std::vector<ServedZone*> signed_;  // that are to be signed, by place
     Snapshot::PerZone<Snapshot::ZoneSeal> seals_;
-    Snapshot::Source last_;                     // the last snapshot's parts
+    Snapshot::Source last_;  // the last snapshot's parts
     std::size_t zones_memory_ = 0;
     std::size_t seals_memory_ = 0;
     std::size_t zones_signed_ = 0;

@@ -67,22 +67,19 @@ base::Status DirectoryFollower::check() {
 
 base::Status DirectoryFollower::read() {
     struct Read {
-        std::int64_t version = 0;
         Known found;
+        bool is_news = false;
     };
 
     const auto job = [known = known_](base::Connection& connection) -> base::Result<Read> {
-        Directory directory = TRY(read_directory(connection, SecretsWanted::Yes));
-        Read result{directory.version, known};
-        if (known == nullptr || !same_configuration(*known, directory)) {
-            result.found = std::make_shared<const Directory>(std::move(directory));
-        }
-        return result;
+        Directory directory = TRY(read_directory(connection, SecretsWanted::Yes, known.get()));
+        const bool is_news = known == nullptr || !same_configuration(*known, directory);
+        return Read{std::make_shared<const Directory>(std::move(directory)), is_news};
     };
     Read read = TRY(pool_.run(job, base::Deadline::after(kReadDeadline)));
-    version_ = read.version;
-    const Known old = std::exchange(known_, read.found);
-    if (known_ != old) {
+    known_ = std::move(read.found);  // also when it is no news: the feed goes on from there
+    version_ = known_->version;
+    if (read.is_news) {
         callbacks_.on_directory(known_);
     }
     return base::Done{};

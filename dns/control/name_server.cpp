@@ -253,7 +253,7 @@ void NameServer::State::take_directory(std::shared_ptr<const Directory> read) {
 }
 
 void NameServer::State::configure(SteeringPool& pool, const char* name) {
-    const auto commit = pool.take(*directory);
+    const auto commit = pool.take(directory);
     if (!commit) {
         base::log::error("dns", "steering-refused", {{"pool", name}, {"error", commit.error()}});
     } else if (commit.value() != nullptr) {

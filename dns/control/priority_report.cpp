@@ -106,14 +106,22 @@ void PriorityReport::want(Group& group, double now_s) {
     }
 }
 
+bool PriorityReport::same_exchanges(const Directory& directory) const {
+    const auto same = [](const DirectoryDomain& a, const DirectoryDomain& b) {
+        return &a == &b || (a.id == b.id && a.name == b.name && a.mail == b.mail);
+    };
+    return directory_ != nullptr &&
+           std::ranges::equal(directory_->domains, directory.domains, same);
+}
+
 void PriorityReport::take(const std::shared_ptr<const Directory>& directory,
                           const std::shared_ptr<const steering::SteeringCommit>& commit,
                           double now_s) {
-    if (directory_ != directory || views_ != commit->zones) {
+    if (views_ != commit->zones || !same_exchanges(*directory)) {
         arrange(*directory, *commit);
-        directory_ = directory;
         views_ = commit->zones;
     }
+    directory_ = directory;
     const auto cause = std::make_shared<const std::string>(commit->cause);
     for (const auto& [key, place] : places_) {
         Rows rows;

@@ -53,8 +53,8 @@ struct PriorityBatch {
 /// See the top of this file.
 class PriorityReport {
   public:
-    /// What is steered from now on; neither is null. Another pointer: another directory. Looks at
-    /// every domain where that, or which zones have a table of their own, is new.
+    /// What is steered from now on; neither is null. Costs as much as there are domains where
+    /// their exchanges, or which zones have a table of their own, are not those of before.
     void take(const std::shared_ptr<const Directory>& directory,
               const std::shared_ptr<const steering::SteeringCommit>& commit,
               double now_s);
@@ -85,6 +85,7 @@ class PriorityReport {
         std::shared_ptr<const Rows> reported;  // null: nothing
     };
 
+    [[nodiscard]] bool same_exchanges(const Directory& directory) const;
     void arrange(const Directory& directory, const steering::SteeringCommit& commit);
     static void want(Group& group, double now_s);
     static Rows missing(const Domain& domain, const Rows& wanted);

@@ -103,8 +103,8 @@ class SerialKeeper {
     [[nodiscard]] std::uint32_t content_of(const GroupToPublish& group);
     void forget_contents();
 
-    std::vector<std::string> names_;  // ascending
-    std::vector<Entry> entries_;      // by place
+    std::vector<std::string> names_;        // ascending
+    std::vector<Entry> entries_;            // by place
     std::vector<GroupToPublish> contents_;  // that entries point to
     Snapshot::PerZone<std::uint32_t> serials_ =
         std::make_shared<const std::vector<std::uint32_t>>();

@@ -62,11 +62,8 @@ base::Result<SavedState> SnapshotFiles::load() const {
 
 base::Status SnapshotFiles::save_directory(const Directory& directory,
                                            const std::vector<std::uint32_t>& serials) const {
-    Directory saved = directory;
-    for (std::size_t i = 0; i < std::min(serials.size(), saved.domains.size()); ++i) {
-        saved.domains[i].serial = serials[i];
-    }
-    return base::write_file_atomic(directory_ + "/directory", encode_directory(saved), kMode);
+    return base::write_file_atomic(
+        directory_ + "/directory", encode_directory(directory, serials), kMode);
 }
 
 base::Status SnapshotFiles::save_trims(const SavedTrims& trims) const {

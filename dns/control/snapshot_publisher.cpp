@@ -128,8 +128,7 @@ Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
     const std::vector<std::uint32_t> moved = keeper.update(
         groups_to_publish(), report.changed, request.urgency, steering_now().monotonic_s);
     owed_s = keeper.due_s();
-    if (report.other_zones || report.signed_anew || !moved.empty() ||
-        view_rights != input.rights) {
+    if (report.other_zones || report.signed_anew || !moved.empty() || view_rights != input.rights) {
         update_transfers(input, moved);
     }
     auto snapshot = builder.snapshot(keeper.serials(), view);

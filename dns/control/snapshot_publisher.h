@@ -35,8 +35,8 @@ struct PublishRequest {
 struct Published {
     base::Status outcome = base::Done{};  ///< else the old snapshot stays in force
     std::vector<RefusedDomain> refused;
-    std::vector<SerialMove> moved;              ///< serials that this one moved
-    Snapshot::PerZone<std::uint32_t> serials;   ///< of all zones: of last_good's domains
+    std::vector<SerialMove> moved;               ///< serials that this one moved
+    Snapshot::PerZone<std::uint32_t> serials;    ///< of all zones: of last_good's domains
     std::shared_ptr<const Directory> last_good;  ///< as it is served
     std::size_t domains = 0;
     std::size_t memory = 0;         ///< octets

@@ -58,8 +58,8 @@ struct JournalEntries {
     std::deque<JournalEvent> events;
 
     [[nodiscard]] bool empty() const noexcept {
-        return commits.empty() && !priorities && serials.empty() && !refused &&
-               quiet.empty() && events.empty();
+        return commits.empty() && !priorities && serials.empty() && !refused && quiet.empty() &&
+               events.empty();
     }
 };
 

@@ -60,8 +60,17 @@ void SteeringPool::restore_health(std::vector<steering::SavedHealth> health) {
     restored_health_ = std::move(health);
 }
 
-base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory) {
-    PoolPlan plan = plan_pool(directory, pool_);
+base::Result<SteeringPool::Commit> SteeringPool::take(std::shared_ptr<const Directory> directory) {
+    const steering::Now now = steering_now();
+    if (engine_ && directory_ != nullptr && same_pool(*directory_, *directory, pool_)) {
+        directory_ = std::move(directory);
+        take_overrides(plan_overrides(*directory_, pool_, engine_->config().servers), now);
+        Commit commit = engine_->poll(now);
+        arm();
+        return commit;
+    }
+    PoolPlan plan = plan_pool(*directory, pool_);
+    directory_ = nullptr;  // until the engine has it
     if (plan.empty()) {
         restored_ = save_trims();
         restored_health_ = save_health();
@@ -73,9 +82,8 @@ base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory
         first_round_ = false;
         return Commit();
     }
-    const steering::Now now = steering_now();
     if (engine_ && engine_->config() == plan.config) {
-        // An override alone: no configuration among the causes that people read.
+        // No configuration among the causes that people read.
     } else if (engine_) {
         TRY(engine_->configure(std::move(plan.config), now));
     } else {
@@ -85,13 +93,8 @@ base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory
         begin_first_round(plan);
     }
     hosts_ = std::make_shared<const std::vector<SteeredHost>>(std::move(plan.hosts));
-    // The servers must be right even where the overrides cannot be: answers name them.
-    const base::Status overridden = engine_->set_overrides(std::move(plan.overrides), now);
-    if (!overridden) {
-        base::log::error("dns",
-                         "overrides-refused",
-                         {{"pool", pool_name(pool_)}, {"error", overridden.error()}});
-    }
+    directory_ = std::move(directory);
+    take_overrides(std::move(plan.overrides), now);
     Commit commit = engine_->poll(now);
     old_after_s_ = 0;
     for (const probe::ProbeTarget& target : plan.targets) {
@@ -106,6 +109,16 @@ base::Result<SteeringPool::Commit> SteeringPool::take(const Directory& directory
     });
     arm();
     return commit;
+}
+
+// The servers must be right even where the overrides cannot be: answers name them.
+void SteeringPool::take_overrides(std::vector<steering::Override> overrides, steering::Now now) {
+    const base::Status overridden = engine_->set_overrides(std::move(overrides), now);
+    if (!overridden) {
+        base::log::error("dns",
+                         "overrides-refused",
+                         {{"pool", pool_name(pool_)}, {"error", overridden.error()}});
+    }
 }
 
 void SteeringPool::begin_first_round(const PoolPlan& plan) {

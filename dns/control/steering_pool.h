@@ -68,7 +68,7 @@ class SteeringPool {
     /// Takes what is configured; gives the commit that follows from it, null if none does.
     /// Errors: Invalid from the engine; the old configuration then stays in force. Overrides that
     /// the engine refuses are logged, those of before then stay.
-    base::Result<Commit> take(const Directory& directory);
+    base::Result<Commit> take(std::shared_ptr<const Directory> directory);
 
     /// What the answers are to be made from.
     [[nodiscard]] PoolInput input() const;
@@ -109,6 +109,7 @@ class SteeringPool {
     bool on_probe(const probe::ProbeResult& result);
     void look();
     void arm();
+    void take_overrides(std::vector<steering::Override> overrides, steering::Now now);
     void begin_first_round(const PoolPlan& plan);
     void end_first_round();
 
@@ -122,6 +123,7 @@ class SteeringPool {
     bool told_old_ = false;
     bool first_round_ = false;
     std::optional<steering::SteeringEngine> engine_;
+    std::shared_ptr<const Directory> directory_;  // that engine_ is configured from
     std::shared_ptr<const std::vector<SteeredHost>> hosts_;
     std::unique_ptr<probe::Prober> prober_;
     explain::ProbeLog probe_log_;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/endpoint.h"
+#include "base/shared_list.h"
 #include "dns/directory/probe_config.h"
 #include "dns/dnssec/key_store.h"
 #include "dns/steering/override.h"
@@ -105,14 +106,23 @@ struct PoolSteering {
     bool operator==(const PoolSteering&) const = default;
 };
 
+/// Where the feed of zones stood (schema: directory.zone_feed); number -1: not known.
+struct ZoneFeedPosition {
+    std::int64_t number = -1;
+    std::string mark = "00000000-0000-0000-0000-000000000000";
+
+    bool operator==(const ZoneFeedPosition&) const = default;
+};
+
 /// All of it, as of one version. Every server that a domain names is in the lists.
 struct Directory {
-    std::int64_t version = 0;  ///< read_directory_version() that it was read at
+    std::int64_t version = 0;    ///< read_directory_version() that it was read at
+    ZoneFeedPosition zone_feed;  ///< that it was read at; in no file
     std::array<std::byte, 16> steering_key{};
     std::vector<DirectoryServer> mail_servers;    ///< ascending id
     std::vector<DirectoryServer> access_servers;  ///< ascending id
     std::vector<HostAddresses> name_servers;      ///< the first is the primary unless stated
-    std::vector<DirectoryDomain> domains;         ///< ascending name
+    base::SharedList<DirectoryDomain> domains;    ///< ascending name
     std::vector<DirectoryOverride> overrides;
     std::array<PoolSteering, 2> pools;  ///< by PoolName
     transfer::TransferConfig transfer;

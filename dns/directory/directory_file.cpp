@@ -130,7 +130,7 @@ DirectoryRecord take_record(ByteReader& in) {
     return record;
 }
 
-void put(ByteWriter& out, const DirectoryDomain& domain) {
+void put(ByteWriter& out, const DirectoryDomain& domain, std::uint32_t serial) {
     out.i64(domain.id);
     out.text(domain.name);
     put(out, domain.primary_name_server);
@@ -141,7 +141,7 @@ void put(ByteWriter& out, const DirectoryDomain& domain) {
                                        domain.minimum,
                                        domain.ttl,
                                        domain.mx_ttl,
-                                       domain.serial}) {
+                                       serial}) {
         out.u32(number);
     }
     out.u8(domain.policy ? static_cast<std::uint8_t>(*domain.policy) : kUnset);
@@ -245,8 +245,8 @@ void put_list(ByteWriter& out, const std::vector<T>& list) {
     }
 }
 
-template <typename T, typename Take>
-void take_list(ByteReader& in, std::vector<T>& list, Take take) {
+template <typename List, typename Take>
+void take_list(ByteReader& in, List& list, Take take) {
     for (std::uint32_t left = in.count(8); left > 0; --left) {
         list.push_back(take(in));
     }
@@ -338,14 +338,18 @@ void take_steering(ByteReader& in, Directory& directory) {
 
 }  // namespace
 
-std::string encode_directory(const Directory& directory) {
+std::string encode_directory(const Directory& directory, std::span<const std::uint32_t> serials) {
     ByteWriter out;
     out.i64(directory.version);
     out.raw(base::as_text(directory.steering_key));
     put_list(out, directory.mail_servers);
     put_list(out, directory.access_servers);
     put_list(out, directory.name_servers);
-    put_list(out, directory.domains);
+    out.u32(static_cast<std::uint32_t>(directory.domains.size()));
+    for (std::size_t i = 0; i < directory.domains.size(); ++i) {
+        const DirectoryDomain& domain = directory.domains[i];
+        put(out, domain, i < serials.size() ? serials[i] : domain.serial);
+    }
     put_list(out, directory.overrides);
     put_transfer_config(out, directory.transfer);
     put_signing(out, directory.signing);

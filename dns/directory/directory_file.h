@@ -17,6 +17,7 @@
 //
 // Thread rule: encode and decode are pure; save and load block.
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,7 +28,9 @@
 
 namespace dns {
 
-[[nodiscard]] std::string encode_directory(const Directory& directory);
+/// Domains have `serials` (of their places) instead of their own, as far as there are.
+[[nodiscard]] std::string encode_directory(const Directory& directory,
+                                           std::span<const std::uint32_t> serials = {});
 [[nodiscard]] base::Result<Directory> decode_directory(std::string_view bytes);
 
 /// The trims of both pools.

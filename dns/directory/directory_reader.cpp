@@ -34,6 +34,18 @@ constexpr base::Statement kAccessServers{
 constexpr base::Statement kNameServers{
     "dns_name_servers", "SELECT host_name, host(address) FROM directory.name_server ORDER BY id"};
 
+// The last column: what is known up to $1 is a part of this database's history, and what came after
+// it is still there.
+constexpr base::Statement kZoneFeed{
+    "dns_zone_feed",
+    "SELECT f.number, f.mark::text, "
+    "EXISTS (SELECT FROM directory.zone_change c WHERE c.number = $1 AND c.mark = $2::uuid) "
+    "FROM directory.zone_feed f"};
+
+constexpr base::Statement kZoneChanges{
+    "dns_zone_changes",
+    "SELECT DISTINCT domain_id FROM directory.zone_change WHERE number > $1 ORDER BY domain_id"};
+
 constexpr base::Statement kDomains{
     "dns_domains",
     "SELECT id, name, primary_name_server, contact, refresh, retry, expire, minimum, ttl, mx_ttl, "
@@ -53,27 +65,34 @@ constexpr base::Statement kAccessExchanges{
     "SELECT domain_id, access_server_id FROM directory.access_exchange "
     "ORDER BY domain_id, access_server_id"};
 
-// The same of one domain, and the names of those below it.
+// The same of some domains.
+constexpr base::Statement kSomeDomains{
+    "dns_some_domains",
+    "SELECT id, name, primary_name_server, contact, refresh, retry, expire, minimum, ttl, mx_ttl, "
+    "policy, serial, policy_form FROM directory.domain WHERE id = ANY ($1::bigint[]) "
+    "ORDER BY name COLLATE \"C\""};
+
+constexpr base::Statement kRecordsOfSome{
+    "dns_records_of_some",
+    "SELECT domain_id, owner, type, ttl, rdata FROM directory.record "
+    "WHERE domain_id = ANY ($1::bigint[]) ORDER BY domain_id, id"};
+
+constexpr base::Statement kMailExchangesOfSome{
+    "dns_mail_exchanges_of_some",
+    "SELECT domain_id, mail_server_id, preference FROM directory.mail_exchange "
+    "WHERE domain_id = ANY ($1::bigint[]) ORDER BY domain_id, mail_server_id"};
+
+constexpr base::Statement kAccessExchangesOfSome{
+    "dns_access_exchanges_of_some",
+    "SELECT domain_id, access_server_id FROM directory.access_exchange "
+    "WHERE domain_id = ANY ($1::bigint[]) ORDER BY domain_id, access_server_id"};
+
+// One domain, and the names of those below it.
 constexpr base::Statement kOneDomain{
     "dns_one_domain",
     "SELECT id, name, primary_name_server, contact, refresh, retry, expire, minimum, ttl, mx_ttl, "
     "policy, serial, policy_form FROM directory.domain "
     "WHERE name = $1 OR right(name, length($1) + 1) = '.' || $1 ORDER BY name COLLATE \"C\""};
-
-constexpr base::Statement kRecordsOfOne{
-    "dns_records_of_one",
-    "SELECT domain_id, owner, type, ttl, rdata FROM directory.record "
-    "WHERE domain_id = $1 ORDER BY id"};
-
-constexpr base::Statement kMailExchangesOfOne{
-    "dns_mail_exchanges_of_one",
-    "SELECT domain_id, mail_server_id, preference FROM directory.mail_exchange "
-    "WHERE domain_id = $1 ORDER BY mail_server_id"};
-
-constexpr base::Statement kAccessExchangesOfOne{
-    "dns_access_exchanges_of_one",
-    "SELECT domain_id, access_server_id FROM directory.access_exchange "
-    "WHERE domain_id = $1 ORDER BY access_server_id"};
 
 constexpr base::Statement kOverrides{
     "dns_overrides",
@@ -185,21 +204,86 @@ void take_domain_rows(const base::Rows& records,
     }
 }
 
-base::Result<std::vector<DirectoryDomain>> read_domains(base::Tx& tx) {
+using Domains = base::SharedList<DirectoryDomain>;
+
+base::Result<Domains> read_domains(base::Tx& tx) {
     const base::Rows rows = TRY(tx.query(kDomains));
-    std::vector<DirectoryDomain> domains;
+    Domains domains;
+    domains.reserve(rows.size());
+    DomainsById by_id;
     for (const base::Row row : rows) {
         domains.push_back(TRY(domain_of(row)));
-    }
-    DomainsById by_id;
-    for (DirectoryDomain& domain : domains) {
-        by_id[domain.id] = &domain;
+        by_id[domains.back().id] = &domains.back();
     }
     const base::Rows records = TRY(tx.query(kRecords));
     const base::Rows mail = TRY(tx.query(kMailExchanges));
     const base::Rows access = TRY(tx.query(kAccessExchanges));
     take_domain_rows(records, mail, access, by_id);
     return domains;
+}
+
+base::Status read_rows_of(base::Tx& tx,
+                          const std::vector<std::int64_t>& ids,
+                          const DomainsById& domains) {
+    const base::Rows records = TRY(tx.query(kRecordsOfSome, {ids}));
+    const base::Rows mail = TRY(tx.query(kMailExchangesOfSome, {ids}));
+    const base::Rows access = TRY(tx.query(kAccessExchangesOfSome, {ids}));
+    take_domain_rows(records, mail, access, domains);
+    return base::Done{};
+}
+
+// The domains of before, but for those that the feed names. Those that are the same are shared.
+base::Result<Domains> read_changed_domains(base::Tx& tx, const Directory& known) {
+    const base::Rows changes = TRY(tx.query(kZoneChanges, {known.zone_feed.number}));
+    std::vector<std::int64_t> ids;  // ascending
+    for (const base::Row row : changes) {
+        ids.push_back(row.int64(0));
+    }
+    if (ids.empty()) {
+        return known.domains;
+    }
+    const base::Rows rows = TRY(tx.query(kSomeDomains, {ids}));
+    std::vector<DirectoryDomain> changed;
+    changed.reserve(rows.size());
+    DomainsById by_id;
+    for (const base::Row row : rows) {
+        changed.push_back(TRY(domain_of(row)));
+        by_id[changed.back().id] = &changed.back();
+    }
+    TRY(read_rows_of(tx, ids, by_id));
+    Domains domains;
+    domains.reserve(known.domains.size() + changed.size());
+    auto next = changed.begin();
+    for (std::size_t i = 0; i < known.domains.size(); ++i) {
+        const DirectoryDomain& before = known.domains[i];
+        for (; next != changed.end() && next->name < before.name; ++next) {
+            domains.push_back(std::move(*next));
+        }
+        const bool again = next != changed.end() && next->name == before.name;
+        if (again && *next == before) {
+            ++next;  // changed, and changed back
+        } else if (again || std::ranges::binary_search(ids, before.id)) {
+            continue;
+        }
+        domains.push_back(known.domains.share(i));
+    }
+    for (; next != changed.end(); ++next) {
+        domains.push_back(std::move(*next));
+    }
+    return domains;
+}
+
+// nullptr: what is known is not to be built upon.
+base::Result<Domains> read_domains_after(base::Tx& tx,
+                                         const Directory* known,
+                                         ZoneFeedPosition& position) {
+    const ZoneFeedPosition before = known == nullptr ? ZoneFeedPosition{} : known->zone_feed;
+    const base::Rows rows = TRY(tx.query(kZoneFeed, {before.number, before.mark}));
+    if (rows.size() != 1) {
+        return malformed("zone_feed");
+    }
+    position = {rows[0].int64(0), rows[0].string(1)};
+    return rows[0].boolean(2) ? read_changed_domains(tx, *known) : read_domains(tx);
 }
 
 std::optional<steering::OverrideKind> kind_of(std::string_view action) {
@@ -263,7 +347,9 @@ base::Result<std::int64_t> read_directory_version(base::Connection& connection) 
     return rows[0].int64(0);
 }
 
-base::Result<Directory> read_directory(base::Connection& connection, SecretsWanted secrets) {
+base::Result<Directory> read_directory(base::Connection& connection,
+                                       SecretsWanted secrets,
+                                       const Directory* known) {
     base::Tx tx = TRY(connection.begin());
     TRY(tx.query(kSnapshot));
     Directory directory;
@@ -289,7 +375,7 @@ base::Result<Directory> read_directory(base::Connection& connection, SecretsWant
     directory.mail_servers = TRY(read_servers(tx, kMailServers));
     directory.access_servers = TRY(read_servers(tx, kAccessServers));
     directory.name_servers = TRY(read_name_servers(tx));
-    directory.domains = TRY(read_domains(tx));
+    directory.domains = TRY(read_domains_after(tx, known, directory.zone_feed));
     directory.overrides = TRY(read_overrides(tx));
     directory.signing = TRY(dnssec::read_all_keys(tx));
     directory.probes = TRY(read_probes(tx));
@@ -318,10 +404,7 @@ base::Result<Directory> read_domain_directory(base::Tx& tx, const std::string& d
     if (wanted == nullptr) {
         return base::Error{base::Errc::NotFound, "there is no domain " + domain};
     }
-    const base::Rows records = TRY(tx.query(kRecordsOfOne, {wanted->id}));
-    const base::Rows mail = TRY(tx.query(kMailExchangesOfOne, {wanted->id}));
-    const base::Rows access = TRY(tx.query(kAccessExchangesOfOne, {wanted->id}));
-    take_domain_rows(records, mail, access, {{wanted->id, wanted}});
+    TRY(read_rows_of(tx, {wanted->id}, {{wanted->id, wanted}}));
     return directory;
 }
 

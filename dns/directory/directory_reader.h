@@ -21,9 +21,12 @@ namespace dns {
 /// Secrets of transfers and private keys are for name servers; no other role may read them.
 enum class SecretsWanted : std::uint8_t { Yes, No };
 
-/// Without secrets: no transfer keys, and `secrets` is null.
+/// Without secrets: no transfer keys, and `secrets` is null. Of the domains only those are read
+/// that the feed of zones says have changed since `known` (null: all), if it goes back so far; the
+/// others are shared with `known`, which may come from another connection or an earlier life.
 [[nodiscard]] base::Result<Directory> read_directory(base::Connection& connection,
-                                                     SecretsWanted secrets);
+                                                     SecretsWanted secrets,
+                                                     const Directory* known = nullptr);
 
 /// What the zone of one domain is made of, as a transaction sees it that may have changed it: the
 /// servers, the domain, and of the domains below it their names (hosts there are theirs, see

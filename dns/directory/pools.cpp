@@ -53,12 +53,15 @@ std::vector<steering::ZoneServer> configured(const DirectoryDomain& domain, Pool
 }
 
 // One for each server that the pattern covers now: the steering knows servers, not names.
-void add_by_pattern(std::string_view pattern, steering::Override entry, PoolPlan& plan) {
+void add_by_pattern(std::string_view pattern,
+                    steering::Override entry,
+                    const std::vector<steering::ServerConfig>& servers,
+                    std::vector<steering::Override>& overrides) {
     entry.scope.by_pattern = true;
-    for (const steering::ServerConfig& server : plan.config.servers) {
+    for (const steering::ServerConfig& server : servers) {
         if (steering::matches_pattern(pattern, server.name)) {
             entry.scope.server = server.id;
-            plan.overrides.push_back(entry);
+            overrides.push_back(entry);
         }
     }
 }
@@ -130,6 +133,14 @@ PoolPlan plan_pool(const Directory& directory, PoolName pool) {
             plan.hosts.push_back(std::move(*host));
         }
     }
+    plan.overrides = plan_overrides(directory, pool, plan.config.servers);
+    return plan;
+}
+
+std::vector<steering::Override> plan_overrides(const Directory& directory,
+                                               PoolName pool,
+                                               const std::vector<steering::ServerConfig>& servers) {
+    std::vector<steering::Override> overrides;
     for (const DirectoryOverride& override_ : directory.overrides) {
         if (override_.pool == pool) {
             steering::Override entry = override_.entry;
@@ -137,13 +148,27 @@ PoolPlan plan_pool(const Directory& directory, PoolName pool) {
                 entry.value = std::clamp(entry.value, steering::kWeightMin, steering::kWeightMax);
             }
             if (override_.pattern.empty()) {
-                plan.overrides.push_back(std::move(entry));
+                overrides.push_back(std::move(entry));
             } else {
-                add_by_pattern(override_.pattern, std::move(entry), plan);
+                add_by_pattern(override_.pattern, std::move(entry), servers, overrides);
             }
         }
     }
-    return plan;
+    return overrides;
+}
+
+bool same_pool(const Directory& left, const Directory& right, PoolName pool) {
+    const bool mail = pool == PoolName::Mail;
+    const auto index = static_cast<std::size_t>(pool);
+    const auto same_domain = [mail](const DirectoryDomain& a, const DirectoryDomain& b) {
+        return &a == &b ||
+               (a.name == b.name && a.policy == b.policy && a.form == b.form &&
+                a.mx_ttl == b.mx_ttl && (mail ? a.mail == b.mail : a.access == b.access));
+    };
+    return left.pools.at(index) == right.pools.at(index) && left.probes == right.probes &&
+           (mail ? left.mail_servers == right.mail_servers
+                 : left.access_servers == right.access_servers) &&
+           std::ranges::equal(left.domains, right.domains, same_domain);
 }
 
 }  // namespace dns

@@ -31,6 +31,14 @@ struct PoolPlan {
 
 [[nodiscard]] PoolPlan plan_pool(const Directory& directory, PoolName pool);
 
+/// Whether the plans of both directories differ in nothing but the overrides. Cheap where they
+/// share their domains.
+[[nodiscard]] bool same_pool(const Directory& left, const Directory& right, PoolName pool);
+
+/// The overrides alone, of a pool with these servers.
+[[nodiscard]] std::vector<steering::Override> plan_overrides(
+    const Directory& directory, PoolName pool, const std::vector<steering::ServerConfig>& servers);
+
 /// "mail" or "access": the pool's name in commits, overrides and logs.
 [[nodiscard]] std::string_view pool_name(PoolName pool) noexcept;
 

@@ -1,7 +1,6 @@
 #include "dns/directory/zone_sources.h"
 
 #include <algorithm>
-#include <set>
 
 namespace dns {
 namespace {
@@ -12,10 +11,10 @@ std::string relative(const std::string& host, const std::string& domain) {
 }
 
 // The innermost domain of ours that a host lies in; empty if none.
-std::string domain_of(const std::string& host, const std::set<std::string_view>& domains) {
+std::string domain_of(const std::string& host, const Directory& directory) {
     std::string_view rest = host;
     for (;;) {
-        if (domains.contains(rest)) {
+        if (std::ranges::binary_search(directory.domains, rest, {}, &DirectoryDomain::name)) {
             return std::string(rest);
         }
         const std::size_t dot = rest.find('.');
@@ -83,13 +82,9 @@ void add_hosts(const std::vector<HostAddresses>& hosts,
 }  // namespace
 
 HostsByDomain hosts_by_domain(const Directory& directory) {
-    std::set<std::string_view> domains;
-    for (const DirectoryDomain& domain : directory.domains) {
-        domains.insert(domain.name);
-    }
     HostsByDomain hosts;
     const auto add = [&](const HostAddresses& host) {
-        const std::string domain = domain_of(host.host_name, domains);
+        const std::string domain = domain_of(host.host_name, directory);
         if (!domain.empty()) {
             hosts[domain].push_back(host);
         }

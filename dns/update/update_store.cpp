@@ -138,10 +138,11 @@ base::Result<bool> in_zone_below(const Directory& directory,
 // Whether the name servers would serve the zone with the changes.
 base::Status judge(LockedZone& locked, const std::string& name, const UpdateChanges& changes) {
     auto& domains = locked.directory.domains;
-    const auto domain = std::ranges::find(domains, name, &DirectoryDomain::name);
-    domain->records = changed_records(std::move(domain->records), changes);
-    (void)TRY(
-        build_zone(zone_source(locked.directory, hosts_by_domain(locked.directory), *domain)));
+    const auto found = std::ranges::find(std::as_const(domains), name, &DirectoryDomain::name);
+    DirectoryDomain& domain =
+        domains[static_cast<std::size_t>(found - std::as_const(domains).begin())];
+    domain.records = changed_records(std::move(domain.records), changes);
+    (void)TRY(build_zone(zone_source(locked.directory, hosts_by_domain(locked.directory), domain)));
     return base::Done{};
 }
 

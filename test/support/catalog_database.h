@@ -58,7 +58,8 @@ class CatalogDatabase {
                 FOR each IN SELECT schemaname, tablename FROM pg_tables
                              WHERE schemaname IN ('directory', 'catalog')
                                AND tablename NOT IN
-                                   ('cluster', 'version', 'lineage', 'account_feed') LOOP
+                                   ('cluster', 'version', 'lineage', 'account_feed',
+                                    'zone_feed') LOOP
                     EXECUTE format('DELETE FROM %I.%I', each.schemaname, each.tablename);
                 END LOOP;
                 DELETE FROM directory.cluster;

@@ -8,8 +8,8 @@ namespace dns_test {
 namespace {
 
 // Takes the one of this number out of a list.
-template <typename T>
-void erase_one(std::vector<T>& list, std::uint32_t number) {
+template <typename List>
+void erase_one(List& list, std::uint32_t number) {
     if (!list.empty()) {
         list.erase(list.begin() + static_cast<std::ptrdiff_t>(number % list.size()));
     }

@@ -71,8 +71,11 @@ struct Grouping {
 BOOST_FIXTURE_TEST_SUITE(zone_groups, Grouping)
 
 BOOST_AUTO_TEST_CASE(zones_that_are_steered_alike_share_a_group_and_a_set) {
-    groups.take_zones(
-        {steered("a.test"), steered("b.test"), steered("c.test"), plain("d.test"), plain("e.test")});
+    groups.take_zones({steered("a.test"),
+                       steered("b.test"),
+                       steered("c.test"),
+                       plain("d.test"),
+                       plain("e.test")});
     assign();
     const auto& of = *groups.group_of();
     BOOST_TEST(groups.groups().size() == 3U);

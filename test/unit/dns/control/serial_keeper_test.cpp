@@ -29,8 +29,10 @@ struct OneZone {
                                         bool records_changed = false) {
         keeper.take_zones({{"mail.test", directory_serial, 0}});
         const auto moved = keeper.update(
-            {group}, records_changed ? std::vector<std::uint32_t>{0} : std::vector<std::uint32_t>{},
-            urgency, now_s);
+            {group},
+            records_changed ? std::vector<std::uint32_t>{0} : std::vector<std::uint32_t>{},
+            urgency,
+            now_s);
         return moved.empty() ? std::nullopt : std::optional(serial());
     }
 

@@ -34,7 +34,7 @@ struct Steering {
     }
 
     dns::SteeringPool::Commit take() {
-        auto taken = pool.take(directory);
+        auto taken = pool.take(std::make_shared<const dns::Directory>(directory));
         BOOST_REQUIRE_MESSAGE(bool(taken), (taken ? "" : taken.error().detail));
         return std::move(taken).take_value();
     }
@@ -174,11 +174,11 @@ BOOST_AUTO_TEST_CASE(a_pool_that_comes_back_knows_what_it_last_knew) {
         off.entry.id = 1;
         off.entry.kind = dns::steering::OverrideKind::TrimOff;
         trimless.overrides = {off};
-        BOOST_REQUIRE(world.pool.take(trimless));
+        BOOST_REQUIRE(world.pool.take(std::make_shared<const dns::Directory>(trimless)));
         BOOST_TEST(world.pool.save_trims()[1].z == 0);
         auto empty = world.directory;
         empty.domains[1].mail.clear();
-        BOOST_REQUIRE(world.pool.take(empty));
+        BOOST_REQUIRE(world.pool.take(std::make_shared<const dns::Directory>(empty)));
         (void)world.take();
         BOOST_TEST(world.pool.save_trims()[1].z == 0);
     });

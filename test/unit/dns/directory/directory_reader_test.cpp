@@ -1,5 +1,7 @@
 #include "dns/directory/directory_reader.h"
 
+#include <utility>
+
 #include <boost/test/unit_test.hpp>
 
 #include "test/unit/dns/directory/directory_database.h"
@@ -163,6 +165,70 @@ BOOST_AUTO_TEST_CASE(accounts_and_addresses_are_no_news) {
     database.sql("UPDATE directory.account SET state = 'disabled'");
     database.sql("DELETE FROM directory.account");
     BOOST_TEST(dns::read_directory_version(*connection).value() == before);
+}
+
+// After each statement: what the feed leads to is what a whole reading gives.
+BOOST_AUTO_TEST_CASE(the_feed_of_zones_leads_to_what_is_there) {
+    dns::Directory known = read();
+    for (const char* statement : {
+             "UPDATE directory.domain SET ttl = 7 WHERE name = 'mail.test'",
+             "INSERT INTO directory.domain (name) VALUES ('a.test'), ('n.test'), ('z.test')",
+             "INSERT INTO directory.record (domain_id, owner, type, rdata) "
+             "SELECT id, 'www', 'A', '192.0.2.80' FROM directory.domain WHERE name LIKE '_.test'",
+             "UPDATE directory.record SET rdata = '192.0.2.81' WHERE domain_id = "
+             "(SELECT id FROM directory.domain WHERE name = 'n.test')",
+             "INSERT INTO directory.mail_exchange (domain_id, mail_server_id) "
+             "SELECT d.id, m.id FROM directory.domain d, directory.mail_server m "
+             "WHERE d.name = 'a.test'",
+             "INSERT INTO directory.access_exchange (domain_id, access_server_id) "
+             "SELECT d.id, m.id FROM directory.domain d, directory.access_server m "
+             "WHERE d.name = 'a.test'",
+             "UPDATE directory.mail_exchange SET preference = 70 WHERE mail_server_id = 1",
+             "DELETE FROM directory.mail_exchange WHERE mail_server_id = 1",
+             "UPDATE directory.domain SET name = 'b.test' WHERE name = 'n.test'",
+             "UPDATE directory.record SET domain_id = "
+             "(SELECT id FROM directory.domain WHERE name = 'z.test') WHERE owner = 'www' "
+             "AND domain_id = (SELECT id FROM directory.domain WHERE name = 'b.test')",
+             "DELETE FROM directory.access_exchange",
+             "UPDATE directory.domain SET policy_form = 'strict' WHERE name = 'a.test'",
+             "DELETE FROM directory.domain WHERE name IN ('a.test', 'z.test')",
+             "INSERT INTO directory.domain (name, ttl) VALUES ('a.test', 9)",
+             "TRUNCATE directory.record",
+         }) {
+        database.sql(statement);
+        dns::Directory next =
+            dns::read_directory(*connection, dns::SecretsWanted::Yes, &known).take_value();
+        const dns::Directory whole = read();
+        BOOST_TEST((next.domains == whole.domains), statement);
+        BOOST_TEST(next.zone_feed.number > known.zone_feed.number, statement);
+        known = std::move(next);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_did_not_change_is_shared_and_not_read) {
+    const dns::Directory known = read();
+    database.sql("UPDATE directory.domain SET ttl = 7 WHERE name = 'mail.test'");
+    const auto next = [this](const dns::Directory& before) {
+        return dns::read_directory(*connection, dns::SecretsWanted::Yes, &before).take_value();
+    };
+    const auto is_shared = [&known](const dns::Directory& directory) {
+        return &std::as_const(directory).domains[0] == &known.domains[0];
+    };
+    BOOST_TEST(is_shared(next(known)));
+    BOOST_TEST(next(known).domains[1].ttl == 7U);
+    database.sql("UPDATE directory.domain SET serial = 50");
+    BOOST_TEST(next(known).zone_feed.number == known.zone_feed.number + 1, "serials are no change");
+    dns::Directory other = known;
+    other.zone_feed.mark = "00000000-0000-4000-8000-000000000009";
+    BOOST_TEST(!is_shared(next(other)), "another history");
+    database.sql("UPDATE directory.zone_feed SET kept = 2");
+    database.sql("UPDATE directory.domain SET ttl = 8 WHERE name = 'mail.test'");
+    BOOST_TEST(is_shared(next(known)), "two changes later");
+    database.sql("UPDATE directory.domain SET ttl = 9 WHERE name = 'mail.test'");
+    BOOST_TEST(!is_shared(next(known)), "no row of the feed goes back so far");
+    const dns::Directory newest = next(known);
+    database.sql("INSERT INTO directory.domain (name) VALUES ('a.test'), ('b.test'), ('c.test')");
+    BOOST_TEST(next(newest).domains.size() == 5U, "more than is kept at once");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
