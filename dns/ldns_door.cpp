@@ -1,5 +1,6 @@
 #include "dns/ldns_door.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <vector>
@@ -86,8 +87,13 @@ base::Status check_numbers(std::string_view written, const std::string& read_bac
 }
 
 base::Result<std::string> wire_of(const ldns_rr* record) {
-    const Buffer buffer(ldns_buffer_new(kMessageMax));
-    if (!buffer || ldns_rr_rdata2buffer_wire(buffer.get(), record) != LDNS_STATUS_OK) {
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < ldns_rr_rd_count(record); ++i) {
+        size += ldns_rdf_size(ldns_rr_rdf(record, i));
+    }
+    const Buffer buffer(ldns_buffer_new(std::max<std::size_t>(size, 1)));
+    if (!buffer || size > kMessageMax ||
+        ldns_rr_rdata2buffer_wire(buffer.get(), record) != LDNS_STATUS_OK) {
         return base::Error{base::Errc::TooLarge, "record data does not fit a message"};
     }
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): octets as char

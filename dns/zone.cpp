@@ -1,7 +1,9 @@
 #include "dns/zone.h"
 
 #include <algorithm>
+#include <array>
 
+#include "base/hash.h"
 #include "dns/ldns_door.h"
 #include "dns/limits.h"
 #include "dns/wire.h"
@@ -131,10 +133,16 @@ std::string contact_name(const std::string& contact) {
 base::Result<std::string> soa_data(const SoaFields& soa) {
     const Name primary = TRY(Name::from_text(soa.primary));
     const Name contact = TRY(Name::from_text(contact_name(soa.contact)));
-    const std::string text = primary.to_text() + " " + contact.to_text() + " " + "0" + " " +
-                             std::to_string(soa.refresh) + " " + std::to_string(soa.retry) + " " +
-                             std::to_string(soa.expire) + " " + std::to_string(soa.minimum);
-    return record_data(code(RrType::Soa), text, Name());
+    std::string data;
+    data.append(base::as_text(primary.wire())).append(base::as_text(contact.wire()));
+    // The serial is put in with each answer.
+    for (const std::uint32_t number :
+         {std::uint32_t{0}, soa.refresh, soa.retry, soa.expire, soa.minimum}) {
+        std::array<std::byte, 4> octets{};
+        store_u32(octets.data(), number);
+        data.append(base::as_text(octets));
+    }
+    return data;
 }
 
 base::Status check_alias(const Name& owner, const RecordSets& sets) {

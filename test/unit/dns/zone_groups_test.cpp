@@ -134,8 +134,8 @@ BOOST_AUTO_TEST_CASE(a_zone_without_a_table_keeps_the_set_that_it_had) {
 }
 
 BOOST_AUTO_TEST_CASE(a_group_whose_hosts_have_no_name_has_no_set_for_answers) {
-    const auto zone = dns::build_zone(dns_test::zone_source(
-        "hosts.test", {"ns1 A 192.0.2.61", "ns2 A 192.0.2.62"}));
+    const auto zone = dns::build_zone(
+        dns_test::zone_source("hosts.test", {"ns1 A 192.0.2.61", "ns2 A 192.0.2.62"}));
     names = std::make_shared<const dns::NameTable>(
         dns::NameTable::Zones{
             std::make_shared<const dns::ZoneImage>(dns::compile_zone(zone.value()).take_value())},

@@ -61,7 +61,8 @@ struct World {
         const auto shared = std::make_shared<const dns::Directory>(directory);
         service->take_directory(shared);
         for (dns::SteeringPool* pool : {&*mail, &*access}) {
-            service->add_commit(pool->take(std::make_shared<const dns::Directory>(directory)).take_value());
+            const auto shared = std::make_shared<const dns::Directory>(directory);
+            service->add_commit(pool->take(shared).take_value());
         }
     }
 
