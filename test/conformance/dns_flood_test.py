@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Floods: forged queries ten times as many as those of real clients, and ten thousand TCP
-connections that are slow. Real clients are answered, and memory stays bounded.
+"""Floods: forged queries twenty times as many as those of real clients, and ten thousand TCP
+connections that are slow. Real clients are answered, a victim is sent no more than was forged in
+its name, and memory stays bounded.
 
 In a network namespace of its own, where 198.18.0.0/15 (RFC 2544) is local: sources are forged by
 raw sockets from all of it. The world is dns_test's. ROUNDTABLE_FLOOD_SECONDS: of each flood
-(default 4).
+(default 4). ROUNDTABLE_FIGURES: a file to which figures are appended, for prove-dns-flood.
 """
 
 import contextlib
 import ctypes
 import ipaddress
+import json
 import os
 import pathlib
 import random
@@ -50,6 +52,14 @@ def tearDownModule():
     dns_test.tearDownModule()
 
 
+def tell(what, figures):
+    """One line for people, and one of JSON for prove-dns-flood."""
+    sys.stderr.write(f"\n{what}: {figures}\n")
+    if file := os.environ.get("ROUNDTABLE_FIGURES"):
+        with open(file, "a", encoding="utf-8") as out:
+            out.write(json.dumps([what, figures]) + "\n")
+
+
 def forge(source, port, query):
     """An IP packet; the kernel fills in its checksum."""
     udp = struct.pack("!HHHH", random.randint(1024, 65535), port, 8 + len(query), 0) + query
@@ -58,11 +68,13 @@ def forge(source, port, query):
 
 
 def flood(port, network, names, seconds):
-    """The child's part: sends at its rate, then says how many."""
+    """The child's part: sends at its rate, then says how many. `names` may end in /TYPE."""
     first = int(ipaddress.ip_network(network)[0])
     size = ipaddress.ip_network(network).num_addresses
+    names, _, rtype = names.partition("/")
     packets = [forge(struct.pack("!I", first + random.randrange(size)), port, packet(
-        names.replace("RANDOM", f"r{random.randrange(1 << 30)}"))) for _ in range(20000)]
+        names.replace("RANDOM", f"r{random.randrange(1 << 30)}"), int(rtype or 1)))
+        for _ in range(20000)]
     print("begins", flush=True)
     sent, start = 0, time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
@@ -115,6 +127,28 @@ class Client(threading.Thread):
         return struct.unpack("!H", reply[6:8])[0] == 1
 
 
+class Victim(threading.Thread):
+    """Counts what the name server sends to a network of this machine: (when, octets of UDP)."""
+
+    def __init__(self, port, network):
+        super().__init__(daemon=True)
+        self.port, self.network, self.got = port, ipaddress.ip_network(network), []
+        self.ended = threading.Event()
+        self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 20)
+        self.raw.settimeout(0.1)
+
+    def run(self):
+        with self.raw:
+            while not self.ended.is_set():
+                with contextlib.suppress(TimeoutError):
+                    datagram = self.raw.recv(65536)
+                    source, = struct.unpack_from("!H", datagram, 20)
+                    if source == self.port and ipaddress.ip_address(
+                            datagram[16:20]) in self.network:
+                        self.got.append((time.monotonic(), len(datagram) - 28))
+
+
 def resident(process):
     """Octets."""
     status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
@@ -123,6 +157,8 @@ def resident(process):
 
 class Flooded(unittest.TestCase):
     """Rates as by default, but that nobody is exempt."""
+
+    limited = 0  # answers, by the floods before
 
     @classmethod
     def setUpClass(cls):
@@ -134,8 +170,7 @@ class Flooded(unittest.TestCase):
 
     def flooded(self, network, names, sources, cookies=False):
         port = self.server.port
-        before, memory = metric(self.server, "roundtable_dns_truncated_total"), resident(
-            self.server.process)
+        memory = resident(self.server.process)
         attacker = subprocess.Popen(
             [sys.executable, __file__, "--flood", str(port), network, names, str(SECONDS + 1)],
             stdout=subprocess.PIPE, text=True)
@@ -149,10 +184,11 @@ class Flooded(unittest.TestCase):
         asked, answered = (sum(getattr(c, what) for c in clients) for what in ("asked", "answered"))
         limited = sum(metric(self.server, f'roundtable_dns_rate_limited_total{{action="{action}"}}')
                       for action in ("dropped", "truncated", "badcookie"))
-        sys.stderr.write(
-            f"\n{names} from {network}: {asked} asked, {answered} answered, {forged} forged, "
-            f"{limited} limited so far, slowest {max(c.slowest for c in clients):.3f} s, "
-            f"RSS +{(resident(self.server.process) - memory) >> 10} KiB ({before} cut before)\n")
+        tell(f"`{names}` in the name of {network}{', cookies' if cookies else ''}",
+             f"{forged:,} forged, {limited - self.limited:,.0f} answers limited; clients: {asked} "
+             f"asked, {answered} answered, slowest {max(c.slowest for c in clients):.3f} s; "
+             f"RSS +{(resident(self.server.process) - memory) >> 10} KiB")
+        Flooded.limited = limited
         self.assertGreater(forged, 10 * asked, "the flood was none")
         self.assertGreaterEqual(answered, 0.99 * asked)
         for client in clients:
@@ -176,6 +212,47 @@ class Flooded(unittest.TestCase):
 
     def test_in_the_name_of_clients_that_know_cookies(self):
         self.flooded("198.19.0.0/29", "www.mail.test", ["198.19.0.129", *self.sources[1:]], True)
+
+
+class Reflected(unittest.TestCase):
+    """What a victim is sent when queries are forged in its name: never more than was forged, once
+    its rate is used up. Without the limit it is several times as much, which shows that this
+    measures it."""
+
+    NETWORK, NAMES = "198.19.0.0/29", "mail.test/15"
+    SETTLED_SECONDS = 2  # of the flood: the rate of one second is used up by then
+
+    def reflected(self, name, settings):
+        """Octets to the victim for each that was forged, while the flood lasts."""
+        server = NameServer(dns_test.WORLD.directory, name,
+                            dns_test.WORLD.postgres.conninfo("roundtable_dnsd"), settings)
+        self.addCleanup(server.stop)
+        server.start()
+        victim = Victim(server.port, self.NETWORK)
+        victim.start()
+        attacker = subprocess.Popen(
+            [sys.executable, __file__, "--flood", str(server.port), self.NETWORK, self.NAMES,
+             str(SECONDS + self.SETTLED_SECONDS)], stdout=subprocess.PIPE, text=True)
+        self.assertEqual(attacker.stdout.readline(), "begins\n")
+        forged = int(attacker.communicate(timeout=SECONDS + 60)[0])
+        query = len(packet("mail.test", 15))
+        wait_until("the last answer", lambda: time.monotonic() - victim.got[-1][0] > 0.5, 10)
+        victim.ended.set()
+        victim.join()
+        settled = victim.got[0][0] + self.SETTLED_SECONDS
+        late = [size for when, size in victim.got if when > settled]
+        tell(f"`mail.test MX` in the name of a victim, {name}",
+             f"{forged * query:,} octets forged, {sum(size for _, size in victim.got):,} to the "
+             f"victim; after {self.SETTLED_SECONDS} s {sum(late) / len(late) / query:.2f} octets "
+             f"for each forged")
+        self.assertGreater(len(victim.got), 0.9 * forged, "slip: each is answered")
+        return sum(late) / len(late) / query
+
+    def test_a_victim_is_sent_no_more_than_was_forged(self):
+        self.assertLessEqual(self.reflected("limited", "rate_limit: {exempt: []}\n"), 1.0)
+
+    def test_without_the_limit_it_is_several_times_as_much(self):
+        self.assertGreater(self.reflected("unlimited", "rate_limit: {enabled: false}\n"), 3)
 
 
 class SlowConnections(unittest.TestCase):
@@ -217,8 +294,9 @@ class SlowConnections(unittest.TestCase):
                        lambda: metric(server, count) >= self.COUNT, 60)
             busy = self.check_udp(server)
             each = (resident(server.process) - memory) // self.COUNT
-            sys.stderr.write(f"\n{self.COUNT} slow connections: {each} octets each, UDP p99 "
-                             f"{quiet * 1000:.2f} ms without them, {busy * 1000:.2f} ms with\n")
+            tell(f"{self.COUNT:,} slow connections, all held",
+                 f"{each:,} octets each; UDP p99 {quiet * 1000:.2f} ms without them, "
+                 f"{busy * 1000:.2f} ms with")
             self.assertLess(each, 64 << 10)
             self.assertEqual(self.over_tcp(server), 1)
 
@@ -232,6 +310,9 @@ class SlowConnections(unittest.TestCase):
             self.assertLess(resident(server.process) - memory, 64 << 20)
             count = 'roundtable_dns_tcp_connections_total{outcome="replaced"}'
             wait_until("8000 are replaced", lambda: metric(server, count) > 8000, 10)
+            tell(f"{self.COUNT:,} slow connections, by default",
+                 f"{metric(server, count):,.0f} replaced by later ones; "
+                 f"RSS +{(resident(server.process) - memory) >> 10:,} KiB")
 
     def over_tcp(self, server):
         """Records in the answer to a client that comes after all of them."""
