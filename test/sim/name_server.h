@@ -39,9 +39,11 @@ enum class SimPolicy {
     RotateTwo,   ///< two on top in turn: policy `rotate`
     Roundtable,  ///< nested rows, configured weights: policy `roundtable`
     Load,        ///< nested rows, trimmed: policy `load`
+    Least,       ///< the least busy one on top, by its last two probes
+    KOfN,        ///< k at one preference in turn by smooth weighted round robin; k = W / w_max
 };
 
-/// equal, equal+gate, srv, srv+gate, rr, rr2, rtable-0, rtable
+/// equal, equal+gate, srv, srv+gate, rr, rr2, rtable-0, rtable, least, kswrr
 [[nodiscard]] std::optional<SimPolicy> parse_policy(std::string_view name);
 
 /// One name server. Owned by the model; answers are shared with the caches that hold them.
@@ -63,7 +65,20 @@ class NameServer {
     [[nodiscard]] double next_poll(double now) const;
 
   private:
+    /// What the policies that are only compared with know of a server.
+    struct Seen {
+        std::optional<dns::probe::LoadCounters> counters;
+        double time_s = 0;
+        double busy = 0;    ///< 0..1, between the last two probes
+        double credit = 0;  ///< of smooth weighted round robin
+    };
+
     [[nodiscard]] AnswerPointer make(const std::vector<dns::steering::RowEntry>& entries) const;
+    [[nodiscard]] std::vector<std::uint16_t> serving() const;
+    [[nodiscard]] AnswerPointer least() const;
+    [[nodiscard]] AnswerPointer k_of_n();
+    [[nodiscard]] AnswerPointer with_on_top(std::vector<std::uint16_t> best,
+                                            const std::vector<std::uint16_t>& all) const;
 
     SimPolicy policy_;
     std::uint64_t seed_;
@@ -72,6 +87,8 @@ class NameServer {
     std::vector<bool> drained_;
     std::map<dns::steering::AnswerKey, AnswerPointer> ready_;  // of the table in force
     std::uint64_t turn_ = 0;
+    std::vector<Seen> seen_;      // by server
+    std::vector<double> weight_;  // as configured
 };
 
 }  // namespace sim
