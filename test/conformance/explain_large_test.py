@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Explanations of the largest pool that there may be: 1,024 mail servers. At the socket all is told;
-over DNS what a message holds, and who asks for more is told where to get it.
+"""Explanations of the largest pool that there may be: 1,024 mail servers. At the socket all is
+told; over DNS what a message holds, and who asks for more is told where to get it.
 """
 
 import contextlib
