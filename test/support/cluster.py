@@ -118,7 +118,8 @@ class Cluster:
                 link.symlink_to(directory)
         self.log = (self.directory / "up.log").open("ab")
         self.process = subprocess.Popen(
-            [self.directory / "bin" / "roundtable", "--dir", self.directory, "up", "--free-ports",
+            [self.directory / "bin" / "roundtable", "--dir", self.directory, "up",
+             *([] if "--standard-ports" in self.up_options else ["--free-ports"]),
              *self.up_options],
             stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         file = self.directory / "endpoints.json"
