@@ -1,7 +1,7 @@
 #pragma once
 
-// SigningKey: the private half of a DNSSEC key, and what it signs. The name server's door to
-// OpenSSL.
+// SigningKey: the private half of a DNSSEC key, and what it signs: P-256 by base/p256.h, Ed25519
+// here, the name server's door to OpenSSL.
 //
 // Octets as the DNS has them: an ECDSA P-256 public key is x and y, a signature r and s, 32 octets
 // each (RFC 6605 4); an Ed25519 public key has 32 octets, a signature 64 (RFC 8080 3 and 4). A
@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/p256.h"
 #include "base/result.h"
 
 struct evp_pkey_st;
@@ -60,7 +61,8 @@ class SigningKey {
     SigningKey() = default;
 
     Algorithm algorithm_ = Algorithm::EcdsaP256;
-    std::shared_ptr<evp_pkey_st> key_;
+    std::optional<base::P256Key> p256_;  // one of the two
+    std::shared_ptr<evp_pkey_st> ed25519_;
     std::string public_key_;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 
-// The elliptic curve P-256 and AES-128-GCM, as Web Push needs them: key agreement (RFC 8291 3.1),
-// encryption (RFC 8188 2), signatures (ES256, RFC 7518 3.4). One of the doors to OpenSSL.
+// The elliptic curve P-256 (base/p256.h) and AES-128-GCM, as Web Push needs them: key agreement
+// (RFC 8291 3.1), encryption (RFC 8188 2), signatures (ES256, RFC 7518 3.4). One of the doors to
+// OpenSSL.
 //
 // Keys are octets: a secret is the scalar, 32 octets, big-endian; a point is 65 octets, 0x04, x, y
 // (X9.62, uncompressed).
