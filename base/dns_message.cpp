@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/resolver.h"
 
@@ -10,6 +11,7 @@ namespace {
 constexpr std::size_t kHeaderBytes = 12;
 constexpr std::size_t kNameMax = 255;
 constexpr std::size_t kLabelMax = 63;
+constexpr std::size_t kDsHeadBytes = 4;  // RFC 4034 5.1: tag, algorithm, digest type
 constexpr int kChainMax = 16;
 constexpr std::uint16_t kClassIn = 1;
 constexpr std::uint16_t kTypeOpt = 41;
@@ -265,7 +267,20 @@ bool add_data(std::string_view message, const Record& record, DnsReply& reply) {
             reply.exchanges.push_back(DnsMx{preference, reader.name()});
             break;
         }
+        case DnsType::Ds: {
+            if (record.data_bytes < kDsHeadBytes) {
+                return false;
+            }
+            DnsDs ds;
+            ds.key_tag = reader.u16();
+            ds.algorithm = reader.u8();
+            ds.digest_type = reader.u8();
+            ds.digest = reader.bytes(record.data_bytes - kDsHeadBytes);
+            reply.delegations.push_back(std::move(ds));
+            break;
+        }
         case DnsType::Ptr:
+        case DnsType::Ns:
         case DnsType::Cname:
             reply.names.push_back(reader.name());
             break;

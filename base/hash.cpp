@@ -12,6 +12,7 @@
 #endif
 
 #include "base/handle.h"
+#include "base/sha384.h"
 
 namespace base {
 
@@ -92,6 +93,19 @@ Digest256 sha256(std::span<const std::byte> bytes) {
                        &length,
                        EVP_sha256(),
                        nullptr) == 1);
+    return digest;
+}
+
+Digest384 sha384(std::span<const std::byte> bytes) {
+    Digest384 digest{};
+    unsigned length = 0;
+    require(EVP_Digest(bytes.data(),
+                       bytes.size(),
+                       reinterpret_cast<unsigned char*>(digest.data()),
+                       &length,
+                       EVP_sha384(),
+                       nullptr) == 1 &&
+            length == digest.size());
     return digest;
 }
 

@@ -105,9 +105,15 @@ Result<DnsMessage> ask_tcp(const Endpoint& server, const Question& question, Dea
     }
 }
 
-Result<DnsMessage> ask(const Endpoint& server, const Question& question, Deadline deadline) {
-    DnsMessage message = TRY(ask_udp(server, question, deadline));
-    if (message.truncated) {
+Result<DnsMessage> ask(const Endpoint& server,
+                       const Question& question,
+                       DnsTransport transport,
+                       Deadline deadline) {
+    DnsMessage message;
+    if (transport == DnsTransport::UdpFirst) {
+        message = TRY(ask_udp(server, question, deadline));
+    }
+    if (message.truncated || transport == DnsTransport::TcpOnly) {
         message = TRY(ask_tcp(server, question, deadline));
         if (message.truncated) {
             return Error{Errc::Unavailable, server.to_text() + " truncates over TCP"};
@@ -130,8 +136,10 @@ Result<DnsReply> dns_query(std::span<const Endpoint> servers,
     Error last{Errc::Unavailable, "no DNS server is configured"};
     for (int round = 0; round < options.rounds; ++round) {
         for (const Endpoint& server : servers) {
-            auto answer =
-                ask(server, question, deadline.sooner(Deadline::after(options.try_timeout)));
+            auto answer = ask(server,
+                              question,
+                              options.transport,
+                              deadline.sooner(Deadline::after(options.try_timeout)));
             if (answer) {
                 DnsReply& reply = answer.value().reply;
                 if (reply.rcode == DnsRcode::NoError || reply.rcode == DnsRcode::NxDomain) {

@@ -26,7 +26,17 @@ namespace base {
 
 constexpr std::size_t kDnsRecordsMax = 256;
 
-enum class DnsType : std::uint16_t { A = 1, Cname = 5, Ptr = 12, Mx = 15, Txt = 16, Aaaa = 28 };
+/// Types that are read.
+enum class DnsType : std::uint16_t {
+    A = 1,
+    Ns = 2,
+    Cname = 5,
+    Ptr = 12,
+    Mx = 15,
+    Txt = 16,
+    Aaaa = 28,
+    Ds = 43,
+};
 
 enum class DnsRcode : std::uint8_t {
     NoError = 0,
@@ -43,6 +53,16 @@ struct DnsMx {
     std::string host;  ///< as below; "." is "" (null MX, RFC 7505)
 };
 
+/// One DS record: RFC 4034 5.1.
+struct DnsDs {
+    std::uint16_t key_tag = 0;
+    std::uint8_t algorithm = 0;
+    std::uint8_t digest_type = 0;
+    std::string digest;  ///< as on the wire
+
+    bool operator==(const DnsDs&) const = default;
+};
+
 /// The answer section's records of the type asked for, at the name asked for or the end of its
 /// CNAME chain. Names are lower case without the final dot; other bytes than letters, digits, '-',
 /// '_' are escaped as \DDD (RFC 1035 5.1).
@@ -54,14 +74,20 @@ struct DnsReply {
     std::vector<std::string> texts;    ///< TXT: the strings of each record joined, RFC 7208 3.3
     std::vector<IpAddress> addresses;  ///< A, AAAA
     std::vector<DnsMx> exchanges;      ///< MX, in the order received
-    std::vector<std::string> names;    ///< PTR; CNAME when asked for
+    std::vector<std::string> names;    ///< PTR, NS; CNAME when asked for
+    std::vector<DnsDs> delegations;    ///< DS
 };
+
+/// UdpFirst: over TCP what is truncated. TcpOnly: where a forged reply would do more harm than a
+/// handshake costs (RFC 5452 9.3 counts on the port and the id alone).
+enum class DnsTransport : std::uint8_t { UdpFirst, TcpOnly };
 
 /// How patient a query is; its deadline bounds all of it.
 struct DnsQueryOptions {
     Duration try_timeout = std::chrono::milliseconds(1500);  ///< per server, then the next is asked
     int rounds = 2;                                          ///< how often the list is gone through
     bool recursion_desired = true;
+    DnsTransport transport = DnsTransport::UdpFirst;
 };
 
 [[nodiscard]] Result<DnsReply> dns_query(std::span<const Endpoint> servers,

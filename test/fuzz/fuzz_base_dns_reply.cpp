@@ -14,7 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                 base::DnsType::Mx,
                                 base::DnsType::Txt,
                                 base::DnsType::Ptr,
-                                base::DnsType::Cname};
+                                base::DnsType::Cname,
+                                base::DnsType::Ns,
+                                base::DnsType::Ds};
     const std::string_view message(reinterpret_cast<const char*>(data), size);
     for (const base::DnsType type : kTypes) {
         const auto parsed = base::parse_dns_reply(message, 7, "a.example", type);
@@ -23,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         const base::DnsReply& reply = parsed.value().reply;
         CHECK(reply.addresses.size() + reply.texts.size() + reply.exchanges.size() +
-                  reply.names.size() <=
+                  reply.names.size() + reply.delegations.size() <=
               base::kDnsRecordsMax);
         for (const base::DnsMx& exchange : reply.exchanges) {
             // Each of 255 bytes takes at most four characters.

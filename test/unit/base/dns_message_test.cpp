@@ -100,6 +100,25 @@ BOOST_AUTO_TEST_CASE(addresses_texts_and_exchanges_are_read) {
     BOOST_TEST(ptr.names.at(0) == "a\\032b\\046.c");
 }
 
+BOOST_AUTO_TEST_CASE(delegations_are_read) {
+    const std::string ds = record(kPointer, 43, 60, u16(12345) + "\x0d\x02" + std::string(32, 'd'));
+    const DnsReply found =
+        parsed(reply(7, 0x0400, "z.example", DnsType::Ds, 1, ds), "z.example", DnsType::Ds);
+    BOOST_REQUIRE(found.delegations.size() == 1U);
+    BOOST_TEST((found.delegations[0] == base::DnsDs{12345, 13, 2, std::string(32, 'd')}));
+    BOOST_TEST(refused(reply(7, 0, "z.example", DnsType::Ds, 1, record(kPointer, 43, 60, "abc")),
+                       "z.example",
+                       DnsType::Ds));
+    const DnsReply none =
+        parsed(reply(7, 0x0400, "z.example", DnsType::Ds, 0, ""), "z.example", DnsType::Ds);
+    BOOST_TEST(none.delegations.empty());
+    const DnsReply servers =
+        parsed(reply(7, 0, "z.example", DnsType::Ns, 1, record(kPointer, 2, 60, "\2Ns" + kPointer)),
+               "z.example",
+               DnsType::Ns);
+    BOOST_TEST(servers.names.at(0) == "ns.z.example");
+}
+
 BOOST_AUTO_TEST_CASE(aliases_are_followed_and_strangers_ignored) {
     const std::string answers = record(wire("b.example"), 1, 300, std::string("\x7F\0\0\1", 4)) +
                                 record(wire("evil.example"), 1, 1, std::string("\x7F\0\0\2", 4)) +

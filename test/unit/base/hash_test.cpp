@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "base/sha384.h"
+
 using base::as_bytes;
 using base::crc32c;
 
@@ -47,6 +49,13 @@ BOOST_AUTO_TEST_CASE(sha256_matches_the_published_values) {
 }
 
 // RFC 4231 4.3 (test case 2), and an empty key.
+BOOST_AUTO_TEST_CASE(sha384_matches_the_published_value) {
+    // FIPS 180-2 D.1.
+    BOOST_TEST(base::to_hex(base::sha384(base::as_bytes("abc"))) ==
+               "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+               "8086072ba1e7cc2358baeca134c825a7");
+}
+
 BOOST_AUTO_TEST_CASE(hmac_matches_the_published_values) {
     BOOST_TEST(base::to_hex(
                    base::hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?"))) ==
