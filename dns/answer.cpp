@@ -72,6 +72,17 @@ std::size_t respond(const Snapshot& snapshot,
     if (parsed.outcome == QueryOutcome::Ok) {
         const AnswerKind kind = walk_answer(snapshot, parsed.query, client, state, message);
         kind_class = answer_class(kind);
+        if (state.waits) {
+            return 0;
+        }
+        // Limited as any answer is: nobody waits for a network that is beyond its rate.
+        if (state.deferred == DeferReason::Signature) {
+            if (state.guard.within_rate(kind_class, cookie, client)) {
+                return 0;
+            }
+            state.deferred = DeferReason::None;
+            return state.guard.slip(cookie, message) ? message.finish() : 0;
+        }
         state.counters.answers[static_cast<std::size_t>(kind)].add();
         if (message.truncated()) {
             state.counters.truncated.add();
@@ -79,9 +90,6 @@ std::size_t respond(const Snapshot& snapshot,
     } else if (!explain::answer_chaos(state.guard.chaos(), parsed.query, client, message)) {
         message.set_rcode(action.rcode);
         message.set_extended_error(action.error);
-    }
-    if (state.waits) {
-        return 0;
     }
     return state.guard.admit(kind_class, cookie, client, message) ? message.finish() : 0;
 }

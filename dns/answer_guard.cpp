@@ -52,14 +52,14 @@ CookieVerdict AnswerGuard::greet(const SipKey& steering_key,
     return verdict;
 }
 
-bool AnswerGuard::admit(AnswerClass answer_class,
-                        CookieVerdict cookie,
-                        const Client& client,
-                        Message& message) noexcept {
-    if (client.transport == Transport::Tcp || cookie == CookieVerdict::Valid ||
-        limiter_.admit(client, answer_class, now_.monotonic_us) || is_exempt(client)) {
-        return true;
-    }
+bool AnswerGuard::within_rate(AnswerClass answer_class,
+                              CookieVerdict cookie,
+                              const Client& client) noexcept {
+    return client.transport == Transport::Tcp || cookie == CookieVerdict::Valid ||
+           limiter_.admit(client, answer_class, now_.monotonic_us) || is_exempt(client);
+}
+
+bool AnswerGuard::slip(CookieVerdict cookie, Message& message) noexcept {
     if (policy_.slip == 0 || ++limited_ < policy_.slip) {
         count(LimitAction::Dropped);
         return false;

@@ -84,7 +84,16 @@ class AnswerGuard {
     [[nodiscard]] bool admit(AnswerClass answer_class,
                              CookieVerdict cookie,
                              const Client& client,
-                             Message& message) noexcept;
+                             Message& message) noexcept {
+        return within_rate(answer_class, cookie, client) || slip(cookie, message);
+    }
+
+    /// The two halves of it, for an answer that is made later: whether there may be one, and what
+    /// leaves in its place: as admit().
+    [[nodiscard]] bool within_rate(AnswerClass answer_class,
+                                   CookieVerdict cookie,
+                                   const Client& client) noexcept;
+    [[nodiscard]] bool slip(CookieVerdict cookie, Message& message) noexcept;
 
     [[nodiscard]] const explain::ChaosPolicy& chaos() const noexcept { return policy_.chaos; }
 

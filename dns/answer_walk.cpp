@@ -309,8 +309,11 @@ class AnswerWalk {
         const auto choice = choose(
             dnssec::ZoneVariants::place_of(ref), set.variant(ref.steered, pick).content, set.out());
         if (choice.served == dnssec::VariantServed::Wait && !state_.waited) {
-            // Over UDP the client is sent to TCP, where waiting costs nobody else anything.
+            // Over UDP somebody else may wait; where nobody does, the client is sent to TCP.
             state_.waits = client_.transport == Transport::Tcp;
+            if (!state_.waits && state_.may_defer(DeferReason::Signature)) {
+                state_.deferred = DeferReason::Signature;
+            }
             message_.truncate();
             return {true, AnswerKind::Steered};
         }
@@ -555,7 +558,7 @@ class AnswerWalk {
     std::uint16_t owner_ = kQuestionPointer;  // where that name stands in the message
     std::uint32_t zone_index_ = 0;
     const ZoneImage* zone_ = nullptr;
-    ZoneParts parts_;                                      // of zone_
+    ZoneParts parts_;                                     // of zone_
     const dnssec::ZoneSignatures* signatures_ = nullptr;  // of zone_; null: none are asked for
     std::uint32_t ttl_max_ = kTtlMax;                     // what signatures leave
     bool from_wildcard_ = false;                          // what stands at name_

@@ -27,6 +27,9 @@ inline constexpr std::size_t kTcpQueryMax = 4096;
 /// two. 1.7 KiB each.
 inline constexpr std::size_t kDeferredQueries = 256;
 
+/// Queries over UDP that wait for a signature at one time; 1 KiB each at most.
+inline constexpr std::size_t kSignatureWaits = 256;
+
 /// Additional records that a query may carry before it is called malformed: OPT and one more.
 inline constexpr unsigned kQueryAdditionalMax = 2;
 

@@ -4,12 +4,16 @@
 #include <set>
 #include <utility>
 
+#include "base/parallel.h"
 #include "dns/directory/byte_format.h"
 #include "dns/dnssec/key_plan.h"
 #include "dns/zone_sealer.h"
 
 namespace dns {
 namespace {
+
+// Fewer zones are signed before other threads have begun to help.
+constexpr std::size_t kSealTogetherMin = 32;
 
 // What of a zone's keys its records depend on.
 void put_keys(ByteWriter& out, const dnssec::StoredKeys& keys, const dnssec::Secrets* secrets) {
@@ -179,6 +183,7 @@ void SnapshotBuilder::place_zones() {
 
 // What was signed is used again where it can be.
 void SnapshotBuilder::replace(ServedZone& zone, ServedZone by) {
+    by.domain = std::move(zone.domain);
     by.sealing.cache = std::move(zone.sealing.cache);
     if (by.sealing.plan != nullptr) {
         by.sealing.seal.variants = std::move(zone.sealing.seal.variants);
@@ -293,39 +298,53 @@ bool SnapshotBuilder::is_sealed(const ServedZone& zone, std::int64_t now_s) cons
            has_anchors_of(*sealing.seal.variants, anchored_sets(zone));
 }
 
+// Each zone is sealed by itself; what all share is only read meanwhile.
 void SnapshotBuilder::seal_zones(const BuildInput& input) {
+    std::vector<ServedZone*> due;
     for (ServedZone* const zone : signed_) {
-        if (is_sealed(*zone, input.now_s)) {
-            continue;
+        if (!is_sealed(*zone, input.now_s)) {
+            take_saved(*zone);
+            due.push_back(zone);
         }
-        const base::Status sealed = seal(input, *zone);
-        zone->sealing.problem = sealed ? "" : sealed.error().detail;
     }
     saved_.clear();
+    if (due.empty()) {
+        return;
+    }
+    const std::size_t threads = due.size() < kSealTogetherMin ? 1 : input.sign_threads;
+    base::parallel_for("dns-seal", threads, due.size(), [&](std::size_t i) {
+        const base::Status sealed = seal(input, *due[i]);
+        due[i]->sealing.problem = sealed ? "" : sealed.error().detail;
+    });
+    for (ServedZone* const zone : due) {
+        signed_anew_ = signed_anew_ || zone->sealing.problem.empty();
+        if (std::exchange(zone->sealing.republish, false)) {
+            changed_.insert(zone->domain->name);
+        }
+    }
+}
+
+void SnapshotBuilder::take_saved(ServedZone& zone) {
+    const auto saved = saved_.find(zone.domain->name);
+    if (saved != saved_.end() && zone.sealing.cache.signatures().empty()) {
+        zone.sealing.cache = std::move(saved->second);
+    }
 }
 
 // If it fails the seal of before stays, as long as the records are the same.
-base::Status SnapshotBuilder::seal(const BuildInput& input, ServedZone& zone) {
-    const std::string& name = zone.domain->name;
+base::Status SnapshotBuilder::seal(const BuildInput& input, ServedZone& zone) const {
     const ZonePlan plan = plan_of(*directory_, hosts_, *zone.domain);
     if (plan.digest != zone.digest) {
         return base::Error{base::Errc::Busy, "not signed anew while its records are refused"};
     }
     const Zone records = TRY(build_zone(plan.source));
     Sealing& sealing = zone.sealing;
-    const auto saved = saved_.find(name);
-    if (saved != saved_.end() && sealing.cache.signatures().empty()) {
-        sealing.cache = std::move(saved->second);
-    }
     const Snapshot::ZoneSets sets = anchored_sets(zone);
     // The SOA of a serial that moves meanwhile is signed when it is asked for.
     const SealInput wanted{
         records, *zone.image, sets, sealing.plan, zone.domain->serial, input.now_s, input.validity};
     Sealed sealed = TRY(seal_zone(wanted, sealing.cache, sealing.seal.variants.get()));
-    if (sealing.image == zone.image.get() && zone.content != nullptr && built_) {
-        changed_.insert(name);  // secondaries have the signatures of before
-    }
-    signed_anew_ = true;
+    sealing.republish = sealing.image == zone.image.get() && zone.content != nullptr && built_;
     sealing.seal = std::move(sealed.seal);
     sealing.image = zone.image.get();
     sealing.resign_at_s = sealed.resign_at_s;

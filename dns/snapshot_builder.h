@@ -44,6 +44,7 @@ struct BuildInput {
     std::shared_ptr<const transfer::TransferRights> rights{};  ///< null: nobody fetches zones
     std::int64_t now_s = 0;                                    ///< since 1970: signatures end
     dnssec::ValidityPolicy validity{};
+    unsigned sign_threads = 1;  ///< that sign zones, many at once
 };
 
 /// Why a domain's present configuration is not served.
@@ -110,7 +111,8 @@ class SnapshotBuilder {
         Snapshot::ZoneSeal seal;
         dnssec::SignatureCache cache;
         std::int64_t resign_at_s = 0;
-        std::string problem;  // why it is not signed
+        std::string problem;     // why it is not signed
+        bool republish = false;  // secondaries have the signatures of before
     };
 
     struct ServedZone {
@@ -141,7 +143,8 @@ class SnapshotBuilder {
                                                    const DirectoryDomain& domain) const;
     [[nodiscard]] static bool same_surroundings(const Directory& left, const Directory& right);
     void seal_zones(const BuildInput& input);
-    base::Status seal(const BuildInput& input, ServedZone& zone);
+    base::Status seal(const BuildInput& input, ServedZone& zone) const;
+    void take_saved(ServedZone& zone);
     void collect_seals();
     [[nodiscard]] Snapshot::ZoneSets anchored_sets(const ServedZone& zone) const;
     [[nodiscard]] bool is_sealed(const ServedZone& zone, std::int64_t now_s) const;

@@ -40,6 +40,18 @@ AnswerMetrics::AnswerMetrics() {
                                             "Signatures that queries asked for, by outcome",
                                             {{"outcome", kSigning[i]}});
     }
+    constexpr std::array<std::string_view, 3> kWaits = {"signed", "late", "full"};
+    for (std::size_t i = 0; i < kWaits.size(); ++i) {
+        waits_[i].metric = &base::counter("roundtable_dns_signature_waits_total",
+                                          "Datagrams that waited for a signature, by outcome",
+                                          {{"outcome", kWaits[i]}});
+    }
+    constexpr std::array<std::string_view, 2> kParents = {"seen", "failed"};
+    for (std::size_t i = 0; i < kParents.size(); ++i) {
+        parents_[i].metric = &base::counter("roundtable_dns_parent_looks_total",
+                                            "Times that a zone's parent was asked for its DS",
+                                            {{"outcome", kParents[i]}});
+    }
     constexpr std::array<std::string_view, 5> kVerdicts = {
         "found", "unknown", "unsure", "refused_name", "refused_client"};
     for (std::size_t i = 0; i < kVerdicts.size(); ++i) {
@@ -189,6 +201,17 @@ void AnswerMetrics::take_signing(const SigningCounters& counters) {
     signing_[0].take(counters.made.value());
     signing_[1].take(counters.stale.value());
     signing_[2].take(counters.failed.value());
+}
+
+void AnswerMetrics::take_waits(const WaitCounters& counters) {
+    waits_[0].take(counters.in_time.value());
+    waits_[1].take(counters.late.value());
+    waits_[2].take(counters.full.value());
+}
+
+void AnswerMetrics::take_parents(const ParentCounters& counters) {
+    parents_[0].take(counters.seen.value());
+    parents_[1].take(counters.failed.value());
 }
 
 void AnswerMetrics::set_zones(const ZoneCounts& counts) {

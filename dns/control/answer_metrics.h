@@ -13,6 +13,8 @@
 
 #include "base/metrics.h"
 #include "dns/answer.h"
+#include "dns/control/parent_watch.h"
+#include "dns/control/signature_waits.h"
 #include "dns/control/variant_signer.h"
 #include "dns/directory/directory.h"
 #include "dns/internal_answer.h"
@@ -46,6 +48,8 @@ class AnswerMetrics {
     void take_streams(const StreamCounters& counters);
     void take_probes(PoolName pool, const probe::ProbeCounts& counts);
     void take_signing(const SigningCounters& counters);
+    void take_waits(const WaitCounters& counters);
+    void take_parents(const ParentCounters& counters);
     static void set_zones(const ZoneCounts& counts);
     void set_servers_up(std::size_t mail, std::size_t access);
 
@@ -66,6 +70,8 @@ class AnswerMetrics {
     Follower truncated_;
     std::array<Follower, dnssec::kVariantsServed> variants_;
     std::array<Follower, 3> signing_;
+    std::array<Follower, 3> waits_;
+    std::array<Follower, 2> parents_;
     std::array<Follower, 5> internal_;
     std::array<Follower, 2> udp_deferred_;
     std::array<Follower, 2> udp_dropped_;

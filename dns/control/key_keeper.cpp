@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "dns/dnssec/key_store.h"
+#include "dns/dnssec/roll_store.h"
 
 namespace dns {
 namespace {
@@ -16,6 +16,8 @@ namespace {
 // Looks again at least this often: clocks are set.
 constexpr base::Duration kLookEvery = std::chrono::hours(1);
 constexpr base::Duration kRetry = std::chrono::seconds(10);
+constexpr base::Duration kMoreRolls = std::chrono::minutes(1);
+constexpr std::size_t kZonesAtOnce = 1000;  // then others have their turn
 constexpr base::Duration kDeadline = std::chrono::seconds(10);
 
 std::int64_t now_s() {
@@ -35,6 +37,30 @@ base::Result<std::vector<std::string>> move_in_database(base::Connection& connec
     return std::move(step.changes);
 }
 
+// Begins what is due; gives the domains. Each is a transaction of its own: another name server may
+// be doing the same.
+base::Result<std::vector<std::string>> begin_in_database(base::Connection& connection,
+                                                         const std::string& name_server) {
+    std::vector<std::string> due;
+    {
+        base::Tx tx = TRY(connection.begin());
+        due = TRY(dnssec::read_due_rolls(tx, now_s(), kRollsAtOnce));
+    }
+    std::vector<std::string> begun;
+    for (const std::string& domain : due) {
+        base::Tx tx = TRY(connection.begin());
+        const auto began = dnssec::begin_due_roll(tx, domain, name_server, now_s());
+        if (!began && began.error().code == base::Errc::Busy) {
+            continue;
+        }
+        if (TRY(began)) {
+            TRY(tx.commit());
+            begun.push_back(domain);
+        }
+    }
+    return begun;
+}
+
 }  // namespace
 
 base::Status KeyKeeper::start(base::Loop& loop) {
@@ -47,9 +73,15 @@ void KeyKeeper::take(std::shared_ptr<const Directory> directory) {
     news_.notify();
 }
 
+void KeyKeeper::look(std::int64_t version) {
+    if (std::exchange(version_, version) != version) {
+        news_.notify();
+    }
+}
+
 void KeyKeeper::run() {
     while (!base::fiber_cancelled()) {
-        const base::Duration rest = move_keys();
+        const base::Duration rest = std::min(move_keys(), begin_rolls());
         (void)news_.wait(base::Deadline::after(rest));  // its end is seen above
     }
 }
@@ -61,7 +93,11 @@ base::Duration KeyKeeper::move_keys() {
     if (directory == nullptr) {
         return rest;
     }
+    std::size_t count = 0;
     for (const dnssec::StoredKeys& zone : directory->signing) {
+        if (++count % kZonesAtOnce == 0 && !base::fiber_yield()) {
+            return rest;
+        }
         const dnssec::RollStep step = dnssec::advance(zone.keys, zone.times, now_s());
         if (step.zone != zone.keys) {
             const base::Status moved = move(zone.domain);
@@ -74,6 +110,27 @@ base::Duration KeyKeeper::move_keys() {
         }
     }
     return rest;
+}
+
+// Gives how long none is due. New schedules come by look(); others become due in days.
+base::Duration KeyKeeper::begin_rolls() {
+    if (directory_ == nullptr || directory_->signing.empty()) {
+        return kLookEvery;
+    }
+    auto begun = pool_.run(
+        [name_server = name_server_](base::Connection& connection) {
+            return begin_in_database(connection, name_server);
+        },
+        base::Deadline::after(kDeadline));
+    if (!begun) {
+        base::log::warning("dns", "rolls-wait", {{"error", begun.error()}});
+        return kMoreRolls;
+    }
+    for (const std::string& domain : begun.value()) {
+        base::log::info(
+            "dns", "key", {{"domain", domain}, {"change", "a new key is made, by schedule"}});
+    }
+    return begun.value().size() < kRollsAtOnce ? kLookEvery : kMoreRolls;
 }
 
 // What it leads to comes by way of the directory.

@@ -19,8 +19,10 @@
 #include "dns/control/health_keeper.h"
 #include "dns/control/internal_view.h"
 #include "dns/control/key_keeper.h"
+#include "dns/control/parent_watch.h"
 #include "dns/control/powerdns_plugin.h"
 #include "dns/control/priority_report.h"
+#include "dns/control/signature_waits.h"
 #include "dns/control/snapshot_files.h"
 #include "dns/control/snapshot_publisher.h"
 #include "dns/control/state_saver.h"
@@ -100,7 +102,8 @@ struct NameServer::State {
                   {config.database,
                    config.name,
                    [this] { return transfer_view(); },
-                   [this] { follower->look(); }}) {}
+                   [this] { follower->look(); }}),
+          waits(loop, tcp_reader, unlimited(config.answers)) {}
 
     base::Status open();
     void take_directory(std::shared_ptr<const Directory> directory);
@@ -153,8 +156,10 @@ struct NameServer::State {
 
     std::unique_ptr<InternalView> internal;
     base::WaitQueue signed_news;  // fibers that wait for a signature
+    SignatureWaits waits;         // datagrams that do
     std::unique_ptr<VariantSigner> signer;
     std::optional<KeyKeeper> keys;
+    std::optional<ParentWatch> parents;
     std::unique_ptr<TcpServer> tcp;
     std::unique_ptr<DeferredQueries> deferred;
     std::unique_ptr<UdpServer> udp;
@@ -195,11 +200,17 @@ base::Status NameServer::State::open() {
     TRY(journal.start(loop));
     publisher.restore(std::move(saved.signatures));
     signer = TRY(VariantSigner::create(holder, {}, [poster = loop.poster(), this] {
-        (void)poster.post([this] { signed_news.notify_all(); });  // past the end nobody waits
+        (void)poster.post([this] {  // past the end nobody waits
+            signed_news.notify_all();
+            waits.on_signed();
+        });
     }));
     tcp_thread.asks = &signer->queue();
-    keys.emplace(database);
+    waits.set_asks(&signer->queue());
+    keys.emplace(database, config.name);
     TRY(keys->start(loop));
+    parents.emplace(database, config.name, ParentLookup(config.parent_resolvers));
+    TRY(parents->start(loop));
     TRY(updates.start());
     chores = base::Timer::every(loop, kChoresEvery, [this] { do_chores(); });
     TRY(saver.start(loop, std::move(saved.trims)));
@@ -213,7 +224,10 @@ base::Status NameServer::State::open() {
 base::Status NameServer::State::follow(DirectoryFollower::Known known) {
     DirectoryFollower::Callbacks callbacks;
     callbacks.on_directory = [this](auto read) { take_directory(std::move(read)); };
-    callbacks.on_checked = [this] { updates.on_checked(follower->version(), directory->version); };
+    callbacks.on_checked = [this] {
+        updates.on_checked(follower->version(), directory->version);
+        keys->look(follower->version());
+    };
     follower.emplace(database, std::move(known), std::move(callbacks));
     TRY(follower->start(loop));
     base::ChangeListener::Callbacks notices;
@@ -238,6 +252,7 @@ base::Status NameServer::State::follow(DirectoryFollower::Known known) {
 void NameServer::State::take_directory(std::shared_ptr<const Directory> read) {
     directory = std::move(read);
     keys->take(directory);
+    parents->take(directory);
     explainer.take_directory(directory);
     if (internal != nullptr) {
         internal->take_keys(directory->transfer);
@@ -283,6 +298,7 @@ void NameServer::State::publish(steering::Urgency urgency) {
     request.input.directory = directory;
     request.input.mail = mail.input();
     request.input.access = access.input();
+    request.input.sign_threads = config.sign_threads;
     request.urgency = urgency;
     publisher.request(std::move(request));
 }
@@ -344,6 +360,9 @@ base::Status NameServer::State::listen_public() {
     deferred = TRY(DeferredQueries::create(loop));
     deferred->set_handler(DeferReason::Update, [this](auto packet, auto& peer, auto reply) {
         updates.on_datagram(packet, peer, std::move(reply));
+    });
+    deferred->set_handler(DeferReason::Signature, [this](auto packet, auto& peer, auto reply) {
+        waits.take(packet, peer, std::move(reply));
     });
     tcp =
         TRY(TcpServer::create(loop, std::move(options), [this](auto packet, auto& peer, auto out) {
@@ -431,8 +450,9 @@ void NameServer::State::do_chores() {
         internal->set_certainty();
         metrics.take_internal(internal->counters());
     }
-    std::vector<const AnswerCounters*> answers = {&tcp_thread.counters};
-    std::vector<const GuardCounters*> guards = {&tcp_thread.guard.counters()};
+    std::vector<const AnswerCounters*> answers = {&tcp_thread.counters, &waits.thread().counters};
+    std::vector<const GuardCounters*> guards = {&tcp_thread.guard.counters(),
+                                                &waits.thread().guard.counters()};
     if (udp != nullptr) {
         for (const AnswerCounters* counters : udp->answer_counters()) {
             answers.push_back(counters);
@@ -447,6 +467,8 @@ void NameServer::State::do_chores() {
     metrics.take_answers(answers);
     metrics.take_guards(guards);
     metrics.take_signing(signer->counters());
+    metrics.take_waits(waits.counters());
+    metrics.take_parents(parents->counters());
     metrics.take_probes(PoolName::Mail, mail.probe_counts());
     metrics.take_probes(PoolName::Access, access.probe_counts());
     journal.add_quiet(explainer.tick());
@@ -480,6 +502,7 @@ base::Result<std::unique_ptr<NameServer>> NameServer::create(base::Loop& loop,
 void NameServer::State::apply(NameServerConfig next) {
     AnswerGuard guard(unlimited(next.answers));
     tcp_thread.guard.swap_policy(guard);
+    waits.set_policy(unlimited(next.answers));
     if (udp != nullptr) {
         udp->set_answers(next.answers);
         tcp->set_limits(next.tcp);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
@@ -12,6 +13,7 @@ namespace dns {
 namespace {
 
 constexpr std::size_t kSecretsFileMax = 4096;
+constexpr std::size_t kParentResolversMax = 4;
 
 std::vector<base::Network> loopback() {
     return {base::Network::parse("127.0.0.0/8").take_value(),
@@ -123,8 +125,15 @@ NameServerConfig read_name_server_config(const base::ConfigSection& root) {
         config.admin_listen = root.endpoint("admin_listen");
     }
     config.explain_socket = root.text("explain_socket", config.state_dir + "/explain");
+    config.parent_resolvers = root.endpoints("parent_resolvers");
+    if (config.parent_resolvers.size() > kParentResolversMax) {
+        root.problem("parent_resolvers", "takes at most 4");
+    }
     read_chaos(root, config.answers.chaos);
     config.threads = static_cast<unsigned>(root.integer("threads", 1, 64, 1));
+    const std::int64_t processors = std::max<std::int64_t>(1, sysconf(_SC_NPROCESSORS_ONLN));
+    config.sign_threads = static_cast<unsigned>(
+        root.integer("sign_threads", 1, 64, std::min<std::int64_t>(processors, 4)));
     read_transport(root, config);
     config.powerdns = plugin::read_plugin_config(root);
     return config;

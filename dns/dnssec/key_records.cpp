@@ -1,6 +1,7 @@
 #include "dns/dnssec/key_records.h"
 
 #include "base/hash.h"
+#include "base/sha384.h"
 #include "dns/dnssec/canonical.h"
 
 namespace dns::dnssec {
@@ -8,7 +9,8 @@ namespace {
 
 constexpr std::uint16_t kFlags = 0x0101;  // Zone Key, Secure Entry Point: RFC 4034 2.1.1
 constexpr char kProtocol = 3;             // RFC 4034 2.1.2
-constexpr char kDigestSha256 = 2;
+constexpr std::uint8_t kDigestSha256 = 2;
+constexpr std::uint8_t kDigestSha384 = 4;
 
 }  // namespace
 
@@ -31,16 +33,25 @@ std::uint16_t key_tag(std::string_view dnskey_data) noexcept {
 }
 
 std::string ds_data(const Name& zone, std::string_view dnskey_data) {
-    std::string digested;
-    put_name(digested, zone);
-    digested += dnskey_data;
     std::string data;
     put_u16(data, key_tag(dnskey_data));
     data.push_back(dnskey_data.size() > 3 ? dnskey_data[3] : '\0');
-    data.push_back(kDigestSha256);
-    const base::Digest256 digest = base::sha256(base::as_bytes(digested));
-    data += base::as_text(digest);
+    data.push_back(static_cast<char>(kDigestSha256));
+    data += ds_digest(zone, dnskey_data, kDigestSha256);
     return data;
+}
+
+std::string ds_digest(const Name& zone, std::string_view dnskey_data, std::uint8_t digest_type) {
+    std::string digested;
+    put_name(digested, zone);
+    digested += dnskey_data;
+    if (digest_type == kDigestSha256) {
+        return std::string(base::as_text(base::sha256(base::as_bytes(digested))));
+    }
+    if (digest_type == kDigestSha384) {
+        return std::string(base::as_text(base::sha384(base::as_bytes(digested))));
+    }
+    return {};
 }
 
 std::string delete_cds_data() {

@@ -43,6 +43,12 @@ struct PublicKey {
 /// must be used (RFC 9904).
 [[nodiscard]] std::string ds_data(const Name& zone, std::string_view dnskey_data);
 
+/// The digest of a DS record of another type, as a parent may make it from CDNSKEY; empty for types
+/// that are not known here. 2: SHA-256, 4: SHA-384 (RFC 6605 2).
+[[nodiscard]] std::string ds_digest(const Name& zone,
+                                    std::string_view dnskey_data,
+                                    std::uint8_t digest_type);
+
 /// CDS "0 0 0 00" and CDNSKEY "0 3 0 AA==": the parent shall remove all DS (RFC 8078 4).
 [[nodiscard]] std::string delete_cds_data();
 [[nodiscard]] std::string delete_cdnskey_data();

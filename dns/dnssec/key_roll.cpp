@@ -75,7 +75,8 @@ class Roller {
                     }
                     break;
                 case KeyState::Retired:
-                    if (due(key->since_s + times_.zone_ttl_max_s + times_.propagation_s,
+                    if (successor_delegated() &&
+                        due(key->since_s + times_.zone_ttl_max_s + times_.propagation_s,
                             "caches to forget signatures of " + label_of(*key))) {
                         step_.changes.push_back(label_of(*key) + " has gone");
                         step_.zone.keys.erase(key);
@@ -87,6 +88,13 @@ class Roller {
             }
         }
         return false;
+    }
+
+    // The parent may have gone back to the old DS meanwhile: then the old key is still needed.
+    bool successor_delegated() {
+        const auto active = std::ranges::find(step_.zone.keys, KeyState::Active, &KeyRecord::state);
+        return active == step_.zone.keys.end() || !active->ds_gone_s ||
+               wait("the DS of " + label_of(*active) + " to come back to the parent");
     }
 
     // A first key: until no cache holds sets without signatures. A later one: until every cache
@@ -255,17 +263,42 @@ base::Result<ZoneKeys> keep_signing(ZoneKeys zone, std::int64_t now_s) {
 ZoneKeys note_delegation(ZoneKeys zone,
                          const std::vector<std::uint16_t>& tags,
                          std::int64_t now_s) {
+    return note_servers(std::move(zone), {tags, {}}, now_s);
+}
+
+ZoneKeys note_servers(ZoneKeys zone, const Delegation& parent, std::int64_t now_s) {
+    const auto is_in = [](const std::vector<std::uint16_t>& tags, std::uint16_t tag) {
+        return std::ranges::find(tags, tag) != tags.end();
+    };
     for (KeyRecord& key : zone.keys) {
         const std::uint16_t tag = key_tag(dnskey_data(key.key));
-        const bool there = std::ranges::find(tags, tag) != tags.end();
-        if (there && (!key.ds_seen_s || key.ds_gone_s)) {
+        const bool everywhere = is_in(parent.everywhere, tag);
+        const bool nowhere = !everywhere && !is_in(parent.somewhere, tag);
+        const bool waits = zone.wish == Wish::Signed && key.state == KeyState::Waiting;
+        if (everywhere && (!key.ds_seen_s || key.ds_gone_s)) {
             key.ds_seen_s = now_s;
             key.ds_gone_s.reset();
-        } else if (!there && !key.ds_gone_s && (key.ds_seen_s || zone.wish == Wish::Removing)) {
+        } else if (waits && !everywhere) {
+            key.ds_seen_s.reset();
+            key.ds_gone_s.reset();
+        } else if (nowhere && !key.ds_gone_s && (key.ds_seen_s || zone.wish == Wish::Removing)) {
             key.ds_gone_s = now_s;
+        } else if (!everywhere && !nowhere && zone.wish == Wish::Removing) {
+            key.ds_gone_s.reset();
         }
     }
     return zone;
+}
+
+std::optional<std::int64_t> roll_due_s(const ZoneKeys& zone, std::int64_t every_s) {
+    if (every_s <= 0 || zone.wish != Wish::Signed || zone.keys.size() != 1) {
+        return std::nullopt;
+    }
+    const KeyRecord& key = zone.keys.front();
+    if (key.state != KeyState::Active || !key.ds_seen_s || key.ds_gone_s) {
+        return std::nullopt;
+    }
+    return key.since_s + every_s - every_s / 10 * (key.id % kRollSpread) / kRollSpread;
 }
 
 }  // namespace dns::dnssec

@@ -11,6 +11,8 @@
 //
 //   Introduced -> Waiting -> Active -> Retired -> (gone)
 //
+// A retired key goes only while the parent is known to have the DS of the one in use.
+//
 //   state       in DNSKEY  signs DNSKEY  signs the rest  in CDS
 //   Introduced  yes        yes           first key only  no
 //   Waiting     yes        yes           first key only  yes
@@ -114,10 +116,28 @@ struct RollStep {
 [[nodiscard]] base::Result<ZoneKeys> keep_signing(ZoneKeys zone, std::int64_t now_s);
 
 /// The parent has DS with these key tags and no other: marks what is seen for the first time, and
-/// what has gone. While signing is being removed, what was never seen counts as gone when it is
-/// said not to be there: a parent may have taken a DS from CDS unseen.
+/// what has gone. A key that waits and whose DS has gone again waits as if it had never been there.
+/// While signing is being removed, what was never seen counts as gone when it is said not to be
+/// there: a parent may have taken a DS from CDS unseen.
 [[nodiscard]] ZoneKeys note_delegation(ZoneKeys zone,
                                        const std::vector<std::uint16_t>& tags,
                                        std::int64_t now_s);
+
+/// The same by what several servers of the parent answer: a DS is seen when all of them have it,
+/// and has gone when none has. In between nothing is gained and the waiting starts anew.
+struct Delegation {
+    std::vector<std::uint16_t> everywhere;  ///< tags of keys whose DS all servers have
+    std::vector<std::uint16_t> somewhere;   ///< and those that some have and some have not
+};
+
+[[nodiscard]] ZoneKeys note_servers(ZoneKeys zone, const Delegation& parent, std::int64_t now_s);
+
+/// When the key of a zone is to be replaced by schedule, at the latest `every_s` after it began to
+/// sign, and at most a tenth earlier, by the key's id: zones that were signed on one day need not
+/// roll on one day. The same is said in SQL (roll_store.cpp), to find the zones.
+/// None: never (`every_s` is 0), or not now: while a key is on its way, while signing is being
+/// removed, and while the parent has not the DS of the key in use (the roll could only wait).
+inline constexpr std::int64_t kRollSpread = 1000;
+[[nodiscard]] std::optional<std::int64_t> roll_due_s(const ZoneKeys& zone, std::int64_t every_s);
 
 }  // namespace dns::dnssec

@@ -12,10 +12,11 @@ namespace {
 constexpr std::string_view kZones =
     "SELECT d.id, d.name, coalesce(s.revision, 0), coalesce(s.denial, 'nsec'), "
     "coalesce(s.wish, 'signed'), coalesce(extract(epoch FROM s.wish_since), 0)::bigint, "
-    "coalesce(s.ds_ttl, 86400), coalesce(s.propagation, 3600), d.ttl, "
+    "greatest(coalesce(s.ds_ttl, 86400), p.ttl), coalesce(s.propagation, 3600), d.ttl, "
     "greatest(d.ttl, d.mx_ttl, (SELECT max(r.ttl) FROM directory.record r "
     "                            WHERE r.domain_id = d.id)) "
-    "FROM directory.domain d LEFT JOIN directory.dnssec s ON s.domain_id = d.id ";
+    "FROM directory.domain d LEFT JOIN directory.dnssec s ON s.domain_id = d.id "
+    "LEFT JOIN directory.dnssec_parent p ON p.domain_id = d.id ";
 
 constexpr std::string_view kKeys =
     "SELECT k.domain_id, k.id, k.algorithm, k.public_key, k.state, "

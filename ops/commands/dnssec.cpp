@@ -3,8 +3,7 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "dns/dnssec/key_store.h"
-#include "dns/dnssec/rrsig.h"
+#include "dns/dnssec/roll_store.h"
 #include "dns/ldns_door.h"
 #include "ops/commands/commands.h"
 #include "ops/json.h"
@@ -144,12 +143,7 @@ base::Status roll(CommandContext& context, const Arguments& arguments) {
         }
         const ZoneKeys& keys = stored.keys;
         const Algorithm algorithm = keys.keys.front().key.algorithm;
-        SigningKey key = SigningKey::generate(algorithm);
-        while (std::ranges::any_of(keys.keys, [&key](const KeyRecord& known) {
-            return tag_of(known) == zone_key(key).tag;
-        })) {
-            key = SigningKey::generate(algorithm);
-        }
+        const SigningKey key = new_key(keys, algorithm);
         return Wanted{TRY(introduce(keys, {algorithm, key.public_key()}, at_s)), key.secret()};
     };
     const RollStep step = TRY(change_keys(context, domain, change));
@@ -222,13 +216,55 @@ base::Status ds(CommandContext& context, const Arguments& arguments) {
     return base::Done{};
 }
 
-Json status_of(const StoredKeys& stored) {
+// What the servers of the parent were seen with.
+Json parent_of(const std::optional<StoredParent>& parent) {
+    if (!parent) {
+        return nullptr;
+    }
+    return {{"looked_at", parent->looked_s ? when(*parent->looked_s) : ""},
+            {"name_server", parent->name_server},
+            {"servers", parent->servers},
+            {"ds", parent->ds},
+            {"ttl", parent->ttl_s},
+            {"warning", parent->warning},
+            {"problem", parent->problem},
+            {"problem_at", parent->problem_s ? when(*parent->problem_s) : ""}};
+}
+
+void print_parent(CommandContext& context, const Json& parent) {
+    if (parent.is_null()) {
+        say(context, "  parent: not looked at by a name server (parent_resolvers)");
+        return;
+    }
+    if (const auto looked = parent["looked_at"].get<std::string>(); !looked.empty()) {
+        say(context,
+            "  parent: " + std::to_string(parent["ds"].size()) + " DS at its " +
+                std::to_string(parent["servers"].get<int>()) + " servers, seen by " +
+                parent["name_server"].get<std::string>() + " " + looked);
+        for (const Json& each : parent["ds"]) {
+            say(context, "    DS " + each.get<std::string>());
+        }
+    }
+    for (const char* what : {"warning", "problem"}) {
+        if (const auto text = parent[what].get<std::string>(); !text.empty()) {
+            say(context, "    " + std::string(what) + ": " + text);
+        }
+    }
+}
+
+base::Result<Json> status_of(base::Tx& tx, const StoredKeys& stored) {
     const RollStep step = advance(stored.keys, stored.times, now_s());
     Json zone{{"domain", stored.domain},
               {"denial", denial_name(stored.denial)},
               {"state", stored.keys.wish == Wish::Signed ? "signed" : "removing"},
               {"next", outlook(step)},
+              {"parent", parent_of(TRY(read_parent(tx, stored.domain_id)))},
+              {"next_roll", ""},
               {"keys", Json::array()}};
+    const std::int64_t every_s = TRY(read_roll_every(tx, stored.domain_id));
+    if (const auto due_s = roll_due_s(stored.keys, every_s)) {
+        zone["next_roll"] = when(*due_s);
+    }
     for (const KeyRecord& key : stored.keys.keys) {
         zone["keys"].push_back({{"tag", tag_of(key)},
                                 {"algorithm", algorithm_name(key.key.algorithm)},
@@ -255,8 +291,12 @@ void print_zone(CommandContext& context, const Json& zone) {
         line += gone.empty() ? "" : ", gone " + gone;
         say(context, line);
     }
+    print_parent(context, zone["parent"]);
     if (const auto next = zone["next"].get<std::string>(); !next.empty()) {
         say(context, "  " + next);
+    }
+    if (const auto roll_at = zone["next_roll"].get<std::string>(); !roll_at.empty()) {
+        say(context, "  is rolled by schedule at " + roll_at);
     }
 }
 
@@ -274,7 +314,7 @@ base::Status status(CommandContext& context, const Arguments& arguments) {
     }
     Json all = Json::array();
     for (const StoredKeys& stored : zones) {
-        all.push_back(status_of(stored));
+        all.push_back(TRY(status_of(tx, stored)));
         print_zone(context, all.back());
     }
     if (context.output == Output::Json) {
@@ -282,6 +322,31 @@ base::Status status(CommandContext& context, const Arguments& arguments) {
     } else if (zones.empty()) {
         say(context, "no domain is signed");
     }
+    return base::Done{};
+}
+
+base::Status schedule(CommandContext& context, const Arguments& arguments) {
+    const std::string domain = normal_name(arguments.text("domain"));
+    const std::string days = arguments.text("days");
+    if (days == "cluster") {
+        (void)TRY(change_one(context,
+                             "UPDATE directory.dnssec s SET roll_days = NULL "
+                             "FROM directory.domain d WHERE d.id = s.domain_id AND d.name = $1",
+                             {domain},
+                             not_signed(domain).detail));
+        say(context, "the key of " + domain + " is rolled as dnssec_roll_days of the cluster says");
+        return base::Done{};
+    }
+    const std::int64_t count = days == "never" ? 0 : TRY(arguments.integer("days", 7, 3650, 0));
+    (void)TRY(change_one(context,
+                         "UPDATE directory.dnssec s SET roll_days = $2::bigint::integer "
+                         "FROM directory.domain d WHERE d.id = s.domain_id AND d.name = $1",
+                         {domain, count},
+                         not_signed(domain).detail));
+    say(context,
+        "the key of " + domain +
+            (count == 0 ? " is rolled by command alone"
+                        : " is rolled every " + std::to_string(count) + " days"));
     return base::Done{};
 }
 
@@ -304,6 +369,14 @@ std::vector<Command> dnssec_commands() {
          {{"domain", OptionKind::OptionalPositional, "only this one"}},
          status},
         {"dnssec", "roll", "replace a domain's key by a new one", {domain}, roll},
+        {"dnssec",
+         "schedule",
+         "roll a domain's key every so many days",
+         {domain,
+          {"days",
+           OptionKind::Positional,
+           "7 to 3650; never: by command alone; cluster: as the setting dnssec_roll_days says"}},
+         schedule},
         {"dnssec",
          "ds",
          "the DS records for the parent; with an option: what the parent has",

@@ -26,7 +26,8 @@ constexpr std::array kSettings{Setting{"name", "text"},
                                Setting{"ingest_key_retention", "interval"},
                                Setting{"virus_policy", "text"},
                                Setting{"no_scanner_policy", "text"},
-                               Setting{"quarantine_retention", "interval"}};
+                               Setting{"quarantine_retention", "interval"},
+                               Setting{"dnssec_roll_days", "integer"}};
 
 std::string names() {
     std::string all;

@@ -1,11 +1,12 @@
 // zones_bench: what many domains cost a name server that shares one pool of servers among them.
 //
-//   zones_bench DOMAINS SERVERS COMMITS
+//   zones_bench DOMAINS SERVERS COMMITS [SIGN_THREADS]
 //
 // Publishes a directory of DOMAINS mail domains, each with four records of its own and all SERVERS
 // as its exchanges, then COMMITS steering commits, of which some leave the canonical answer as it
-// is and others move the serial of every domain. CPU is of the whole process, publishing thread and
-// all. The last line is JSON: seconds and milliseconds of CPU, octets.
+// is and others move the serial of every domain. With SIGN_THREADS all domains are signed, by so
+// many threads. CPU is of the whole process, publishing thread and all. The last line is JSON:
+// seconds and milliseconds of CPU, octets.
 
 #include <charconv>
 #include <cstdio>
@@ -63,7 +64,26 @@ std::size_t resident() {
     return number(second.substr(0, second.find(' '))) * 4096;
 }
 
-dns::Directory directory_of(std::size_t domains, std::size_t servers) {
+// Each domain signed with a key of its own, that signs at once.
+void sign_all(dns::Directory& directory) {
+    auto secrets = std::make_shared<dns::dnssec::Secrets>();
+    for (const dns::DirectoryDomain& domain : directory.domains) {
+        const auto key = dns::dnssec::SigningKey::generate(dns::dnssec::Algorithm::EcdsaP256);
+        dns::dnssec::StoredKeys stored;
+        stored.domain_id = domain.id;
+        stored.domain = domain.name;
+        stored.revision = 1;
+        dns::dnssec::KeyRecord record;
+        record.id = domain.id;
+        record.key = {key.algorithm(), key.public_key()};
+        stored.keys.keys = {record};
+        directory.signing.push_back(std::move(stored));
+        secrets->emplace(domain.id, key.secret());
+    }
+    directory.secrets = std::move(secrets);
+}
+
+dns::Directory directory_of(std::size_t domains, std::size_t servers, std::size_t sign_threads) {
     dns::Directory made;
     made.version = 1;
     for (std::size_t i = 1; i <= servers; ++i) {
@@ -96,14 +116,19 @@ dns::Directory directory_of(std::size_t domains, std::size_t servers) {
     hosts.id = static_cast<std::int64_t>(domains + 1);
     hosts.name = "hosts.test";
     made.domains.push_back(std::move(hosts));
+    if (sign_threads != 0) {
+        sign_all(made);
+    }
     return made;
 }
 
 // Drives a publisher as the name server does.
 class Bench {
   public:
-    Bench(base::Loop& loop, std::size_t domains, std::size_t servers)
-        : directory_(std::make_shared<const dns::Directory>(directory_of(domains, servers))),
+    Bench(base::Loop& loop, std::size_t domains, std::size_t servers, std::size_t sign_threads)
+        : sign_threads_(sign_threads),
+          directory_(
+              std::make_shared<const dns::Directory>(directory_of(domains, servers, sign_threads))),
           plan_(dns::plan_pool(*directory_, dns::PoolName::Mail)),
           hosts_(std::make_shared<const std::vector<dns::SteeredHost>>(plan_.hosts)),
           publisher_(loop, holder_, [this](const dns::Published& done) {
@@ -129,6 +154,7 @@ class Bench {
         dns::PublishRequest request;
         request.input.directory = directory_;
         request.input.mail = {engine_->last_commit(), hosts_};
+        request.input.sign_threads = static_cast<unsigned>(sign_threads_);
         request.urgency = urgency;
         publisher_.request(std::move(request));
         (void)published_.wait(base::Deadline::after(std::chrono::minutes(10)));
@@ -160,6 +186,7 @@ class Bench {
     [[nodiscard]] std::size_t memory() const { return memory_; }
 
   private:
+    std::size_t sign_threads_;
     std::shared_ptr<const dns::Directory> directory_;
     dns::PoolPlan plan_;
     std::shared_ptr<const std::vector<dns::SteeredHost>> hosts_;
@@ -172,9 +199,17 @@ class Bench {
     dns::SnapshotPublisher publisher_;
 };
 
-void run(base::Loop& loop, std::size_t domains, std::size_t servers, std::size_t commits) {
+struct Sizes {
+    std::size_t domains;
+    std::size_t servers;
+    std::size_t commits;
+    std::size_t sign_threads;  // 0: not signed
+};
+
+void run(base::Loop& loop, const Sizes& sizes) {
+    const auto [domains, servers, commits, sign_threads] = sizes;
     const std::size_t before = resident();
-    Bench bench(loop, domains, servers);
+    Bench bench(loop, domains, servers, sign_threads);
     const std::size_t directory = resident();
     const double started = cpu_s();
     const base::Instant clock = base::monotonic_now();
@@ -182,14 +217,15 @@ void run(base::Loop& loop, std::size_t domains, std::size_t servers, std::size_t
     const double load_cpu = cpu_s() - started;
     const double load_s = std::chrono::duration<double>(base::monotonic_now() - clock).count();
     const std::size_t served = resident();
-    fmt::print("{} domains on {} servers: published in {:.2f} s, {:.2f} s CPU; {:.0f} octets of "
-               "snapshot and {:.0f} of directory a domain\n",
-               domains,
-               servers,
-               load_s,
-               load_cpu,
-               static_cast<double>(served - directory) / static_cast<double>(domains),
-               static_cast<double>(directory - before) / static_cast<double>(domains));
+    fmt::print(
+        "{} domains on {} servers: published in {:.2f} s, {:.2f} s CPU; {:.0f} octets of "
+        "snapshot and {:.0f} of directory a domain\n",
+        domains,
+        servers,
+        load_s,
+        load_cpu,
+        static_cast<double>(served - directory) / static_cast<double>(domains),
+        static_cast<double>(directory - before) / static_cast<double>(domains));
     double quiet = 0;
     double moving = 0;
     std::size_t quiet_count = 0;
@@ -203,33 +239,33 @@ void run(base::Loop& loop, std::size_t domains, std::size_t servers, std::size_t
     const auto mean = [](double sum, std::size_t count) {
         return count == 0 ? 0 : sum / static_cast<double>(count);
     };
-    fmt::print("{{\"domains\": {}, \"servers\": {}, \"load_s\": {:.3f}, \"load_cpu_s\": {:.3f}, "
-               "\"octets_per_domain\": {:.0f}, \"quiet_commit_ms\": {:.2f}, "
-               "\"moving_commit_ms\": {:.2f}}}\n",
-               domains,
-               servers,
-               load_s,
-               load_cpu,
-               static_cast<double>(bench.memory()) / static_cast<double>(domains),
-               mean(quiet, quiet_count),
-               mean(moving, moving_count));
+    fmt::print(
+        "{{\"domains\": {}, \"servers\": {}, \"load_s\": {:.3f}, \"load_cpu_s\": {:.3f}, "
+        "\"octets_per_domain\": {:.0f}, \"quiet_commit_ms\": {:.2f}, "
+        "\"moving_commit_ms\": {:.2f}}}\n",
+        domains,
+        servers,
+        load_s,
+        load_cpu,
+        static_cast<double>(bench.memory()) / static_cast<double>(domains),
+        mean(quiet, quiet_count),
+        mean(moving, moving_count));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) {
-        fail("usage: zones_bench DOMAINS SERVERS COMMITS");
+    if (argc != 4 && argc != 5) {
+        fail("usage: zones_bench DOMAINS SERVERS COMMITS [SIGN_THREADS]");
     }
-    const std::size_t domains = number(argv[1]);
-    const std::size_t servers = number(argv[2]);
-    const std::size_t commits = number(argv[3]);
+    const Sizes sizes{
+        number(argv[1]), number(argv[2]), number(argv[3]), argc == 5 ? number(argv[4]) : 0};
     auto loop = base::Loop::create("bench");
     if (!loop) {
         fail(loop.error().detail);
     }
     const auto spawned = base::spawn(*loop.value(), "bench", [&] {
-        run(*loop.value(), domains, servers, commits);
+        run(*loop.value(), sizes);
         loop.value()->stop();
     });
     if (!spawned) {

@@ -40,7 +40,9 @@ struct Building {
     base::Result<Built> build(const std::shared_ptr<const dns::Directory>& of,
                               const dns::PoolInput& mail_pool,
                               const dns::PoolInput& access_pool) {
-        Built built{TRY(builder.build({of, mail_pool, access_pool, nullptr, now_s, {}})), nullptr};
+        Built built{
+            TRY(builder.build({of, mail_pool, access_pool, nullptr, now_s, {}, sign_threads})),
+            nullptr};
         built.snapshot = TRY(
             builder.snapshot(serials == nullptr ? builder.directory_serials() : serials, nullptr));
         return built;
@@ -67,6 +69,7 @@ struct Building {
     dns::SnapshotBuilder builder{7};
     dns::Snapshot::PerZone<std::uint32_t> serials;  // null: the directory's
     std::int64_t now_s = 1'800'000'000;
+    unsigned sign_threads = 1;
 };
 
 std::size_t answers(const dns::Snapshot& snapshot, std::string_view name, RrType type) {
@@ -260,6 +263,40 @@ BOOST_AUTO_TEST_CASE(without_keys_at_hand_the_signatures_of_before_serve) {
     BOOST_TEST(restored.zones_signed == 1U);
     BOOST_TEST(restored.refused.empty());
     BOOST_TEST(answers(*restored.snapshot, "www.mail.test", RrType::A) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(many_zones_are_signed_by_several_threads_as_by_one) {
+    sign_mail();
+    const dns::DirectoryDomain model = mail();
+    const dns::dnssec::StoredKeys keys = directory.signing[0];
+    for (int i = 100; i < 200; ++i) {
+        dns::DirectoryDomain domain = model;
+        domain.name = "z" + std::to_string(i) + ".test";
+        domain.id = i;
+        directory.domains.push_back(domain);
+        dns::dnssec::StoredKeys stored = keys;
+        stored.domain = domain.name;
+        directory.signing.push_back(stored);
+    }
+    sign_threads = 4;
+    auto built = build().take_value();
+    BOOST_TEST(built.zones_signed == 101U);
+    BOOST_TEST(built.refused.empty());
+    const auto saved = builder.signatures();
+    BOOST_TEST(saved.size() == 101U);
+    for (const auto& [zone, cache] : saved) {
+        BOOST_TEST(cache.signatures().size() == saved.begin()->second.signatures().size(), zone);
+    }
+    // What was saved is taken up by whichever thread signs the zone: nothing is made anew.
+    builder = dns::SnapshotBuilder(7);
+    builder.restore(saved);
+    BOOST_TEST(build().value().zones_signed == 101U);
+    const auto again = builder.signatures();
+    for (const auto& [zone, cache] : saved) {
+        BOOST_TEST((again.at(zone).signatures().begin()->second.data ==
+                    cache.signatures().begin()->second.data),
+                   zone);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

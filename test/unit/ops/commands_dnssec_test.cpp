@@ -71,6 +71,34 @@ BOOST_AUTO_TEST_CASE(a_domain_is_signed_rolled_and_unsigned) {
     BOOST_TEST(f.database.sql("SELECT count(*) FROM directory.dnssec_secret", {})[0].int64(0) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(keys_have_schedules_and_parents_are_shown) {
+    Fixture f;
+    f.make_cluster();
+    f.play({{"dnssec schedule example.test 30", 3, "is not signed"},
+            {"dnssec enable example.test --ds-ttl 60"},
+            {"dnssec schedule example.test 6", 1, "7"},
+            {"dnssec schedule example.test often", 1},
+            {"dnssec schedule example.test 30", 0, "every 30 days"},
+            {"dnssec status example.test", 0, "parent: not looked at"}});
+    age(f, "2 days");
+    f.play({{"dnssec ds example.test --seen " + tag(f.run("dnssec ds example.test").out)}});
+    age(f, "2 hours");
+    f.play({{"dnssec ds example.test --seen " + tag(f.run("dnssec ds example.test").out)},
+            {"dnssec status example.test", 0, "is rolled by schedule at"},
+            {"dnssec schedule example.test never", 0, "by command alone"}});
+    BOOST_TEST(f.run("dnssec status example.test").out.find("by schedule") == std::string::npos);
+    f.play({{"dnssec schedule example.test cluster", 0, "dnssec_roll_days"},
+            {"setting set dnssec_roll_days 5", 1},
+            {"setting set dnssec_roll_days 365", 0, "365"},
+            {"dnssec status example.test", 0, "is rolled by schedule at"}});
+    f.database.sql(
+        "SELECT directory.note_parent(s.domain_id, 'ns1', 2, ARRAY['1 13 2 ab'], 60, 'odd') "
+        "FROM directory.dnssec s",
+        {});
+    f.play({{"dnssec status example.test", 0, "1 DS at its 2 servers, seen by ns1"},
+            {"dnssec status example.test", 0, "warning: odd"}});
+}
+
 BOOST_AUTO_TEST_CASE(only_name_servers_read_private_keys) {
     Fixture f;
     f.make_cluster();

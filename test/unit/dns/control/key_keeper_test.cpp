@@ -40,7 +40,7 @@ struct Keeping {
         base::DbPoolOptions options;
         options.connections = 1;
         base::DbPool pool(database.conninfo(), "test", options);
-        dns::KeyKeeper keeper(pool);
+        dns::KeyKeeper keeper(pool, "ns1");
         test_support::run_in_fiber([&](base::Loop& loop) {
             BOOST_REQUIRE(keeper.start(loop));
             body(keeper);
@@ -83,6 +83,42 @@ BOOST_AUTO_TEST_CASE(what_another_has_moved_stays) {
         keeper.take(std::move(stale));
         BOOST_TEST(!dns_test::wait_until([this] { return state() != "active"; },
                                          std::chrono::milliseconds(300)));
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_roll_begins_by_schedule_and_waits_for_the_parent) {
+    const auto states = [this] {
+        return database
+            .sql("SELECT string_agg(state, ' ' ORDER BY id) FROM directory.dnssec_key")[0]
+            .string(0);
+    };
+    database.sql(
+        "UPDATE directory.dnssec_key SET state = 'active', since = now() - interval '31 days', "
+        "ds_seen = now() - interval '31 days'");
+    run([&](dns::KeyKeeper& keeper) {
+        keeper.look(1);
+        keeper.take(read());
+        BOOST_TEST(!dns_test::wait_until([&] { return states() != "active"; },
+                                         std::chrono::milliseconds(300)),
+                   "nobody said so");
+        database.sql("UPDATE directory.cluster SET dnssec_roll_days = 30");
+        keeper.look(2);  // as the follower says, who finds nothing else that is new
+        BOOST_TEST(dns_test::wait_until([&] { return states() == "active introduced"; }));
+        database.sql(
+            "UPDATE directory.dnssec_key SET since = now() - interval '40 days' "
+            "WHERE state = 'introduced'");
+        keeper.take(read());
+        BOOST_TEST(dns_test::wait_until([&] { return states() == "active waiting"; }));
+        database.sql("UPDATE directory.dnssec_key SET since = now() - interval '400 days'");
+        keeper.look(3);
+        keeper.take(read());
+        BOOST_TEST(!dns_test::wait_until([&] { return states() != "active waiting"; },
+                                         std::chrono::milliseconds(300)),
+                   "no schedule ends a roll");
+        BOOST_TEST(database
+                       .sql("SELECT subject FROM directory.event "
+                            "WHERE kind = 'dnssec_roll'")[0]
+                       .string(0) == "mail.test");
     });
 }
 

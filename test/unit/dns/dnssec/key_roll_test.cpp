@@ -203,4 +203,69 @@ BOOST_AUTO_TEST_CASE(refuses_what_could_break_a_chain) {
     BOOST_TEST((remove_signing({}, now_s).error().code == base::Errc::NotFound));
 }
 
+BOOST_AUTO_TEST_CASE(a_ds_that_goes_again_is_waited_for_anew) {
+    std::int64_t now_s = kStart;
+    ZoneKeys zone = introduce(signed_zone(now_s), key_of('b'), now_s).take_value();
+    now_s += kTimes.key_ttl_s + kTimes.propagation_s;
+    zone = advance(zone, kTimes, now_s).zone;
+    const std::uint16_t old = tag_of(key_of('a'));
+    const std::uint16_t young = tag_of(key_of('b'));
+    zone = note_servers(zone, Delegation{{old, young}, {}}, now_s);
+    BOOST_TEST(zone.keys[1].ds_seen_s.has_value());
+    // One server of the parent has gone back to what it had.
+    now_s += kTimes.ds_ttl_s / 2;
+    zone = note_servers(zone, Delegation{{old}, {young}}, now_s);
+    now_s += kTimes.ds_ttl_s;
+    zone = advance(zone, kTimes, now_s).zone;
+    BOOST_TEST((zone.keys[1].state == KeyState::Waiting));
+    zone = note_servers(zone, Delegation{{old, young}, {}}, now_s);
+    BOOST_TEST((advance(zone, kTimes, now_s + kTimes.ds_ttl_s - 1).zone == zone));
+    zone = advance(zone, kTimes, now_s + kTimes.ds_ttl_s).zone;
+    BOOST_TEST((zone.keys[1].state == KeyState::Active));
+}
+
+BOOST_AUTO_TEST_CASE(an_old_key_stays_while_the_new_one_has_no_ds) {
+    std::int64_t now_s = kStart;
+    ZoneKeys zone = introduce(signed_zone(now_s), key_of('b'), now_s).take_value();
+    now_s += kTimes.key_ttl_s + kTimes.propagation_s;
+    zone = advance(zone, kTimes, now_s).zone;
+    zone = note_delegation(zone, {tag_of(key_of('a')), tag_of(key_of('b'))}, now_s);
+    now_s += kTimes.ds_ttl_s;
+    zone = advance(zone, kTimes, now_s).zone;
+    zone = note_delegation(zone, {tag_of(key_of('a'))}, now_s);  // the parent went back
+    now_s += kTimes.zone_ttl_max_s + kTimes.propagation_s;
+    const RollStep held = advance(zone, kTimes, now_s);
+    BOOST_TEST(held.zone.keys.size() == 2U);
+    BOOST_TEST(held.waits_for.find("come back") != std::string::npos, held.waits_for);
+    zone = note_delegation(held.zone, {tag_of(key_of('b'))}, now_s);
+    BOOST_TEST(advance(zone, kTimes, now_s).zone.keys.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(an_end_of_signing_counts_when_no_server_has_a_ds) {
+    std::int64_t now_s = kStart;
+    ZoneKeys zone = remove_signing(signed_zone(now_s), now_s).take_value();
+    const std::uint16_t tag = tag_of(key_of('a'));
+    zone = note_servers(zone, Delegation{{}, {tag}}, now_s);
+    BOOST_TEST(!zone.keys[0].ds_gone_s.has_value());
+    zone = note_servers(zone, Delegation{}, now_s);
+    BOOST_TEST(zone.keys[0].ds_gone_s.has_value());
+    zone = note_servers(zone, Delegation{{}, {tag}}, now_s);
+    BOOST_TEST(!zone.keys[0].ds_gone_s.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_schedule_begins_what_can_be_done) {
+    constexpr std::int64_t kEvery = 30 * 86400;
+    std::int64_t now_s = kStart;
+    ZoneKeys zone = signed_zone(now_s);
+    BOOST_TEST(!roll_due_s(zone, 0).has_value());
+    BOOST_TEST(roll_due_s(zone, kEvery).value() == now_s + kEvery);
+    zone.keys[0].id = kRollSpread / 2;  // spread over the last tenth
+    BOOST_TEST(roll_due_s(zone, kEvery).value() == now_s + kEvery - kEvery / 20);
+    const ZoneKeys away = note_delegation(zone, {}, now_s);
+    BOOST_TEST(!roll_due_s(away, kEvery).has_value());
+    BOOST_TEST(!roll_due_s(remove_signing(zone, now_s).value(), kEvery).has_value());
+    BOOST_TEST(!roll_due_s(introduce(zone, key_of('b'), now_s).value(), kEvery).has_value());
+    BOOST_TEST(!roll_due_s(introduce({}, key_of('b'), now_s).value(), kEvery).has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

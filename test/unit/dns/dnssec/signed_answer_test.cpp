@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 
@@ -261,6 +263,52 @@ BOOST_AUTO_TEST_CASE(a_host_that_was_taken_out_waits_for_a_signature) {
     asker.state().waited = true;
     const auto anchor = asker.ask(with_do("z.test", dns::RrType::Mx));
     BOOST_TEST(anchor.answer.size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(over_udp_a_signature_is_waited_for_by_who_may) {
+    dns_test::Pool pool = dns_test::pool(dns::PoolKind::Mail, {4, 2, 1});
+    pool.input.servers[0].forced = dns::steering::ForcedState::Down;
+    const World world(&pool);
+    AskerAt asker(world, kNow);
+    asker.state().defers[static_cast<std::size_t>(dns::DeferReason::Signature)] = true;
+    const auto query = with_do("z.test", dns::RrType::Mx);
+    BOOST_TEST(asker.raw(query.bytes()).empty());
+    BOOST_TEST((asker.state().deferred == dns::DeferReason::Signature));
+    BOOST_TEST(asker.state().counters.truncated.value() == 0U);
+    asker.state().deferred = dns::DeferReason::None;
+    BOOST_TEST(asker.ask("z.test", dns::RrType::Mx).answer.size() == 2U, "nobody waits without DO");
+    BOOST_TEST((asker.state().deferred == dns::DeferReason::None));
+    // Nobody waits for a network that is beyond its rate either.
+    dns::AnswerPolicy policy;
+    policy.rate_limits.answers_per_second = 1;
+    policy.rate_limits.errors_per_second = 1;
+    policy.rate_limits.window = std::chrono::seconds(1);
+    dns::AnswerGuard guard(policy);
+    asker.state().guard.swap_policy(guard);
+    std::size_t deferred = 0;
+    for (int i = 0; i < 20; ++i) {
+        const auto raw = asker.raw(query.bytes());
+        if (std::exchange(asker.state().deferred, dns::DeferReason::None) ==
+            dns::DeferReason::Signature) {
+            BOOST_TEST(raw.empty());
+            ++deferred;
+        } else {
+            BOOST_TEST(dns_test::read_packet(raw).truncated);
+        }
+    }
+    BOOST_TEST((deferred >= 1U && deferred <= 3U), deferred);
+}
+
+// As many servers as a list takes: the set and its signature fit where the names are those of life.
+BOOST_AUTO_TEST_CASE(a_large_pool_is_not_truncated_by_its_signature) {
+    const dns_test::Pool pool = dns_test::pool(dns::PoolKind::Mail, std::vector<double>(60, 1.0));
+    const World world(&pool);
+    AskerAt asker(world, kNow);
+    const auto reply = asker.ask(with_do("z.test", dns::RrType::Mx));
+    BOOST_TEST(!reply.truncated);
+    BOOST_TEST(reply.answer.size() > 20U);
+    BOOST_TEST(reply.answer.back().find(" RRSIG MX ") != std::string::npos);
+    BOOST_TEST(reply.additional.empty(), "addresses are what goes first");
 }
 
 BOOST_AUTO_TEST_CASE(a_serial_that_moved_is_signed_when_it_is_asked_for) {
