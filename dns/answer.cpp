@@ -60,7 +60,9 @@ std::size_t respond(const Snapshot& snapshot,
                     ThreadState& state,
                     std::span<std::byte> out) noexcept {
     state.waits = false;
-    state.counters.outcomes[static_cast<std::size_t>(parsed.outcome)].add();
+    if (!state.holds) {
+        state.counters.outcomes[static_cast<std::size_t>(parsed.outcome)].add();
+    }
     const OutcomeAction action = outcome_action(parsed.outcome);
     if (!action.answered) {
         return 0;
@@ -71,6 +73,9 @@ std::size_t respond(const Snapshot& snapshot,
     AnswerClass kind_class = AnswerClass::Error;
     if (parsed.outcome == QueryOutcome::Ok) {
         const AnswerKind kind = walk_answer(snapshot, parsed.query, client, state, message);
+        if (state.waits || state.deferred == DeferReason::Signature) {
+            return 0;  // counted when it is answered
+        }
         kind_class = answer_class(kind);
         if (state.waits) {
             return 0;
@@ -108,6 +113,12 @@ std::string_view answer_kind_name(AnswerKind kind) noexcept {
                                                                           "internal-name",
                                                                           "failed"};
     return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::string_view online_denial_name(OnlineDenial denial) noexcept {
+    static constexpr std::array<std::string_view, kOnlineDenials> kNames = {
+        "kept", "asked", "refused", "late"};
+    return kNames[static_cast<std::size_t>(denial)];
 }
 
 SipWords source_hash(const SipKey& key,

@@ -26,6 +26,7 @@
 #include "dns/client.h"
 #include "dns/counter.h"
 #include "dns/dnssec/ask_queue.h"
+#include "dns/dnssec/denial_cache.h"
 #include "dns/message.h"
 #include "dns/siphash.h"
 #include "dns/snapshot.h"
@@ -59,11 +60,24 @@ enum class DeferReason : std::uint8_t {
 };
 inline constexpr std::size_t kDeferReasons = 3;
 
+/// What became of a denial whose signature is made when it is asked for.
+enum class OnlineDenial : std::uint8_t {
+    Kept,     ///< there was one
+    Asked,    ///< the answer waits for it
+    Refused,  ///< the budget is used up (denial_gate.h), or too many wait: TC, over TCP SERVFAIL
+    Late,     ///< it was waited for and did not come
+};
+inline constexpr std::size_t kOnlineDenials = 4;
+
+/// "kept", "asked", ...: the label of its counter.
+[[nodiscard]] std::string_view online_denial_name(OnlineDenial denial) noexcept;
+
 /// What one thread has answered. Its thread raises them, any may read.
 struct AnswerCounters {
     std::array<Counter, kQueryOutcomes> outcomes;
     std::array<Counter, kAnswerKinds> answers;
     std::array<Counter, dnssec::kVariantsServed> variants;  ///< by what was served of a place
+    std::array<Counter, kOnlineDenials> denials;            ///< of names, in compact zones
     Counter truncated;
 };
 
@@ -90,6 +104,9 @@ struct ThreadState {
     DeferReason deferred = DeferReason::None;  ///< of the last answer; the caller takes it back
     std::array<std::uint32_t, kTurns> turns;
     dnssec::AskQueue* asks = nullptr;  ///< for signatures that are not there; null: none are made
+    dnssec::DenialCache* denials = nullptr;  ///< of compact zones; null: they deny no name
+    /// What it answers was asked before, and then asked for what is to be signed.
+    bool holds = false;
     bool waits = false;   ///< the last answer is none: it is to be asked again when it is signed
     bool waited = false;  ///< no answer waits any more
     AnswerGuard guard;

@@ -16,13 +16,15 @@ Moment moment_now() noexcept {
 AnswerGuard::AnswerGuard(AnswerPolicy policy, unsigned threads)
     : policy_(std::move(policy)),
       keys_(policy_.cookie_secrets),
-      limiter_(policy_.rate_limits, std::max(threads, 1U)) {
+      limiter_(policy_.rate_limits, std::max(threads, 1U)),
+      gate_(policy_.denials, std::max(threads, 1U)) {
 }
 
 void AnswerGuard::swap_policy(AnswerGuard& other) noexcept {
     std::swap(policy_, other.policy_);
     std::swap(keys_, other.keys_);
     std::swap(limiter_, other.limiter_);
+    std::swap(gate_, other.gate_);
 }
 
 CookieVerdict AnswerGuard::greet(const SipKey& steering_key,

@@ -21,6 +21,7 @@
 #include "dns/client.h"
 #include "dns/cookie.h"
 #include "dns/counter.h"
+#include "dns/denial_gate.h"
 #include "dns/explain/chaos_answer.h"
 #include "dns/message.h"
 #include "dns/rate_limit.h"
@@ -38,6 +39,7 @@ struct AnswerPolicy {
     unsigned slip = 1;                  ///< 1: all that is limited slips; 0: nothing does
     std::vector<base::Network> exempt;  ///< never limited
     explain::ChaosPolicy chaos;         ///< class CHAOS
+    DenialLimits denials;               ///< signatures that queries may ask for
     std::uint16_t tcp_idle = 0;         ///< told to who asks (RFC 7828), in 100 ms; 0: not told
 };
 
@@ -95,6 +97,11 @@ class AnswerGuard {
                                    const Client& client) noexcept;
     [[nodiscard]] bool slip(CookieVerdict cookie, Message& message) noexcept;
 
+    /// Whether a query may ask for the signature of a denial; counts it.
+    [[nodiscard]] bool admit_signature(const Client& client) noexcept {
+        return gate_.admit(client, now_.monotonic_us);
+    }
+
     [[nodiscard]] const explain::ChaosPolicy& chaos() const noexcept { return policy_.chaos; }
 
     [[nodiscard]] const GuardCounters& counters() const noexcept { return counters_; }
@@ -106,6 +113,7 @@ class AnswerGuard {
     AnswerPolicy policy_;
     CookieKeys keys_;
     RateLimiter limiter_;
+    DenialGate gate_;
     Moment now_;
     unsigned limited_ = 0;  // since the last that slipped
     GuardCounters counters_;

@@ -5,7 +5,9 @@
 #include <cstring>
 #include <optional>
 
+#include "dns/answer_denial.h"
 #include "dns/limits.h"
+#include "dns/online_denial.h"
 
 namespace dns {
 namespace {
@@ -76,6 +78,8 @@ class AnswerWalk {
     static constexpr Step kFollow{false, AnswerKind::Alias};
 
     Step resolve(const Node& found, std::size_t labels_off) noexcept {
+        labels_off_ = labels_off;
+        encloser_ = &found;
         if (found.is(Node::kRefused)) {
             return refuse_internal();
         }
@@ -88,12 +92,9 @@ class AnswerWalk {
                 return redirect(found, labels_off);
             }
             if (found.wildcard == 0) {
-                const Step step = negative(Rcode::NxDomain, AnswerKind::NoName);
-                deny_name(labels_off);
-                return step;
+                return no_name();
             }
             node = &zone_->nodes()[found.wildcard];
-            from_wildcard_ = true;
         } else if (found.is(Node::kApex) && query_.type == RrType::Ds) {
             return parent_side();
         }
@@ -108,10 +109,8 @@ class AnswerWalk {
             return follow_alias(node);
         }
         const SetRef* const set = zone_->find_set(node, code(query_.type));
-        if (set == nullptr && query_.type == RrType::Nsec && signatures_ != nullptr &&
-            !from_wildcard_ && signatures_->at(zone_->index_of(node))) {
-            append_if(signatures_->at(zone_->index_of(node)), Section::Answer, owner_);
-            return {true, AnswerKind::Positive};
+        if (set == nullptr && query_.type == RrType::Nsec && parts_.signatures != nullptr) {
+            return own_denier(node);
         }
         if (set == nullptr && query_.type == RrType::Rrsig && parts_.signatures != nullptr) {
             return one_signature(node);
@@ -141,6 +140,10 @@ class AnswerWalk {
             fail(ExtendedError::NotReady);
             return false;
         }
+        if (signatures_ != nullptr && query_.compact_ok &&
+            signatures_->denial() == dnssec::Denial::Compact) {
+            message_.set_compact_ok();
+        }
         return signatures_ == nullptr || outlive(signatures_->validity(), signatures_->ttl_max());
     }
 
@@ -164,7 +167,7 @@ class AnswerWalk {
         message_.clear_authoritative();
         message_.set_rcode(Rcode::ServFail);
         message_.set_extended_error(why);
-        denied_count_ = 0;
+        denials_.clear();
     }
 
     // An RRset, and its signatures if they are asked for.
@@ -225,57 +228,67 @@ class AnswerWalk {
         }
     }
 
-    // RFC 4035 3.1.3.3 and 3.1.3.4: an answer from a wildcard says that no closer name exists.
-    void prove_wildcard() noexcept {
-        if (signatures_ != nullptr && from_wildcard_) {
-            deny(signatures_->covering(*zone_, *name_));
-        }
+    [[nodiscard]] DeniedName denied() const noexcept {
+        return {*zone_, *signatures_, *name_, labels_off_, encloser_};
     }
 
-    // Notes a record that denies, each once. They are written last: an alias from a wildcard is
-    // denied in the authority section, and more answers may follow it.
-    void deny(std::size_t node) noexcept {
-        const auto end = denied_.begin() + static_cast<std::ptrdiff_t>(denied_count_);
-        if (std::find(denied_.begin(), end, node) == end && denied_count_ < denied_.size()) {
-            denied_[denied_count_++] = node;
+    [[nodiscard]] bool from_wildcard() const noexcept { return labels_off_ != 0; }
+
+    // RFC 4035 3.1.3.3: an answer from a wildcard says that no closer name exists.
+    void prove_wildcard() noexcept {
+        if (signatures_ != nullptr && from_wildcard()) {
+            denials_.no_closer_name(denied());
         }
     }
 
     void write_denials() noexcept {
-        for (std::size_t i = 0; i < denied_count_; ++i) {
-            append_if(signatures_->at(denied_[i]), Section::Authority, kQuestionPointer);
+        for (const dnssec::Denier denier : denials_.all()) {
+            append(signatures_->image(denier), Section::Authority, kQuestionPointer);
         }
     }
 
-    // RFC 4035 3.1.3.1 and 3.1.3.3.
     Step no_data(const Node& node) noexcept {
         const Step step = negative(Rcode::NoError, AnswerKind::NoData);
-        if (signatures_ != nullptr) {
-            const std::size_t index = zone_->index_of(node);
-            deny(signatures_->at(index) ? index : signatures_->covering(*zone_, *name_));
-            prove_wildcard();
+        if (signatures_ != nullptr && step.kind == AnswerKind::NoData) {
+            denials_.no_data(denied(), node);
         }
         return step;
     }
 
-    // RFC 4035 3.1.3.2: neither the name nor a wildcard at its closest encloser.
-    void deny_name(std::size_t labels_off) noexcept {
-        if (signatures_ == nullptr) {
-            return;
+    // RFC 9824 3.1, 5.1: with DO a name that is not there has no data, unless the client can take
+    // NXDOMAIN with it. Asked for by its type the record that says so is there.
+    Step no_compact_name() noexcept {
+        if (query_.type != RrType::Nsec) {
+            const Step step =
+                negative(query_.compact_ok ? Rcode::NxDomain : Rcode::NoError, AnswerKind::NoName);
+            if (step.kind != AnswerKind::NoName) {
+                return step;
+            }
         }
-        deny(signatures_->covering(*zone_, *name_));
-        const std::span<const std::byte> encloser = name_->suffix(labels_off);
-        std::array<std::byte, kNameMax + 1> octets;  // NOLINT: written before it is read
-        if (encloser.size() + 2 > kNameMax) {
-            return;  // no wildcard fits there
+        const OnlineName denied{*zone_, zone_index_, parts_, *name_, owner_};
+        switch (deny_online(denied, query_, client_, state_, message_)) {
+            case OnlineAnswer::Given:
+            case OnlineAnswer::Waits:
+                break;
+            case OnlineAnswer::Cut:
+                message_.truncate();
+                break;
+            case OnlineAnswer::None:
+                fail(ExtendedError::NotReady);
+                return {true, AnswerKind::Failed};
         }
-        octets[0] = std::byte{1};
-        octets[1] = std::byte{'*'};
-        std::memcpy(octets.data() + 2, encloser.data(), encloser.size());
-        WireName wildcard;
-        if (read_name(std::span(octets).first(encloser.size() + 2), wildcard)) {
-            deny(signatures_->covering(*zone_, wildcard));
+        return {true, AnswerKind::NoName};
+    }
+
+    Step no_name() noexcept {
+        if (signatures_ != nullptr && signatures_->denial() == dnssec::Denial::Compact) {
+            return no_compact_name();
         }
+        const Step step = negative(Rcode::NxDomain, AnswerKind::NoName);
+        if (signatures_ != nullptr && step.kind == AnswerKind::NoName) {
+            denials_.no_name(denied());
+        }
+        return step;
     }
 
     Step steered(const Node& node, const SetRef& ref) noexcept {
@@ -309,12 +322,9 @@ class AnswerWalk {
         const auto choice = choose(
             dnssec::ZoneVariants::place_of(ref), set.variant(ref.steered, pick).content, set.out());
         if (choice.served == dnssec::VariantServed::Wait && !state_.waited) {
-            // Over UDP somebody else may wait; where nobody does, the client is sent to TCP.
-            state_.waits = client_.transport == Transport::Tcp;
-            if (!state_.waits && state_.may_defer(DeferReason::Signature)) {
-                state_.deferred = DeferReason::Signature;
+            if (!wait_for_signature(client_, state_)) {
+                message_.truncate();  // over TCP waiting costs nobody else anything
             }
-            message_.truncate();
             return {true, AnswerKind::Steered};
         }
         if (choice.variant == nullptr) {
@@ -332,6 +342,23 @@ class AnswerWalk {
                owner_);
         append(variant.images->signatures(), Section::Answer, owner_);
         return {true, AnswerKind::Steered};
+    }
+
+    // The NSEC record of a name is there to be asked for, by who does not understand it, too (RFC
+    // 4035 3.1.1, 3.2.1). Wildcards stand for none.
+    Step own_denier(const Node& node) noexcept {
+        const dnssec::ZoneSignatures& signatures = *parts_.signatures;
+        const dnssec::Denier denier = signatures.matching(zone_->index_of(node));
+        if (denier == dnssec::kNoDenier || signatures.denial() == dnssec::Denial::Nsec3 ||
+            from_wildcard()) {
+            return no_data(node);
+        }
+        if (signatures_ != nullptr) {
+            append(signatures.image(denier), Section::Answer, owner_);
+        } else if (!message_.append_first(signatures.image(denier), Section::Answer, owner_)) {
+            message_.truncate();
+        }
+        return {true, AnswerKind::Positive};
     }
 
     // RFC 8482 4.1 is for RRSIG, too: one of several.
@@ -435,13 +462,13 @@ class AnswerWalk {
             return {true, AnswerKind::Minimal};
         }
         static constexpr char kData[] = "\7RFC8482";  // and the empty string: the final zero
-        std::byte* const at = message_.append_record(Section::Answer, 12 + sizeof kData);
+        std::byte* const at = message_.start_record(
+            Section::Answer, owner_, RrType::Hinfo, kMinimalTtl, sizeof kData);
         if (at == nullptr) {
             message_.truncate();
             return {true, AnswerKind::Minimal};
         }
-        write_fixed(at, code(RrType::Hinfo), kMinimalTtl, sizeof kData);
-        std::memcpy(at + 12, kData, sizeof kData);
+        std::memcpy(at, kData, sizeof kData);
         return {true, AnswerKind::Minimal};
     }
 
@@ -450,7 +477,6 @@ class AnswerWalk {
         const std::size_t at = message_.size();
         append_set(*set, owner_);
         prove_wildcard();
-        from_wildcard_ = false;
         if (message_.truncated() || !read_name(zone_->name_from(node.target_at), target_)) {
             return {true, AnswerKind::Alias};
         }
@@ -477,8 +503,12 @@ class AnswerWalk {
             return {true, AnswerKind::Alias};
         }
         std::memcpy(dname, owner.data(), owner.size());
-        write_after_owner(dname + owner.size(), code(RrType::Dname), ttl, replacement.size);
-        std::memcpy(dname + owner.size() + 10, replacement.octets.data(), replacement.size);
+        std::byte* const fixed = dname + owner.size();
+        store_u16(fixed, code(RrType::Dname));
+        store_u16(fixed + 2, static_cast<std::uint16_t>(RrClass::In));
+        store_u32(fixed + 4, ttl);
+        store_u16(fixed + 8, replacement.size);
+        std::memcpy(fixed + 10, replacement.octets.data(), replacement.size);
         if (signatures_ != nullptr) {
             append_if(signatures_->signatures(zone_->index_of(*set)),
                       Section::Answer,
@@ -497,18 +527,18 @@ class AnswerWalk {
     Step synthesize(std::size_t kept, const WireName& replacement, std::uint32_t ttl) noexcept {
         const std::size_t size = kept + replacement.size;
         const std::size_t at = message_.size();
-        std::byte* const cname = message_.append_record(Section::Answer, 12 + size);
+        std::byte* const cname =
+            message_.start_record(Section::Answer, owner_, RrType::Cname, ttl, size);
         if (cname == nullptr) {
             message_.truncate();
             return {true, AnswerKind::Alias};
         }
-        write_fixed(cname, code(RrType::Cname), ttl, size);
-        std::memcpy(cname + 12, name_->octets.data(), kept);
-        std::memcpy(cname + 12 + kept, replacement.octets.data(), replacement.size);
+        std::memcpy(cname, name_->octets.data(), kept);
+        std::memcpy(cname + kept, replacement.octets.data(), replacement.size);
         if (query_.type == RrType::Cname) {
             return {true, AnswerKind::Positive};
         }
-        if (!read_name({cname + 12, size}, target_)) {
+        if (!read_name({cname, size}, target_)) {
             return {true, AnswerKind::Failed};
         }
         name_ = &target_;
@@ -524,24 +554,6 @@ class AnswerWalk {
         if (!message_.append(image, section, owner, extras)) {
             message_.truncate();
         }
-    }
-
-    void write_fixed(std::byte* at,
-                     std::uint16_t type,
-                     std::uint32_t ttl,
-                     std::size_t length) const noexcept {
-        store_u16(at, owner_);
-        write_after_owner(at + 2, type, ttl, length);
-    }
-
-    static void write_after_owner(std::byte* at,
-                                  std::uint16_t type,
-                                  std::uint32_t ttl,
-                                  std::size_t length) noexcept {
-        store_u16(at, type);
-        store_u16(at + 2, static_cast<std::uint16_t>(RrClass::In));
-        store_u32(at + 4, ttl);
-        store_u16(at + 8, static_cast<std::uint16_t>(length));
     }
 
     static std::uint32_t load_ttl(const ImageView& image) noexcept {
@@ -561,9 +573,9 @@ class AnswerWalk {
     ZoneParts parts_;                                     // of zone_
     const dnssec::ZoneSignatures* signatures_ = nullptr;  // of zone_; null: none are asked for
     std::uint32_t ttl_max_ = kTtlMax;                     // what signatures leave
-    bool from_wildcard_ = false;                          // what stands at name_
-    std::size_t denied_count_ = 0;
-    std::array<std::size_t, kChainMax + 2> denied_;  // NOLINT: nodes whose NSEC is to be written
+    std::size_t labels_off_ = 0;                          // of name_; else a wildcard stands for it
+    const Node* encloser_ = nullptr;                      // of name_
+    Denials denials_;
     WireName target_;  // NOLINT(cppcoreguidelines-pro-type-member-init): see WireName
 };
 

@@ -130,6 +130,18 @@ Mac Hmac::finish() noexcept {
     return digest_finish(algorithm_, outer_);
 }
 
+std::array<std::byte, kSha1Size> sha1(std::span<const std::byte> octets) noexcept {
+    static_assert(SHA_DIGEST_LENGTH == kSha1Size);
+    SHA_CTX context{};
+    SHA1_Init(&context);
+    SHA1_Update(&context, octets.data(), octets.size());
+    std::array<unsigned char, kSha1Size> digest{};
+    SHA1_Final(digest.data(), &context);
+    std::array<std::byte, kSha1Size> result{};
+    std::memcpy(result.data(), digest.data(), result.size());
+    return result;
+}
+
 bool same_mac(std::span<const std::byte> left, std::span<const std::byte> right) noexcept {
     return left.size() == right.size() &&
            CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;

@@ -83,4 +83,11 @@ class Hmac {
 [[nodiscard]] bool same_mac(std::span<const std::byte> left,
                             std::span<const std::byte> right) noexcept;
 
+/// Octets of a SHA-1 digest.
+inline constexpr std::size_t kSha1Size = 20;
+
+/// SHA-1, for the hashes of NSEC3 (RFC 5155 11), which knows no other. Not a digest to trust. It is
+/// here because a UDP thread hashes the names that it denies.
+[[nodiscard]] std::array<std::byte, kSha1Size> sha1(std::span<const std::byte> octets) noexcept;
+
 }  // namespace dns

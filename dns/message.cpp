@@ -111,6 +111,44 @@ bool Message::append(const ImageView& image,
     return true;
 }
 
+bool Message::append_first(const ImageView& image, Section section, std::uint16_t owner) noexcept {
+    // A pointer in an image is known by its place alone.
+    const std::byte* const octets = image.octets().data();
+    const std::size_t pointer =
+        image.header().relocations == 0 ? image.header().size : image.relocation(0);
+    std::size_t end = 0;
+    while (end != pointer && octets[end] != std::byte{0}) {
+        end += std::to_integer<std::size_t>(octets[end]) + 1;
+    }
+    const std::byte* const at = octets + end + (end == pointer ? 2 : 1);
+    const std::size_t size = 10U + load_u16(at + 8);  // RFC 1035 3.2.1
+    std::byte* const record = append_record(section, 2 + size);
+    if (record == nullptr) {
+        return false;
+    }
+    store_u16(record, owner);
+    std::memcpy(record + 2, at, size);
+    return true;
+}
+
+std::byte* Message::start_record(Section section,
+                                 std::uint16_t owner,
+                                 RrType type,
+                                 std::uint32_t ttl,
+                                 std::size_t size) noexcept {
+    constexpr std::size_t kFixedSize = 12;  // pointer, type, class, TTL, length
+    std::byte* const at = append_record(section, kFixedSize + size);
+    if (at == nullptr) {
+        return nullptr;
+    }
+    store_u16(at, owner);
+    store_u16(at + 2, static_cast<std::uint16_t>(type));
+    store_u16(at + 4, static_cast<std::uint16_t>(RrClass::In));
+    store_u32(at + 6, ttl);
+    store_u16(at + 10, static_cast<std::uint16_t>(size));
+    return at + kFixedSize;
+}
+
 std::byte* Message::append_record(Section section, std::size_t size) noexcept {
     if (size > limit_ - size_) {
         return nullptr;
@@ -173,7 +211,9 @@ void Message::write_opt() noexcept {
     store_u16(opt + 3, kUdpResponseMax);
     opt[5] = static_cast<std::byte>(static_cast<unsigned>(rcode_) >> 4);
     opt[6] = std::byte{0};
-    store_u16(opt + 7, dnssec_ok_ ? 0x8000 : 0);
+    store_u16(
+        opt + 7,
+        static_cast<std::uint16_t>((dnssec_ok_ ? 0x8000U : 0U) | (compact_ok_ ? 0x4000U : 0U)));
     const std::size_t options = write_options({opt + kOptSize, limit_all_ - size_ - kOptSize});
     store_u16(opt + 9, static_cast<std::uint16_t>(options));
     size_ += kOptSize + options;

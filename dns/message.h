@@ -41,6 +41,20 @@ class Message {
                               std::uint16_t owner = kQuestionPointer,
                               Extras extras = Extras::Fitting) noexcept;
 
+    /// Copies the first record of an image that has its owner written out, as one of `owner`. It
+    /// must have no pointer in its data. False, and nothing written, if it does not fit.
+    [[nodiscard]] bool append_first(const ImageView& image,
+                                    Section section,
+                                    std::uint16_t owner) noexcept;
+
+    /// Begins a record of `owner` (a pointer) with `size` octets of data: writes what stands before
+    /// them and gives their place; null if it does not fit.
+    [[nodiscard]] std::byte* start_record(Section section,
+                                          std::uint16_t owner,
+                                          RrType type,
+                                          std::uint32_t ttl,
+                                          std::size_t size) noexcept;
+
     /// Space for one record of `size` octets, counted in `section`; null if it does not fit.
     [[nodiscard]] std::byte* append_record(Section section, std::size_t size) noexcept;
 
@@ -68,6 +82,9 @@ class Message {
     }
 
     void set_extended_error(ExtendedError error) noexcept { error_ = error; }
+
+    /// CO in the reply's OPT (RFC 9824 5.1).
+    void set_compact_ok() noexcept { compact_ok_ = true; }
 
     void set_authoritative() noexcept { flags_ |= kFlagAuthoritative; }
 
@@ -106,6 +123,7 @@ class Message {
     ExtendedError error_ = ExtendedError::None;
     bool has_opt_;
     bool dnssec_ok_;
+    bool compact_ok_ = false;
     bool has_cookie_ = false;
     bool has_keepalive_ = false;
     std::uint16_t keepalive_ = 0;

@@ -82,10 +82,11 @@ base::Result<SnapshotBuilder::ServedZone> SnapshotBuilder::compile(
     ServedZone served;
     served.digest = plan.digest;
     if (plan.keys != nullptr) {
-        if (plan.keys->denial != dnssec::Denial::Nsec) {
-            return base::Error{base::Errc::Unsupported,
-                               domain.name + ": answers deny by nsec only, not " +
-                                   std::string(dnssec::denial_name(plan.keys->denial))};
+        if (plan.keys->denial == dnssec::Denial::Compact && is_transferred(zone.apex)) {
+            return base::Error{base::Errc::Refused,
+                               domain.name +
+                                   ": denies by compact records and is to be transferred; "
+                                   "secondaries need a chain (nsec or nsec3)"};
         }
         static const dnssec::Secrets kNone;
         served.sealing.plan = std::make_shared<const dnssec::ZoneSigning>(TRY(dnssec::plan_signing(
@@ -239,11 +240,19 @@ bool SnapshotBuilder::is_transferred(const Name& zone) const {
     return rights_ != nullptr && rights_->is_transferred(zone);
 }
 
+// There is nothing to fetch of a zone that denies without a chain, whoever has come to have the
+// right.
+bool SnapshotBuilder::is_fetched(const ServedZone& zone) const {
+    const auto& plan = zone.sealing.plan;
+    return is_transferred(zone.image->apex()) &&
+           (plan == nullptr || plan->denial != dnssec::Denial::Compact);
+}
+
 // Zones that somebody may fetch now and nobody could before. One that would not be built again (its
 // domain is refused at present) is not fetched until it is.
 void SnapshotBuilder::fill_contents() {
     for (auto& [name, zone] : zones_) {
-        if (!is_transferred(zone.image->apex())) {
+        if (!is_fetched(zone)) {
             zone.content = nullptr;
         } else if (zone.content == nullptr) {
             const ZonePlan plan = plan_of(*directory_, hosts_, *zone.domain);
@@ -348,10 +357,9 @@ base::Status SnapshotBuilder::seal(const BuildInput& input, ServedZone& zone) co
     sealing.seal = std::move(sealed.seal);
     sealing.image = zone.image.get();
     sealing.resign_at_s = sealed.resign_at_s;
-    zone.content = !is_transferred(records.apex)
-                       ? nullptr
-                       : std::make_shared<const transfer::FixedContent>(
-                             transfer::fixed_content(records, sealed.zone));
+    zone.content = !is_fetched(zone) ? nullptr
+                                     : std::make_shared<const transfer::FixedContent>(
+                                           transfer::fixed_content(records, sealed.zone));
     return base::Done{};
 }
 

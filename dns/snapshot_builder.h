@@ -154,6 +154,7 @@ class SnapshotBuilder {
     void fill_contents();
     void keep_records(ServedZone& served, bool& names_changed);
     [[nodiscard]] bool is_transferred(const Name& zone) const;
+    [[nodiscard]] bool is_fetched(const ServedZone& zone) const;
     static void replace(ServedZone& zone, ServedZone by);
     std::uint64_t seed_;
     std::uint64_t next_id_ = 1;

@@ -16,6 +16,7 @@ struct ThreadWork {
     ThreadWork(std::uint32_t index, const UdpServer::Options& options)
         : answers(index, options.answers, options.threads) {
         answers.asks = options.asks;
+        answers.denials = options.denials;
     }
 
     ThreadWork(const ThreadWork&) = delete;

@@ -44,6 +44,7 @@ class UdpServer {
         AnswerPolicy answers{};                 ///< the threads of an endpoint share its rates
         std::size_t receive_buffer = kUdpReceiveBuffer;  ///< octets; the kernel may give less
         dnssec::AskQueue* asks = nullptr;                ///< outlives it; null: nothing is signed
+        dnssec::DenialCache* denials = nullptr;          ///< outlives it
         DeferredQueries* deferred = nullptr;  ///< for what threads leave; outlives the server
     };
 

@@ -6,6 +6,7 @@ namespace dns {
 namespace {
 
 constexpr std::uint32_t kOptDnssecOk = 0x8000;
+constexpr std::uint32_t kOptCompactOk = 0x4000;
 
 // Walks a packet. Every read checks what is left first.
 struct Reader {
@@ -77,6 +78,7 @@ QueryOutcome parse_opt(Reader& reader,
     query.has_opt = true;
     query.udp_size = udp_size;
     query.dnssec_ok = (low & kOptDnssecOk) != 0;
+    query.compact_ok = (low & kOptCompactOk) != 0;
     version = static_cast<std::uint8_t>(high & 0xff);
     return QueryOutcome::Ok;
 }
@@ -207,6 +209,7 @@ QueryOutcome parse_query(std::span<const std::byte> packet, Query& query) noexce
     query.has_question = false;
     query.has_opt = false;
     query.dnssec_ok = false;
+    query.compact_ok = false;
     query.options = EdnsOptions{};
     if (packet.size() < kHeaderSize) {
         return QueryOutcome::IgnoreShort;

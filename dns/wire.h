@@ -124,6 +124,7 @@ struct Query {
     bool has_question;       ///< name, type and class are set; may be copied into the answer
     bool has_opt;
     bool dnssec_ok;       ///< DO, RFC 3225; only if has_opt
+    bool compact_ok;      ///< CO, RFC 9824 5.1; only if has_opt
     EdnsOptions options;  ///< none unless has_opt
     WireName name;
 

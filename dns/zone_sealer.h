@@ -40,7 +40,7 @@ struct Sealed {
 };
 
 /// Signs what `cache` does not have; that then has what was used. `before`: what the zone had, may
-/// be null. Errors: those of sign_zone(); Unsupported for ways of denial that answers do not have.
+/// be null. Errors: those of sign_zone() and of ZoneSignatures::build().
 [[nodiscard]] base::Result<Sealed> seal_zone(const SealInput& input,
                                              dnssec::SignatureCache& cache,
                                              const dnssec::ZoneVariants* before);

@@ -52,6 +52,18 @@ AnswerMetrics::AnswerMetrics() {
                                             "Times that a zone's parent was asked for its DS",
                                             {{"outcome", kParents[i]}});
     }
+    for (std::size_t i = 0; i < kOnlineDenials; ++i) {
+        denials_[i].metric =
+            &base::counter("roundtable_dns_compact_denials_total",
+                           "Denials of names in zones with compact denial, by what came of them",
+                           {{"outcome", online_denial_name(static_cast<OnlineDenial>(i))}});
+    }
+    for (std::size_t i = 0; i < kSigning.size(); ++i) {
+        denial_signing_[i].metric =
+            &base::counter("roundtable_dns_compact_denial_signatures_total",
+                           "Signatures of denials that queries asked for, by outcome",
+                           {{"outcome", kSigning[i]}});
+    }
     constexpr std::array<std::string_view, 5> kVerdicts = {
         "found", "unknown", "unsure", "refused_name", "refused_client"};
     for (std::size_t i = 0; i < kVerdicts.size(); ++i) {
@@ -128,6 +140,9 @@ void AnswerMetrics::take_answers(std::span<const AnswerCounters* const> threads)
     for (std::size_t i = 0; i < dnssec::kVariantsServed; ++i) {
         variants_[i].take(
             sum([i](const AnswerCounters& c) -> const auto& { return c.variants[i]; }));
+    }
+    for (std::size_t i = 0; i < kOnlineDenials; ++i) {
+        denials_[i].take(sum([i](const AnswerCounters& c) -> const auto& { return c.denials[i]; }));
     }
     truncated_.take(sum([](const AnswerCounters& c) -> const auto& { return c.truncated; }));
 }
@@ -212,6 +227,12 @@ void AnswerMetrics::take_waits(const WaitCounters& counters) {
 void AnswerMetrics::take_parents(const ParentCounters& counters) {
     parents_[0].take(counters.seen.value());
     parents_[1].take(counters.failed.value());
+}
+
+void AnswerMetrics::take_denials(const DenialCounters& counters) {
+    denial_signing_[0].take(counters.made.value());
+    denial_signing_[1].take(counters.stale.value());
+    denial_signing_[2].take(counters.failed.value());
 }
 
 void AnswerMetrics::set_zones(const ZoneCounts& counts) {

@@ -13,6 +13,7 @@
 
 #include "base/metrics.h"
 #include "dns/answer.h"
+#include "dns/control/denial_signer.h"
 #include "dns/control/parent_watch.h"
 #include "dns/control/signature_waits.h"
 #include "dns/control/variant_signer.h"
@@ -50,6 +51,7 @@ class AnswerMetrics {
     void take_signing(const SigningCounters& counters);
     void take_waits(const WaitCounters& counters);
     void take_parents(const ParentCounters& counters);
+    void take_denials(const DenialCounters& counters);
     static void set_zones(const ZoneCounts& counts);
     void set_servers_up(std::size_t mail, std::size_t access);
 
@@ -72,6 +74,8 @@ class AnswerMetrics {
     std::array<Follower, 3> signing_;
     std::array<Follower, 3> waits_;
     std::array<Follower, 2> parents_;
+    std::array<Follower, kOnlineDenials> denials_;
+    std::array<Follower, 3> denial_signing_;
     std::array<Follower, 5> internal_;
     std::array<Follower, 2> udp_deferred_;
     std::array<Follower, 2> udp_dropped_;

@@ -95,6 +95,7 @@ base::Result<std::vector<std::string>> config_changes(const NameServerConfig& no
               now.answers.cookies == next.answers.cookies &&
                   now.cookie_secrets_file == next.cookie_secrets_file &&
                   same_secrets(now.answers.cookie_secrets, next.answers.cookie_secrets));
+    open.note("compact_denial", now.answers.denials == next.answers.denials);
     open.note("rate_limit", same_rates(now.answers, next.answers));
     return open.keys();
 }

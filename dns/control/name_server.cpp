@@ -14,6 +14,7 @@
 #include "base/worker_pool.h"
 #include "dns/control/answer_metrics.h"
 #include "dns/control/config_change.h"
+#include "dns/control/denial_signer.h"
 #include "dns/control/directory_follower.h"
 #include "dns/control/explain_service.h"
 #include "dns/control/health_keeper.h"
@@ -82,6 +83,7 @@ struct NameServer::State {
           on_ready(std::move(when_ready)),
           tcp_reader(holder),
           tcp_thread(0, unlimited(config.answers)),
+          waits(loop, tcp_reader, unlimited(config.answers)),
           mail(
               loop,
               PoolName::Mail,
@@ -133,6 +135,7 @@ struct NameServer::State {
     SnapshotHolder holder;
     SnapshotReader tcp_reader;
     ThreadState tcp_thread;
+    SignatureWaits waits;  // datagrams that wait for a signature
 
     std::shared_ptr<const Directory> directory;
     SteeringPool mail;
@@ -158,6 +161,7 @@ struct NameServer::State {
     base::WaitQueue signed_news;  // fibers that wait for a signature
     SignatureWaits waits;         // datagrams that do
     std::unique_ptr<VariantSigner> signer;
+    std::unique_ptr<DenialSigner> denier;
     std::optional<KeyKeeper> keys;
     std::optional<ParentWatch> parents;
     std::unique_ptr<TcpServer> tcp;
@@ -199,14 +203,18 @@ base::Status NameServer::State::open() {
     }
     TRY(journal.start(loop));
     publisher.restore(std::move(saved.signatures));
-    signer = TRY(VariantSigner::create(holder, {}, [poster = loop.poster(), this] {
+    const auto tell = [poster = loop.poster(), this] {
         (void)poster.post([this] {  // past the end nobody waits
             signed_news.notify_all();
             waits.on_signed();
         });
-    }));
+    };
+    signer = TRY(VariantSigner::create(holder, {}, tell));
+    denier = TRY(DenialSigner::create(holder, {}, tell));
     tcp_thread.asks = &signer->queue();
+    tcp_thread.denials = &denier->cache();
     waits.set_asks(&signer->queue());
+    waits.set_denials(&denier->cache());
     keys.emplace(database, config.name);
     TRY(keys->start(loop));
     parents.emplace(database, config.name, ParentLookup(config.parent_resolvers));
@@ -375,6 +383,7 @@ base::Status NameServer::State::listen_public() {
                                  config.answers,
                                  config.udp_receive_buffer,
                                  &signer->queue(),
+                                 &denier->cache(),
                                  deferred.get()}));
     notifier = TRY(transfer::Notifier::create(loop, tcp->bound()));
     if (!config.powerdns.path.empty()) {
@@ -429,19 +438,23 @@ std::size_t NameServer::State::respond_tcp(std::span<const std::byte> packet,
                                            const base::Endpoint& peer,
                                            std::span<std::byte> out) {
     const auto deadline = base::Deadline::after(dnssec::kVariantWaitMax);
+    bool holds = false;
+    bool waited = false;
     for (;;) {
+        tcp_thread.holds = holds;
+        tcp_thread.waited = waited;
         tcp_reader.online();
         tcp_thread.guard.set_time(moment_now());
         const std::size_t size =
             answer(*tcp_reader.get(), packet, client_of(peer), tcp_thread, out);
         tcp_reader.offline();
-        tcp_thread.waited = false;
         if (!tcp_thread.waits) {
             const bool cut = size > 3 && (load_u16(out.data() + 2) & kFlagTruncated) != 0;
             return cut ? explainer.respond_tcp(packet, peer.address(), out, size) : size;
         }
         // Until what is asked for is signed; past the deadline it is answered as well as may be.
-        tcp_thread.waited = !signed_news.wait(deadline);
+        holds = true;
+        waited = !signed_news.wait(deadline);
     }
 }
 
@@ -469,6 +482,7 @@ void NameServer::State::do_chores() {
     metrics.take_signing(signer->counters());
     metrics.take_waits(waits.counters());
     metrics.take_parents(parents->counters());
+    metrics.take_denials(denier->counters());
     metrics.take_probes(PoolName::Mail, mail.probe_counts());
     metrics.take_probes(PoolName::Access, access.probe_counts());
     journal.add_quiet(explainer.tick());

@@ -101,6 +101,12 @@ void read_transport(const base::ConfigSection& root, NameServerConfig& config) {
     config.answers.cookies = cookies.boolean("enabled", true);
     config.cookie_secrets_file = cookies.text("secrets_file", "");
     read_rate_limit(root.section("rate_limit"), config.answers);
+    const base::ConfigSection denials = root.section("compact_denial");
+    DenialLimits& limits = config.answers.denials;
+    limits.signatures_per_second = static_cast<std::uint32_t>(
+        denials.integer("signatures_per_second", 1, 100'000, limits.signatures_per_second));
+    limits.network_signatures_per_second = static_cast<std::uint32_t>(denials.integer(
+        "network_signatures_per_second", 1, 100'000, limits.network_signatures_per_second));
     config.answers.nsid = root.text("nsid", config.name);
     if (config.answers.nsid.size() > kNsidMax) {
         root.problem("nsid", "is longer than " + std::to_string(kNsidMax) + " octets");

@@ -83,6 +83,9 @@ struct NameServerConfig {
 ///       ipv6_prefix: 56                  # 16 to 64
 ///       entries: 65536                   # 1024 to 16777216 networks, 8 octets each, per thread
 ///       exempt: ["127.0.0.0/8", "::1"]   # networks that are never limited; default: these
+///     compact_denial:                    # signatures that are made when names are asked for
+///       signatures_per_second: 1000      # 1 to 100000 over UDP, and as many over TCP
+///       network_signatures_per_second: 100   # 1 to 100000: /24 and /56; nobody is exempt
 [[nodiscard]] NameServerConfig read_name_server_config(const base::ConfigSection& root);
 
 /// The secrets of a file that not everybody may read: Refused if others can. NotFound, Io; Invalid,

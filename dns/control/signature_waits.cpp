@@ -21,6 +21,7 @@ Client client_of(const base::Endpoint& peer) {
 
 SignatureWaits::SignatureWaits(base::Loop& loop, SnapshotReader& reader, AnswerPolicy policy)
     : loop_(loop), reader_(reader), thread_(0, std::move(policy)) {
+    thread_.holds = true;
 }
 
 void SignatureWaits::set_policy(AnswerPolicy policy) {

@@ -42,6 +42,9 @@ class SignatureWaits {
     /// Who is asked for signatures; outlives it.
     void set_asks(dnssec::AskQueue* asks) noexcept { thread_.asks = asks; }
 
+    /// The same for denials of names.
+    void set_denials(dnssec::DenialCache* denials) noexcept { thread_.denials = denials; }
+
     /// As AnswerGuard::swap_policy().
     void set_policy(AnswerPolicy policy);
 

@@ -8,14 +8,13 @@
 #include "base/hash.h"
 #include "dns/dnssec/canonical.h"
 #include "dns/dnssec/key_records.h"
-#include "dns/dnssec/signing_key.h"
+#include "dns/hmac.h"
 #include "dns/limits.h"
 
 namespace dns::dnssec {
 namespace {
 
 constexpr std::size_t kBitmapWindow = 32;  // octets of one window
-constexpr std::size_t kHashSize = 20;      // SHA-1
 constexpr char kSha1 = 1;                  // RFC 5155 11
 
 bool is_listed(std::uint16_t type) {
@@ -127,7 +126,7 @@ std::map<Name, std::string> nsec_chain(const std::map<Name, TypeSet>& names) {
 }
 
 std::string nsec3_hash(const Name& name) {
-    return sha1(base::as_text(name.wire()));
+    return std::string(base::as_text(sha1(name.wire())));
 }
 
 base::Result<Name> nsec3_owner(std::string_view hash, const Name& zone) {
@@ -147,7 +146,7 @@ base::Result<std::map<Name, std::string>> nsec3_chain(const Name& zone,
     for (auto at = by_hash.begin(); at != by_hash.end(); ++at) {
         const auto next = std::next(at) == by_hash.end() ? by_hash.begin() : std::next(at);
         std::string data = nsec3param_data();
-        data.push_back(static_cast<char>(kHashSize));
+        data.push_back(static_cast<char>(kSha1Size));
         data += next->first;
         data += type_bitmap(*at->second);
         chain.emplace(TRY(nsec3_owner(at->first, zone)), std::move(data));

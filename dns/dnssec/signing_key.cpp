@@ -138,12 +138,4 @@ bool verify(Algorithm algorithm,
                             message.size()) == 1;
 }
 
-std::string sha1(std::string_view message) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    CHECK(EVP_Digest(message.data(), message.size(), digest.data(), &size, EVP_sha1(), nullptr) ==
-          1);
-    return {digest.begin(), digest.begin() + size};
-}
-
 }  // namespace dns::dnssec

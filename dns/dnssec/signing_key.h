@@ -72,7 +72,4 @@ class SigningKey {
                           std::string_view message,
                           std::string_view signature);
 
-/// SHA-1, for the hashes of NSEC3 (RFC 5155 11), which knows no other. Not a digest to trust.
-[[nodiscard]] std::string sha1(std::string_view message);
-
 }  // namespace dns::dnssec

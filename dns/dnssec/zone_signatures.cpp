@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 #include "base/hash.h"
 
@@ -51,9 +52,30 @@ const SignedSet* find_set(const SignedZone& zone, const Name& owner, std::uint16
     return set == name->second.end() ? nullptr : &set->second;
 }
 
+// The set that says which types a name has.
+struct Denying {
+    Name owner;
+    std::uint16_t type = kTypeNsec;
+    const SignedSet* set = nullptr;
+};
+
+base::Result<Denying> denying_of(const SignedZone& zone, const Name& name) {
+    if (zone.denial == Denial::Nsec3) {
+        const Name owner = TRY(nsec3_owner(base::as_text(sha1(name.wire())), zone.apex));
+        return Denying{owner, kTypeNsec3, find_set(zone, owner, kTypeNsec3)};
+    }
+    if (zone.denial == Denial::Nsec) {
+        return Denying{name, kTypeNsec, find_set(zone, name, kTypeNsec)};
+    }
+    const auto own = zone.denials.find(name);
+    return Denying{name, kTypeNsec, own == zone.denials.end() ? nullptr : &own->second};
+}
+
 }  // namespace
 
-int canonical_order(const WireName& left, std::span<const std::byte> right) noexcept {
+int canonical_order(const WireName& left,
+                    std::span<const std::byte> right,
+                    std::size_t labels_off) noexcept {
     std::array<std::uint8_t, kLabelsMax + 1> right_at;  // NOLINT: written before it is read
     std::size_t right_count = 0;
     for (std::size_t at = 0;
@@ -61,7 +83,8 @@ int canonical_order(const WireName& left, std::span<const std::byte> right) noex
         right_at[right_count++] = static_cast<std::uint8_t>(at);
         at += std::to_integer<std::size_t>(right[at]) + 1;
     }
-    const std::size_t common = std::min<std::size_t>(left.label_count, right_count);
+    const std::size_t left_count = left.label_count - labels_off;
+    const std::size_t common = std::min<std::size_t>(left_count, right_count);
     for (std::size_t i = 1; i <= common; ++i) {
         const std::byte* const a = left.octets.data() + left.label_at[left.label_count - i];
         const std::byte* const b = right.data() + right_at[right_count - i];
@@ -75,24 +98,26 @@ int canonical_order(const WireName& left, std::span<const std::byte> right) noex
             return a_size < b_size ? -1 : 1;
         }
     }
-    return static_cast<int>(left.label_count) - static_cast<int>(right_count);
+    return static_cast<int>(left_count) - static_cast<int>(right_count);
 }
 
 base::Result<ZoneSignatures> ZoneSignatures::build(const ZoneImage& zone,
                                                    const SignedZone& signed_zone) {
-    if (signed_zone.denial != Denial::Nsec) {
-        return base::Error{
-            base::Errc::Unsupported,
-            "answers deny by NSEC only, not " + std::string(denial_name(signed_zone.denial))};
-    }
     ZoneSignatures made;
     made.arena_.resize(2);  // offset 0 is "none"
+    made.denial_ = signed_zone.denial;
+    made.signer_ = signed_zone.signer;
+    made.negative_ttl_ = signed_zone.negative_ttl;
     made.validity_ = signed_zone.validity;
     TRY(made.add_sets(zone, signed_zone));
     for (const auto& [owner, sets] : signed_zone.names) {
         for (const auto& [type, set] : sets) {
             made.ttl_max_ = std::max(made.ttl_max_, set.set.ttl);
         }
+    }
+    std::ranges::sort(made.hashes_, {}, &Hashed::hash);
+    if (std::ranges::all_of(made.chain_, [](Denier denier) { return denier == kNoDenier; })) {
+        made.chain_ = {};
     }
     made.arena_.shrink_to_fit();
     return made;
@@ -117,7 +142,7 @@ base::Status ZoneSignatures::add_sets(const ZoneImage& zone, const SignedZone& s
             }
             sets_.push_back(at);
         }
-        nodes_.push_back(TRY(add_nsec(signed_zone, owner)));
+        TRY(add_deniers(signed_zone, owner));
         referrals_.push_back(node.is(Node::kDelegation) ? TRY(add_referral(signed_zone, owner))
                                                         : 0);
     }
@@ -125,15 +150,29 @@ base::Status ZoneSignatures::add_sets(const ZoneImage& zone, const SignedZone& s
                                                  : base::Status(base::Done{});
 }
 
-base::Result<std::uint32_t> ZoneSignatures::add_nsec(const SignedZone& signed_zone,
-                                                     const Name& owner) {
-    const SignedSet* const nsec = find_set(signed_zone, owner, kTypeNsec);
-    if (nsec == nullptr) {
-        return std::uint32_t{0};
+base::Result<Denier> ZoneSignatures::add_denier(const Name& apex,
+                                                const Name& owner,
+                                                std::uint16_t type,
+                                                const SignedSet* set) {
+    if (set == nullptr) {
+        return kNoDenier;
     }
-    ImageBuilder builder(signed_zone.apex);
-    put_set(builder, owner, kTypeNsec, *nsec);
+    ImageBuilder builder(apex);
+    put_set(builder, owner, type, *set);
     return builder.finish(arena_);
+}
+
+base::Status ZoneSignatures::add_deniers(const SignedZone& signed_zone, const Name& owner) {
+    const Denying own = TRY(denying_of(signed_zone, owner));
+    nodes_.push_back(TRY(add_denier(signed_zone.apex, own.owner, own.type, own.set)));
+    if (denial_ == Denial::Nsec3 && own.set != nullptr) {
+        hashes_.push_back({sha1(owner.wire()), nodes_.back()});
+    }
+    if (denial_ == Denial::Compact) {
+        const SignedSet* const chained = find_set(signed_zone, owner, kTypeNsec);
+        chain_.push_back(TRY(add_denier(signed_zone.apex, owner, kTypeNsec, chained)));
+    }
+    return base::Done{};
 }
 
 // RFC 4035 3.1.4. Glue of servers below the cut is required (RFC 9471 3.1), other addresses are not
@@ -142,16 +181,17 @@ base::Result<std::uint32_t> ZoneSignatures::add_referral(const SignedZone& signe
                                                          const Name& cut) {
     const SignedSet* const servers = find_set(signed_zone, cut, kNs);
     const SignedSet* const delegation = find_set(signed_zone, cut, kTypeDs);
-    const SignedSet* const nsec = find_set(signed_zone, cut, kTypeNsec);
-    if (servers == nullptr || nsec == nullptr) {
+    const Denying denying = TRY(denying_of(signed_zone, cut));
+    if (servers == nullptr || denying.set == nullptr) {
         return foreign(cut);
     }
     ImageBuilder builder(cut);
     put_set(builder, cut, kNs, *servers);
-    put_set(builder,
-            cut,
-            delegation != nullptr ? kTypeDs : kTypeNsec,
-            delegation != nullptr ? *delegation : *nsec);
+    if (delegation != nullptr) {
+        put_set(builder, cut, kTypeDs, *delegation);
+    } else {
+        put_set(builder, denying.owner, denying.type, *denying.set);
+    }
     for (const std::string& data : servers->set.data) {
         const Name host = TRY(target_of(kNs, data));
         for (const RrType type : {RrType::A, RrType::Aaaa}) {
@@ -166,27 +206,46 @@ base::Result<std::uint32_t> ZoneSignatures::add_referral(const SignedZone& signe
     return builder.finish(arena_);
 }
 
-std::size_t ZoneSignatures::covering(const ZoneImage& zone, const WireName& name) const noexcept {
+Denier ZoneSignatures::covering(const ZoneImage& zone,
+                                const WireName& name,
+                                std::size_t labels_off) const noexcept {
+    if (denial_ == Denial::Nsec3) {
+        return covering_hash(name.suffix(labels_off));
+    }
+    const std::vector<Denier>& deniers = denial_ == Denial::Nsec ? nodes_ : chain_;
+    if (deniers.empty()) {
+        return kNoDenier;
+    }
     const std::span<const Node> nodes = zone.nodes();
     std::size_t low = 0;  // at or before the name: the apex is
     std::size_t high = nodes.size();
     while (high - low > 1) {
         const std::size_t middle = low + (high - low) / 2;
-        if (canonical_order(name, zone.name(nodes[middle])) >= 0) {
+        if (canonical_order(name, zone.name(nodes[middle]), labels_off) >= 0) {
             low = middle;
         } else {
             high = middle;
         }
     }
-    while (nodes_[low] == 0 && low > 0) {
+    while (deniers[low] == kNoDenier && low > 0) {
         --low;  // empty non-terminals have no record
     }
-    return low;
+    return deniers[low];
+}
+
+// RFC 5155 7.2.1: the last hash that is not above the name's; below the first one the chain comes
+// round.
+Denier ZoneSignatures::covering_hash(std::span<const std::byte> name) const noexcept {
+    const auto hash = sha1(name);
+    const auto above = std::ranges::upper_bound(hashes_, hash, {}, &Hashed::hash);
+    return above == hashes_.begin() ? hashes_.back().denier : std::prev(above)->denier;
 }
 
 std::size_t ZoneSignatures::memory() const noexcept {
     return sizeof *this + arena_.capacity() +
-           (sets_.capacity() + nodes_.capacity() + referrals_.capacity()) * sizeof(std::uint32_t);
+           (sets_.capacity() + nodes_.capacity() + chain_.capacity() + referrals_.capacity()) *
+               sizeof(std::uint32_t) +
+           hashes_.capacity() * sizeof(Hashed);
 }
 
 }  // namespace dns::dnssec

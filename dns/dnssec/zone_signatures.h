@@ -5,35 +5,37 @@
 // compiling the zone again, and the zone is served unsigned until they are there.
 //
 // Images as in dns/image.h: the RRSIG records of an RRset with the owner 0xC00C, so that they serve
-// for wildcards and ends of alias chains as the RRset's own image does; NSEC records, which have an
-// owner of their own, with their RRSIG.
+// for wildcards and ends of alias chains as the RRset's own image does; records that deny (NSEC or
+// NSEC3: a *denier*), which have an owner of their own, with their RRSIG.
 //
 // How an answer with DO is made of them (RFC 4035 3.1), all by copying:
 //   an RRset            image(set), then signatures(set); of its extras only the required ones
-//   from a wildcard     besides covering(name): no closer name exists (RFC 4035 3.1.3.3)
-//   no data             negative SOA, its signatures, at(node), or of an empty non-terminal
-//                       covering(name); of a wildcard besides covering(name)
-//   no such name        negative SOA, its signatures, covering(name), covering("*" below the
-//                       closest encloser), each NSEC once
-//   a referral          referral(cut): NS, DS and its RRSIG or the NSEC that says there is none,
+//   a referral          referral(cut): NS, DS and its RRSIG or the denier that says there is none,
 //                       then glue; glue stands behind all of it, so this is one image
+//   what is not there   negative SOA, its signatures, deniers (dns/answer_denial.h says which)
 // The SOA is not here: its serial moves by itself, and so it is signed by itself (zone_variants.h).
 //
 // Built by workers; immutable; shared by snapshots as long as zone and signatures stay. Any thread
 // may read. The look-ups neither allocate nor lock. Errors of build(): Invalid if signed zone and
-// image are not of the same records, Unsupported for NSEC3 and compact denial, TooLarge.
+// image are not of the same records, TooLarge.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "dns/dnssec/zone_signer.h"
+#include "dns/hmac.h"
 #include "dns/image.h"
 #include "dns/wire.h"
 #include "dns/zone_image.h"
 
 namespace dns::dnssec {
+
+/// Names a denier of a zone.
+using Denier = std::uint32_t;
+inline constexpr Denier kNoDenier = 0;
 
 /// See the top of this file.
 class ZoneSignatures {
@@ -46,18 +48,37 @@ class ZoneSignatures {
         return view(sets_[set_index]);
     }
 
-    /// The NSEC record of a node with its RRSIG; none for an empty non-terminal.
-    [[nodiscard]] std::optional<ImageView> at(std::size_t node_index) const noexcept {
-        return view(nodes_[node_index]);
+    [[nodiscard]] Denial denial() const noexcept { return denial_; }
+
+    /// As in SignedZone.
+    [[nodiscard]] std::uint64_t signer() const noexcept { return signer_; }
+
+    [[nodiscard]] std::uint32_t negative_ttl() const noexcept { return negative_ttl_; }
+
+    /// The denier that says which types a node has. None for an empty non-terminal of an NSEC
+    /// chain.
+    [[nodiscard]] Denier matching(std::size_t node_index) const noexcept {
+        return nodes_[node_index];
     }
+
+    /// The denier whose interval a name of the zone is in, or that matches it. Of a zone with
+    /// Denial::Compact only around wildcards; elsewhere none.
+    [[nodiscard]] Denier covering(const ZoneImage& zone, const WireName& name) const noexcept {
+        return covering(zone, name, 0);
+    }
+
+    /// The same of the name without its first `labels_off` labels.
+    [[nodiscard]] Denier covering(const ZoneImage& zone,
+                                  const WireName& name,
+                                  std::size_t labels_off) const noexcept;
+
+    /// A denier's image. Not for kNoDenier.
+    [[nodiscard]] ImageView image(Denier denier) const noexcept { return {arena_.data(), denier}; }
 
     /// The authority section of a referral with what follows it; none if the node is no cut.
     [[nodiscard]] std::optional<ImageView> referral(std::size_t node_index) const noexcept {
         return view(referrals_[node_index]);
     }
-
-    /// Index of the node whose NSEC record covers or matches a name of the zone.
-    [[nodiscard]] std::size_t covering(const ZoneImage& zone, const WireName& name) const noexcept;
 
     /// Largest TTL of a signed set of the zone, in seconds.
     [[nodiscard]] std::uint32_t ttl_max() const noexcept { return ttl_max_; }
@@ -70,8 +91,19 @@ class ZoneSignatures {
   private:
     ZoneSignatures() = default;
 
+    // A denier by the hash of its name.
+    struct Hashed {
+        std::array<std::byte, kSha1Size> hash;
+        Denier denier;
+    };
+
     base::Status add_sets(const ZoneImage& zone, const SignedZone& signed_zone);
-    base::Result<std::uint32_t> add_nsec(const SignedZone& signed_zone, const Name& owner);
+    base::Result<Denier> add_denier(const Name& apex,
+                                    const Name& owner,
+                                    std::uint16_t type,
+                                    const SignedSet* set);
+    base::Status add_deniers(const SignedZone& signed_zone, const Name& owner);
+    [[nodiscard]] Denier covering_hash(std::span<const std::byte> name) const noexcept;
 
     base::Result<std::uint32_t> add_referral(const SignedZone& signed_zone, const Name& cut);
 
@@ -80,15 +112,22 @@ class ZoneSignatures {
     }
 
     Arena arena_;
-    std::vector<std::uint32_t> sets_;   // by the index of the set; 0: none
-    std::vector<std::uint32_t> nodes_;  // by the index of the node; 0: none
+    std::vector<std::uint32_t> sets_;  // by the index of the set; 0: none
+    std::vector<Denier> nodes_;        // by the index of the node
+    std::vector<Denier> chain_;        // the same, of Denial::Compact; empty: no wildcard
+    std::vector<Hashed> hashes_;       // of Denial::Nsec3, ascending
     std::vector<std::uint32_t> referrals_;
+    Denial denial_ = Denial::Nsec;
+    std::uint64_t signer_ = 0;
+    std::uint32_t negative_ttl_ = 0;
     std::uint32_t ttl_max_ = 0;
     Validity validity_;
 };
 
-/// Canonical order (RFC 4034 6.1) of a lowercased wire name and another: below, equal to or above
-/// 0.
-[[nodiscard]] int canonical_order(const WireName& left, std::span<const std::byte> right) noexcept;
+/// Canonical order (RFC 4034 6.1) of a lowercased wire name, without its first labels, and another:
+/// below, equal to or above 0.
+[[nodiscard]] int canonical_order(const WireName& left,
+                                  std::span<const std::byte> right,
+                                  std::size_t labels_off = 0) noexcept;
 
 }  // namespace dns::dnssec

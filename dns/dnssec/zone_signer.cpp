@@ -1,6 +1,8 @@
 #include "dns/dnssec/zone_signer.h"
 
 #include <algorithm>
+#include <cstring>
+#include <ranges>
 #include <utility>
 
 #include "base/hash.h"
@@ -42,6 +44,7 @@ class ZoneSigner {
         if (signing_.zone_keys.empty()) {
             return broken(zone_.apex, kTypeDnskey, "no key to sign with");
         }
+        out_.signer = signer();
         for (const auto& [owner, sets] : zone_.names) {
             TRY(add_sets(owner, sets));
         }
@@ -50,7 +53,7 @@ class ZoneSigner {
         }
         TRY(add_sets(zone_.apex, key_sets(zone_.apex, signing_)));
         TRY(add_soa());
-        TRY(add_chain());
+        TRY(add_denials());
         TRY(sign_all());
         return std::move(out_);
     }
@@ -66,6 +69,19 @@ class ZoneSigner {
             }
         }
         return base::Done{};
+    }
+
+    [[nodiscard]] std::uint64_t signer() const {
+        std::string octets;
+        put_name(octets, zone_.apex);
+        put_u32(octets, zone_.negative_ttl);
+        for (const ZoneKey& key : signing_.zone_keys) {
+            octets += dnskey_data(key.half);
+        }
+        const base::Digest256 digest = base::sha256(base::as_bytes(octets));
+        std::uint64_t number = 0;
+        std::memcpy(&number, digest.data(), sizeof number);
+        return number;
     }
 
     base::Status add_soa() {
@@ -112,32 +128,67 @@ class ZoneSigner {
         return listed;
     }
 
-    base::Status add_chain() {
-        if (signing_.denial == Denial::Compact) {
-            return base::Done{};
-        }
-        std::uint16_t type = kTypeNsec;
-        std::map<Name, std::string> chain;
-        if (signing_.denial == Denial::Nsec) {
-            chain = nsec_chain(listed_types());
-        } else {
-            type = kTypeNsec3;
-            // RFC 5155 4: as the SOA's MINIMUM; the TTL says nothing to resolvers.
-            TRY(add_sets(zone_.apex, {{kTypeNsec3param, {0, {nsec3param_data()}}}}));
-            auto listed = listed_types();
-            for (auto& [owner, types] : listed) {
-                const bool has_signature =
-                    place_of(owner) == Place::Own ? !types.empty() : types.contains(kTypeDs);
-                if (has_signature) {
-                    types.insert(kTypeRrsig);
+    base::Status add_denials() {
+        std::map<Name, TypeSet> listed = listed_types();
+        switch (signing_.denial) {
+            case Denial::Nsec:
+                return add_chain(kTypeNsec, nsec_chain(listed));
+            case Denial::Nsec3:
+                for (auto& [owner, types] : listed) {
+                    const bool has_signature =
+                        place_of(owner) == Place::Own ? !types.empty() : types.contains(kTypeDs);
+                    if (has_signature) {
+                        types.insert(kTypeRrsig);
+                    }
                 }
-            }
-            chain = TRY(nsec3_chain(zone_.apex, listed));
+                return add_chain(kTypeNsec3, TRY(nsec3_chain(zone_.apex, listed)));
+            case Denial::Compact:
+                break;
         }
+        for (const auto& [owner, types] : listed) {
+            out_.denials.emplace(owner,
+                                 SignedSet{denying(compact_no_data(owner, zone_.apex, types)), {}});
+        }
+        return add_chain(kTypeNsec, beside_wildcards(listed));
+    }
+
+    base::Status add_chain(std::uint16_t type, std::map<Name, std::string> chain) {
         for (auto& [owner, data] : chain) {
-            TRY(add_sets(owner, {{type, {zone_.negative_ttl, {std::move(data)}}}}));
+            TRY(add_sets(owner, {{type, denying(std::move(data))}}));
         }
         return base::Done{};
+    }
+
+    [[nodiscard]] RecordSet denying(std::string data) const {
+        return {zone_.negative_ttl, {std::move(data)}};
+    }
+
+    // Of a chain the records in whose intervals names are that wildcards stand for: those of a
+    // wildcard's parent, of the names below that, and of the name before them, since the parent
+    // may be an empty non-terminal.
+    [[nodiscard]] std::map<Name, std::string> beside_wildcards(
+        const std::map<Name, TypeSet>& listed) const {
+        const auto is_beside = [&](const Name& owner) {
+            for (Name at = owner;; at = at.parent()) {
+                const auto wildcard = at.below("*");
+                if (wildcard && listed.contains(wildcard.value())) {
+                    return true;
+                }
+                if (at == zone_.apex) {
+                    return false;
+                }
+            }
+        };
+        std::map<Name, std::string> kept;
+        bool next = false;
+        for (const auto& [owner, data] : nsec_chain(listed) | std::views::reverse) {
+            const bool beside = is_beside(owner);
+            if (beside || next) {
+                kept.emplace(owner, data);
+            }
+            next = beside;
+        }
+        return kept;
     }
 
     base::Status sign_all() {
@@ -149,6 +200,9 @@ class ZoneSigner {
                     TRY(sign(owner, type, set));
                 }
             }
+        }
+        for (auto& [owner, set] : out_.denials) {
+            TRY(sign(owner, kTypeNsec, set));
         }
         return base::Done{};
     }
@@ -227,6 +281,10 @@ RecordSets key_sets(const Name& apex, const ZoneSigning& signing) {
             cdnskey.data.push_back(dnskey_data(key));
             cds.data.push_back(ds_data(apex, cdnskey.data.back()));
         }
+    }
+    if (signing.denial == Denial::Nsec3) {
+        // RFC 5155 4: for servers that answer from the zone; its TTL says nothing to resolvers.
+        sets.emplace(kTypeNsec3param, RecordSet{0, {nsec3param_data()}});
     }
     for (auto& [type, set] : {std::pair{kTypeDnskey, &keys},
                               std::pair{kTypeCds, &cds},

@@ -45,6 +45,11 @@ struct SignedZone {
     std::uint32_t negative_ttl = 0;    ///< TTL of what denies (RFC 9077 3)
     Validity validity;                 ///< when all of the signatures hold
     std::map<Name, SignedSets> names;  ///< in canonical order; the owners of NSEC3 among them
+    /// Zone, keys and TTL of denials in one number, 64 bits of SHA-256: whose a signature is that
+    /// is made when it is asked for. Another key makes another number.
+    std::uint64_t signer = 0;
+    /// Denial::Compact: the NSEC set of each name that is there, which is no part of a chain.
+    std::map<Name, SignedSet> denials{};
 };
 
 /// What a zone is signed with.
@@ -62,8 +67,9 @@ struct ZoneSigning {
     std::map<Name, RecordSets> steered;  ///< of names of the zone, sets that it does not have
 };
 
-/// Signs all of a zone. With Denial::Compact there is no chain: denials are signed when they are
-/// asked for (denial.h).
+/// Signs all of a zone. With Denial::Compact there are NSEC sets of the names that are there, each
+/// for itself; what denies other names is signed when it is asked for (denial_cache.h). Of a chain
+/// there is then only what stands around wildcards: answers from those say what lies beside them.
 /// `cache`: of this zone, from before; then what this call used. If it fails, as it was.
 [[nodiscard]] base::Result<SignedZone> sign_zone(const Zone& zone,
                                                  const ZoneSigning& signing,
@@ -74,7 +80,8 @@ struct ZoneSigning {
 /// moves. Serial and set of `zone` are changed.
 base::Status sign_serial(SignedZone& zone, const ZoneSigning& signing, std::uint32_t serial);
 
-/// The DNSKEY, CDS and CDNSKEY sets of a zone: they are compiled with its other sets.
+/// The DNSKEY, CDS, CDNSKEY and (Denial::Nsec3) NSEC3PARAM sets of a zone: they are compiled with
+/// its other sets.
 [[nodiscard]] RecordSets key_sets(const Name& apex, const ZoneSigning& signing);
 
 /// As a master file (RFC 1035 5), a record a line, names absolute: for tools that check, and for

@@ -1,92 +1,21 @@
 // What answer() gives to a query with DO of a signed zone: RFC 4035 3.1.
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
 #include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
 
-#include "dns/answer.h"
-#include "dns/zone_sealer.h"
-#include "test/unit/dns/dnssec/text.h"
-#include "test/unit/dns/parts.h"
-#include "test/unit/dns/world.h"
-
-using namespace dns::dnssec;  // NOLINT(google-build-using-namespace): what is tested
-using dnssec_test::name;
+#include "test/unit/dns/dnssec/signed_world.h"
 
 namespace {
 
-constexpr std::int64_t kNow = 1'800'000'000;
-
-// A zone that is signed, and what is needed to seal it again.
-struct World {
-    explicit World(const dns_test::Pool* pool = nullptr) {
-        auto plan = std::make_shared<ZoneSigning>();
-        plan->zone_keys = {zone_key(dnssec_test::ed25519_key())};
-        plan->published = {dnssec_test::public_half(dnssec_test::ed25519_key())};
-        dns::ZoneSource written = dns_test::zone_source("z.test",
-                                                        {"www A 192.0.2.1",
-                                                         "mail MX 10 www",
-                                                         "alias CNAME www",
-                                                         "a.b.c TXT deep",
-                                                         "*.w CNAME www",
-                                                         "d DNAME www",
-                                                         "cut NS ns.cut",
-                                                         "ns.cut A 192.0.2.2"});
-        written.steers_mail = pool != nullptr;
-        const dns::Zone zone = dns::build_zone(written).take_value();
-        dns::Zone whole = zone;
-        BOOST_REQUIRE(dns::add_key_sets(whole, *plan));
-        auto image = std::make_shared<const dns::ZoneImage>(dns::compile_zone(whole).take_value());
-        auto names = std::make_shared<const dns::NameTable>(dns::NameTable::Zones{image}, 7);
-        dns::Snapshot::Source source;
-        source.id = 1;
-        dns_test::steer_all(source, 1, dns_test::kSerial);
-        if (pool != nullptr) {
-            source.groups[0].mail = dns::SteeredSet::build(pool->source(), *names).take_value();
-        }
-        SignatureCache cache;
-        sealed =
-            dns::seal_zone(
-                {zone, *image, source.groups[0], plan, dns_test::kSerial, kNow, {}}, cache, nullptr)
-                .take_value();
-        source.seals = dns_test::seals({sealed.seal});
-        source.names = std::move(names);
-        snapshot = dns::Snapshot::create(std::move(source)).take_value();
-    }
-
-    dns::Sealed sealed;
-    std::unique_ptr<const dns::Snapshot> snapshot;
-};
-
-// Asks at a moment.
-struct AskerAt : dns_test::Asker {
-    AskerAt(const World& world, std::int64_t now_s) : Asker(*world.snapshot) {
-        state().guard.set_time({static_cast<std::uint32_t>(now_s), 0});
-    }
-};
-
-dns_test::QueryBuilder with_do(std::string_view owner, dns::RrType type) {
-    return dns_test::QueryBuilder().question(owner, type).opt(1232, 0, {}, 0x8000);
-}
-
-// Records as "owner TYPE", of RRSIG with the type that they cover, parted by commas.
-std::string shape(const std::vector<std::string>& records) {
-    std::string out;
-    for (const std::string& record : records) {
-        std::istringstream words(record);
-        std::string owner;
-        std::string ttl;
-        std::string type;
-        std::string covered;
-        words >> owner >> ttl >> type >> covered;
-        out += (out.empty() ? "" : ", ") + owner.substr(0, owner.find("z.test.")) + " " + type;
-        out += type == "RRSIG" ? " " + covered : "";
-    }
-    return out;
-}
+using namespace signed_test;  // NOLINT(google-build-using-namespace): what is asked
 
 struct Case {
     const char* name;
@@ -159,6 +88,98 @@ BOOST_AUTO_TEST_CASE(answers_carry_signatures_and_denials) {
             }
         }
     }
+}
+
+// Owners of NSEC3 by the name that was hashed.
+std::string unhashed(std::string text) {
+    for (const char* owner :
+         {"", "www.", "mail.", "alias.", "c.", "b.c.", "a.b.c.", "w.", "*.w.", "d.", "cut."}) {
+        const auto hashed =
+            nsec3_owner(nsec3_hash(name(std::string(owner) + "z.test")), name("z.test"));
+        const std::string label = hashed.value().to_text().substr(0, 33);
+        for (auto at = text.find(label); at != std::string::npos; at = text.find(label)) {
+            text.replace(at, label.size(), std::string("#") + owner);
+        }
+    }
+    return text;
+}
+
+BOOST_AUTO_TEST_CASE(denials_by_hash_name_encloser_closer_name_and_wildcard) {
+    using dns::RrType;
+    constexpr auto kTxt = RrType::Txt;
+    // Ascending hashes: see the first assertion below.
+    const Case cases[] = {
+        {"z.test", static_cast<RrType>(51), 0, " NSEC3PARAM,  RRSIG NSEC3PARAM", "", ""},
+        {"www.z.test", kTxt, 0, "", " SOA,  RRSIG SOA, #www. NSEC3, #www. RRSIG NSEC3", ""},
+        {"www.z.test", RrType::Nsec, 0, "", " SOA,  RRSIG SOA, #www. NSEC3, #www. RRSIG NSEC3", ""},
+        {"b.c.z.test", kTxt, 0, "", " SOA,  RRSIG SOA, #b.c. NSEC3, #b.c. RRSIG NSEC3", ""},
+        {"a.cut.z.test", RrType::A, 0, "", "cut. NS, #cut. NSEC3, #cut. RRSIG NSEC3", "ns.cut. A"},
+        {"cut.z.test", RrType::Ds, 0, "", " SOA,  RRSIG SOA, #cut. NSEC3, #cut. RRSIG NSEC3", ""},
+    };
+    const World world(nullptr, Denial::Nsec3);
+    AskerAt asker(world, kNow);
+    for (const Case& line : cases) {
+        BOOST_TEST_CONTEXT(line.name) {
+            const auto packet = asker.ask(with_do(line.name, line.type));
+            BOOST_TEST(packet.rcode == line.rcode);
+            BOOST_TEST(shape(packet.answer) == line.answer);
+            BOOST_TEST(unhashed(shape(packet.authority)) == line.authority);
+            BOOST_TEST(shape(packet.additional) == line.additional);
+        }
+    }
+    // The records that a validator wants: those that match or cover these names.
+    std::map<std::string, std::string> chain;
+    for (const auto& [owner, sets] : world.sealed.zone.names) {
+        if (sets.contains(kTypeNsec3)) {
+            chain.emplace(owner.to_text().substr(0, 32), "");
+        }
+    }
+    BOOST_TEST(chain.size() == 11U);
+    const auto hash_of = [](const std::string& text) {
+        return nsec3_owner(nsec3_hash(name(text)), name("z.test")).value().to_text().substr(0, 32);
+    };
+    const auto record_of = [&](const std::string& text) {
+        const auto above = chain.upper_bound(hash_of(text));
+        return above == chain.begin() ? chain.rbegin()->first : std::prev(above)->first;
+    };
+
+    struct Proof {
+        const char* asked;
+        RrType type;
+        std::vector<std::string> about;
+    };
+
+    const Proof proofs[] = {
+        {"none.z.test", kTxt, {"z.test", "none.z.test", "*.z.test"}},
+        {"x.y.www.z.test", kTxt, {"www.z.test", "y.www.z.test", "*.www.z.test"}},
+        {"x.w.z.test", RrType::A, {"x.w.z.test"}},
+        {"x.y.w.z.test", RrType::A, {"y.w.z.test"}},
+    };
+    for (const Proof& proof : proofs) {
+        std::set<std::string> wanted;
+        for (const std::string& about : proof.about) {
+            wanted.insert(record_of(about));
+        }
+        std::set<std::string> given;
+        for (const std::string& record : asker.ask(with_do(proof.asked, proof.type)).authority) {
+            if (record.find(" NSEC3 ") != std::string::npos &&
+                record.find(" RRSIG NSEC3 ") == record.npos) {
+                given.insert(record.substr(0, 32));
+            }
+        }
+        BOOST_TEST((given == wanted), proof.asked);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_nsec_record_is_there_for_who_asks_without_do) {
+    const World world;
+    AskerAt asker(world, kNow);
+    const auto packet = asker.ask("www.z.test", dns::RrType::Nsec);
+    BOOST_TEST(shape(packet.answer) == "www. NSEC");
+    BOOST_TEST(packet.authority.empty());
+    BOOST_TEST(shape(asker.ask("b.c.z.test", dns::RrType::Nsec).authority) == " SOA");
+    BOOST_TEST(shape(asker.ask("x.w.z.test", dns::RrType::Nsec).answer) == "x.w. CNAME, www. NSEC");
+    BOOST_TEST(asker.ask("none.z.test", dns::RrType::Nsec).rcode == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_cut_whole) {

@@ -1,7 +1,11 @@
 #include "dns/dnssec/zone_signatures.h"
 
+#include <iterator>
+#include <map>
+
 #include <boost/test/unit_test.hpp>
 
+#include "base/hash.h"
 #include "dns/message.h"
 #include "test/unit/dns/dnssec/text.h"
 #include "test/unit/dns/world.h"
@@ -45,13 +49,29 @@ struct Served {
         return static_cast<std::size_t>(image->find(name(owner)) - image->nodes().data());
     }
 
-    // The owner of the NSEC record that covers a name.
-    [[nodiscard]] std::string covers(const char* text) const {
+    // The node whose record that denies covers a name; empty: none does.
+    [[nodiscard]] std::string covers(const char* text, std::size_t labels_off = 0) const {
         dns::WireName wire;
         BOOST_REQUIRE(dns::read_name(name(text).wire(), wire));
         const auto made = ZoneSignatures::build(*image, signed_zone).take_value();
-        const dns::Node& node = image->nodes()[made.covering(*image, wire)];
-        return dns::Name::from_wire(image->name(node)).value().to_text();
+        const Denier denier = made.covering(*image, wire, labels_off);
+        for (std::size_t i = 0; denier != kNoDenier && i < image->nodes().size(); ++i) {
+            if (made.matching(i) == kNoDenier) {
+                continue;
+            }
+            if (signed_zone.denial != Denial::Compact
+                    ? made.matching(i) == denier
+                    : owner_of(made.image(denier)) == owner_of(made.image(made.matching(i)))) {
+                return dns::Name::from_wire(image->name(image->nodes()[i])).value().to_text();
+            }
+        }
+        return "";
+    }
+
+    // The labels that an image's first owner begins with.
+    static std::string owner_of(const dns::ImageView& view) {
+        const std::string_view octets = base::as_text(view.octets());
+        return std::string(octets.substr(0, view.relocation(0)));
     }
 
     SignedZone signed_zone;
@@ -121,9 +141,9 @@ BOOST_AUTO_TEST_CASE(each_signed_set_has_an_image_that_verifies) {
         }
     }
     BOOST_TEST(signed_sets == 6U);  // NS, DNSKEY; www A, TXT, MX; DS
-    BOOST_TEST(made.at(served.index_of("cut.example.test")).has_value());
-    BOOST_TEST(!made.at(served.index_of("b.c.example.test")).has_value());
-    BOOST_TEST(made.at(0)->header().records == 2);
+    BOOST_TEST(made.matching(served.index_of("cut.example.test")) != kNoDenier);
+    BOOST_TEST(made.matching(served.index_of("b.c.example.test")) == kNoDenier);
+    BOOST_TEST(made.image(made.matching(0)).header().records == 2);
     const auto cut = made.referral(served.index_of("cut.example.test"));
     BOOST_REQUIRE(cut.has_value());
     BOOST_TEST(cut->header().records == 3);  // NS, NSEC, RRSIG
@@ -139,9 +159,49 @@ BOOST_AUTO_TEST_CASE(refuses_signatures_of_other_records) {
     SignedZone other = served.signed_zone;
     other.names.erase(name("www.example.test"));
     BOOST_TEST((ZoneSignatures::build(*served.image, other).error().code == base::Errc::Invalid));
-    const Served hashed(Denial::Nsec3);
-    BOOST_TEST((ZoneSignatures::build(*hashed.image, hashed.signed_zone).error().code ==
-                base::Errc::Unsupported));
+}
+
+BOOST_AUTO_TEST_CASE(hashes_are_covered_by_the_hash_before_them) {
+    const Served served(Denial::Nsec3);
+    const auto made = ZoneSignatures::build(*served.image, served.signed_zone).take_value();
+    std::map<std::string, std::string> by_hash;
+    for (std::size_t i = 0; i < served.image->nodes().size(); ++i) {
+        if (served.image->nodes()[i].is(dns::Node::kRefused)) {
+            continue;
+        }
+        BOOST_TEST(made.matching(i) != kNoDenier, "empty non-terminals have one, too");
+        BOOST_TEST(made.image(made.matching(i)).header().records == 2);
+        const auto owner =
+            dns::Name::from_wire(served.image->name(served.image->nodes()[i])).value();
+        by_hash.emplace(nsec3_hash(owner), owner.to_text());
+    }
+    for (const char* asked : {"example.test",
+                              "b.c.example.test",
+                              "none.example.test",
+                              "x.none.example.test",
+                              "zz.example.test",
+                              "1.example.test"}) {
+        auto above = by_hash.upper_bound(nsec3_hash(name(asked)));
+        const auto at = above == by_hash.begin() ? std::prev(by_hash.end()) : std::prev(above);
+        BOOST_TEST(served.covers(asked) == at->second, asked);
+    }
+    BOOST_TEST(served.covers("x.none.example.test", 1) == served.covers("none.example.test"));
+    const auto cut = made.referral(served.index_of("cut.example.test"));
+    BOOST_TEST(cut->header().records == 3);  // NS, NSEC3, RRSIG
+}
+
+BOOST_AUTO_TEST_CASE(compact_zones_have_a_record_for_each_name_and_a_chain_beside_wildcards) {
+    const Served served(Denial::Compact);
+    const auto made = ZoneSignatures::build(*served.image, served.signed_zone).take_value();
+    for (std::size_t i = 0; i < served.image->nodes().size(); ++i) {
+        BOOST_TEST(
+            ((made.matching(i) != kNoDenier) != served.image->nodes()[i].is(dns::Node::kRefused)));
+    }
+    BOOST_TEST(served.covers("x.w.example.test") == "*.w.example.test.");
+    // "w" is an empty non-terminal, and "!" comes before "*".
+    BOOST_TEST(served.covers("!.w.example.test") == "safe.example.test.");
+    const auto cut = made.referral(served.index_of("cut.example.test"));
+    BOOST_TEST(cut->header().records == 3);  // NS, NSEC, RRSIG
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -123,12 +123,32 @@ BOOST_AUTO_TEST_CASE(denial_lists_what_a_name_has) {
     BOOST_TEST(zone.names.at(name("example.test")).at(kTypeNsec).set.ttl == 60U);
 }
 
-BOOST_AUTO_TEST_CASE(compact_zones_have_no_chain) {
+BOOST_AUTO_TEST_CASE(compact_zones_deny_each_name_for_itself) {
     const SignedZone zone = sign(Denial::Compact);
+    std::string chained;
     for (const auto& [owner, sets] : zone.names) {
-        BOOST_TEST(!sets.contains(kTypeNsec));
+        chained += sets.contains(kTypeNsec) ? owner.to_text() + " " : "";
         BOOST_TEST(!sets.contains(kTypeNsec3));
     }
+    // The wildcard, and what comes before its parent, which has no record.
+    BOOST_TEST(chained == "secure.example.test. *.wild.example.test. ");
+    const auto own = [&zone](const char* owner) {
+        const SignedSet& set = zone.denials.at(name(owner));
+        BOOST_TEST(set.signatures.size() == 1U);
+        return dnssec_test::text("NSEC", set.set.data.front());
+    };
+    BOOST_TEST(own("secure.example.test") == "\\000.secure.example.test. NS DS RRSIG NSEC ");
+    BOOST_TEST(own("c.example.test") == "\\000.c.example.test. RRSIG NSEC ");
+    BOOST_TEST(!zone.denials.contains(name("ns.secure.example.test")));
+}
+
+BOOST_AUTO_TEST_CASE(zones_with_hashes_say_how_they_hash) {
+    const SignedZone zone = sign(Denial::Nsec3);
+    const SignedSet& set = zone.names.at(name("example.test")).at(kTypeNsec3param);
+    BOOST_TEST(set.set.data.front() == nsec3param_data());
+    BOOST_TEST(set.signatures.size() == 1U);
+    BOOST_TEST(key_sets(zone.apex, make_signing(kNow, Denial::Nsec3)).contains(kTypeNsec3param));
+    BOOST_TEST(!key_sets(zone.apex, make_signing(kNow)).contains(kTypeNsec3param));
 }
 
 BOOST_AUTO_TEST_CASE(ldns_and_bind_verify_the_zone) {
