@@ -53,6 +53,9 @@ constexpr Rule kRules[] = {
     {"\"account_login_check\"",
      "a login is an address in lower case, such as alice@example.test, 254 octets at most"},
     {"\"address_local_part_check\"", "a local part is in lower case, 64 octets at most"},
+    {"\"dnssec_chain_for_transfers\"",
+     "a zone with compact denial has no chain for secondaries: `roundtable dnssec enable DOMAIN "
+     "--denial nsec` or nsec3 gives it one, or `roundtable transfer` must not offer it"},
     {"\"sender_block_",
      "what is blocked is an address for --address, and a domain for --domain and --subtree; in "
      "lower case, without spaces"},

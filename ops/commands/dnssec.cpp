@@ -80,8 +80,48 @@ void tell(CommandContext& context, const std::string& done, const RollStep& step
     }
 }
 
+// How the zone is to deny. Compact denial is not for zones that others fetch.
+base::Result<Denial> wanted_denial(CommandContext& context,
+                                   const std::string& domain,
+                                   const Arguments& arguments) {
+    const auto denial = parse_denial(arguments.optional("--denial").value_or("nsec"));
+    if (!denial) {
+        return base::Error{
+            base::Errc::Invalid,
+            "--denial is nsec, nsec3 or compact, not '" + arguments.text("--denial") + "'"};
+    }
+    if (*denial != Denial::Compact) {
+        return *denial;
+    }
+    base::Connection* connection = TRY(context.db());
+    const base::Rows peers = TRY(connection->query(
+        "SELECT p.name FROM directory.transfer_peer p WHERE p.all_domains OR EXISTS ("
+        "SELECT FROM directory.transfer_domain t JOIN directory.domain d ON d.id = t.domain_id "
+        "WHERE t.peer_id = p.id AND d.name = $1) ORDER BY p.name LIMIT 1",
+        {domain}));
+    if (!peers.empty()) {
+        return base::Error{base::Errc::Refused,
+                           domain + " is transferred to " + peers[0].string(0) +
+                               ", and secondaries need a chain: --denial nsec or nsec3"};
+    }
+    return *denial;
+}
+
+// True: the domain was signed already, and denies so now.
+base::Result<bool> change_denial(CommandContext& context,
+                                 const std::string& domain,
+                                 Denial denial) {
+    base::Connection* connection = TRY(context.db());
+    const base::Rows changed = TRY(connection->query(
+        "UPDATE directory.dnssec s SET denial = $2 FROM directory.domain d "
+        "WHERE d.id = s.domain_id AND d.name = $1 AND s.wish = 'signed' RETURNING 1",
+        {domain, denial_name(denial)}));
+    return !changed.empty();
+}
+
 base::Status enable(CommandContext& context, const Arguments& arguments) {
     const std::string domain = normal_name(arguments.text("domain"));
+    const Denial denial = TRY(wanted_denial(context, domain, arguments));
     const auto algorithm =
         parse_algorithm(arguments.optional("--algorithm").value_or("ecdsap256sha256"));
     if (!algorithm) {
@@ -90,6 +130,11 @@ base::Status enable(CommandContext& context, const Arguments& arguments) {
                                arguments.text("--algorithm") + "'"};
     }
     const std::int64_t ds_ttl = TRY(arguments.integer("--ds-ttl", 0, 604800, 86400));
+    if (arguments.has("--denial") && !arguments.has("--algorithm") && !arguments.has("--ds-ttl") &&
+        TRY(change_denial(context, domain, denial))) {
+        say(context, domain + " denies by " + std::string(denial_name(denial)) + " from now on");
+        return base::Done{};
+    }
     const auto change = [&](StoredKeys& stored, std::int64_t at_s) -> base::Result<Wanted> {
         if (!stored.keys.keys.empty()) {
             if (stored.keys.wish == Wish::Signed) {
@@ -108,6 +153,7 @@ base::Status enable(CommandContext& context, const Arguments& arguments) {
                                "the end of signing is due; say `roundtable dnssec ds " + domain +
                                    " --none` first"};
         }
+        stored.denial = denial;
         stored.times.ds_ttl_s = ds_ttl;
         const SigningKey key = SigningKey::generate(*algorithm);
         return Wanted{TRY(introduce(stored.keys, {*algorithm, key.public_key()}, at_s)),
@@ -360,6 +406,10 @@ std::vector<Command> dnssec_commands() {
          "sign a domain's zone, or go on doing so",
          {domain,
           {"--algorithm", OptionKind::Value, "ecdsap256sha256 (default) or ed25519"},
+          {"--denial",
+           OptionKind::Value,
+           "nsec (default), nsec3, or compact for zones without secondaries; alone it changes the "
+           "denial of a signed domain"},
           {"--ds-ttl", OptionKind::Value, "seconds, of the DS at the parent; default 86400"}},
          enable},
         {"dnssec", "disable", "sign no more, once the parent's DS has gone", {domain}, disable},

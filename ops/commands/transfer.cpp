@@ -150,6 +150,29 @@ base::Status add_targets(base::Tx& tx, std::int64_t peer, const Arguments& argum
     return base::Done{};
 }
 
+// Zones with compact denial have no chain, which secondaries need. The database says so, too, but
+// not which domains.
+base::Status refuse_compact(base::Tx& tx, const Arguments& arguments) {
+    std::vector<std::string> domains;
+    for (const std::string& text : arguments.list("--domain")) {
+        domains.push_back(normal_name(text));
+    }
+    const base::Rows compact = TRY(tx.query(
+        "SELECT d.name FROM directory.dnssec s JOIN directory.domain d ON d.id = s.domain_id "
+        "WHERE s.denial = 'compact' AND ($1 OR d.name = ANY ($2::text[])) ORDER BY d.name LIMIT 1",
+        {domains.empty(), domains}));
+    if (!compact.empty()) {
+        const std::string name = compact[0].string(0);
+        return base::Error{base::Errc::Refused,
+                           name +
+                               " denies by compact records, and secondaries need a chain: "
+                               "`roundtable dnssec enable " +
+                               name + " --denial nsec` (or nsec3) first" +
+                               (domains.empty() ? ", or offer others by --domain" : "")};
+    }
+    return base::Done{};
+}
+
 base::Status add_peer(CommandContext& context, const Arguments& arguments) {
     const std::string name = arguments.text("peer");
     const std::vector<std::string> networks = TRY(networks_of(arguments));
@@ -160,6 +183,7 @@ base::Status add_peer(CommandContext& context, const Arguments& arguments) {
     base::Connection* connection = TRY(context.db());
     base::Tx tx = TRY(connection->begin());
     const base::Param key = TRY(named_key(tx, arguments));
+    TRY(refuse_compact(tx, arguments));
     auto added = tx.query(
         "INSERT INTO directory.transfer_peer (name, networks, key_id, all_domains, gets_catalog) "
         "VALUES ($1, $2::text[]::cidr[], $3, $4, $5) RETURNING id",

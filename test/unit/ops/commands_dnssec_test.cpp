@@ -99,6 +99,43 @@ BOOST_AUTO_TEST_CASE(keys_have_schedules_and_parents_are_shown) {
             {"dnssec status example.test", 0, "warning: odd"}});
 }
 
+BOOST_AUTO_TEST_CASE(a_zone_is_transferred_or_denies_by_compact_records) {
+    Fixture f;
+    f.make_cluster();
+    f.play({{"dnssec enable example.test --denial lies", 1, "nsec, nsec3 or compact"},
+            {"dnssec enable example.test --denial compact", 0, "signed from now on"},
+            {"dnssec status example.test", 0, "denial compact"},
+            {"transfer add ns3 --from 192.0.2.0/24", 1, "example.test denies by compact records"},
+            {"transfer add ns3 --from 192.0.2.0/24 --domain example.test", 1, "--denial nsec"},
+            {"dnssec enable example.test --denial nsec3", 0, "denies by nsec3 from now on"},
+            {"transfer add ns3 --from 192.0.2.0/24", 0, "added peer ns3"},
+            {"dnssec enable example.test --denial compact", 1, "transferred to ns3"},
+            {"dnssec enable example.test --denial nsec", 0, "denies by nsec from now on"},
+            {"dnssec enable example.test", 4, "signed already"}});
+    // By SQL, too.
+    auto connection =
+        base::Connection::open(f.database.conninfo("roundtable_operator"), "test").take_value();
+    for (const char* statement : {"UPDATE directory.dnssec SET denial = 'compact'",
+                                  "WITH p AS (DELETE FROM directory.transfer_peer) SELECT 1"}) {
+        const auto done = connection->query(statement);
+        BOOST_TEST(bool(done) == (std::string_view(statement).starts_with("WITH")), statement);
+        if (!done) {
+            BOOST_TEST(done.error().detail.find("example.test denies by compact records") !=
+                           std::string::npos,
+                       done.error().detail);
+        }
+    }
+    BOOST_TEST(bool(connection->query("UPDATE directory.dnssec SET denial = 'compact'")));
+    for (const char* statement :
+         {"INSERT INTO directory.transfer_peer (name, networks) VALUES ('a', '{192.0.2.0/24}')",
+          "WITH p AS (INSERT INTO directory.transfer_peer (name, networks, all_domains) "
+          "VALUES ('a', '{192.0.2.0/24}', false) RETURNING id) INSERT INTO "
+          "directory.transfer_domain (peer_id, domain_id) SELECT p.id, s.domain_id "
+          "FROM p, directory.dnssec s"}) {
+        BOOST_TEST(!connection->query(statement), statement);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(only_name_servers_read_private_keys) {
     Fixture f;
     f.make_cluster();
