@@ -233,6 +233,21 @@ class Unbound:
     def ask(self, name, rtype):
         return Dig(name, rtype, "+dnssec", "+recurse", port=self.port)
 
+    def verdict(self, name, rtype):
+        """(rcode, AD) of an answer, by a datagram of our own: a process for each would be most of
+        the work of a long run. None: no answer."""
+        reply = dns_test.exchange(dns_test.packet(name, rtype, flags=0x0120, counts=(1, 0, 0, 1),
+                                                  extra=dns_test.opt(flags=0x8000)),
+                                  port=self.port, seconds=10)
+        return None if reply is None else (reply[3] & 15, bool(reply[3] & 0x20))
+
+    def names(self, host):
+        """Whether its answer for the MX of the rolled zone has this host: a label."""
+        reply = dns_test.exchange(dns_test.packet("roll.up.test", 15, flags=0x0100,
+                                                  counts=(1, 0, 0, 1), extra=dns_test.opt()),
+                                  port=self.port, seconds=10)
+        return reply is None or host.encode() in reply
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
@@ -281,16 +296,15 @@ class Rolled(unittest.TestCase):
 
         def resolve():
             while not stop.is_set():
-                for name, rtype, status in (("roll.up.test", "MX", "NOERROR"),
-                                            ("www.roll.up.test", "A", "NOERROR"),
-                                            ("www.roll.up.test", "TXT", "NOERROR"),
-                                            ("none.roll.up.test", "A", "NXDOMAIN"),
-                                            ("roll.up.test", "SOA", "NOERROR"),
-                                            ("roll.up.test", "DNSKEY", "NOERROR")):
-                    reply = unbound.ask(name, rtype)
+                for name, rtype, rcode in (("roll.up.test", 15, 0), ("www.roll.up.test", 1, 0),
+                                           ("www.roll.up.test", 16, 0),
+                                           ("none.roll.up.test", 1, 3),
+                                           ("roll.up.test", 6, 0), ("roll.up.test", 48, 0)):
+                    verdict = unbound.verdict(name, rtype)
                     asked[0] += 1
-                    if reply.status != status or "ad" not in reply.flags:
-                        wrong.append((name, rtype, reply.status, reply.flags))
+                    if verdict != (rcode, True):
+                        wrong.append((name, rtype, verdict))
+                time.sleep(0.01)  # what is asked must not keep the others from the machine
 
         resolver = threading.Thread(target=resolve)
         resolver.start()
@@ -301,11 +315,14 @@ class Rolled(unittest.TestCase):
             commits = 0
             while commits < COMMITS or len(self.state()) > 1:
                 clear()
-                override(("drain", "down")[commits % 2], f"mail{1 + commits % 3}")
+                out = f"mail{1 + commits % 3}"
+                override(("drain", "down")[commits % 2], out)
                 commits += 1
                 seen = asked[0]
+                # What its cache has runs out after a second: each commit is resolved and validated.
+                wait_until(f"commit {commits} at unbound", lambda h=out: not unbound.names(h), 30)
                 wait_until("more answers", lambda s=seen: asked[0] >= s + 6, 30)
-                if [s for _, s in self.state()] and commits == COMMITS // 2:
+                if commits == COMMITS // 2:
                     wait_until("the new key alone is wanted",
                                lambda: len(Dig("roll.up.test", "CDS").answer) == 1, 60)
                     self.publish_ds()
