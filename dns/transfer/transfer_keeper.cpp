@@ -18,12 +18,17 @@ SharedZone version_of(const SharedZone& before,
     }
     SharedSeal seal;
     if (offer.variants != nullptr) {
+        EarlierSeal earlier;
+        if (before != nullptr) {
+            earlier = {before->fixed.get(), &before->steered, before->seal.get()};
+        }
         auto made = seal_version(
             *offer.variants,
             dnssec::validity_at(static_cast<std::int64_t>(now_s), offer.fixed->apex, policy),
             offer.serial,
             *offer.fixed,
-            offer.steered);
+            offer.steered,
+            earlier);
         if (!made) {
             return before;
         }

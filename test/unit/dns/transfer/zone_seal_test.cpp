@@ -50,6 +50,48 @@ BOOST_AUTO_TEST_CASE(a_version_has_its_soa_and_its_canonical_answer_signed) {
     BOOST_TEST(good == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_set_that_stays_keeps_its_signature_for_a_day) {
+    using dns::transfer::seal_version;
+    const auto rows = dns_test::fixed({"www A 192.0.2.1"}, true);
+    const dns::transfer::SteeredParts parts{dns_test::steered({{1, 10}, {2, 20}}), nullptr};
+    const dns::transfer::SteeredParts others{dns_test::steered({{1, 10}}), nullptr};
+    const auto signs = signer();
+    const auto first = seal_version(*signs, {kNow, kNow + 1000}, 41, *rows, parts).take_value();
+    const auto of_mail = [](const dns::transfer::SharedSeal& seal) {
+        for (const RecordView record : *seal) {
+            if (parse_rrsig(record.data()).value().covered ==
+                static_cast<std::uint16_t>(dns::RrType::Mx)) {
+                return std::string(record.data());
+            }
+        }
+        return std::string();
+    };
+    const auto later = [&](std::int64_t seconds, const dns::transfer::SteeredParts& now) {
+        return of_mail(seal_version(*signs,
+                                    {kNow + seconds, kNow + seconds + 1000},
+                                    42,
+                                    *rows,
+                                    now,
+                                    {rows.get(), &parts, first.get()})
+                           .take_value());
+    };
+    BOOST_TEST((later(dns::transfer::kSealKeptS - 1, parts) == of_mail(first)));
+    BOOST_TEST((later(dns::transfer::kSealKeptS, parts) != of_mail(first)));
+    BOOST_TEST((later(1, others) != of_mail(first)));
+    // Another key: nothing is kept.
+    auto plan = std::make_shared<ZoneSigning>();
+    plan->zone_keys = {zone_key(SigningKey::generate(Algorithm::EcdsaP256))};
+    ZoneVariants::Source source;
+    source.apex = dnssec_test::name("example.test");
+    source.plan = std::move(plan);
+    const ZoneVariants rolled(std::move(source), nullptr, 0);
+    const auto other =
+        seal_version(
+            rolled, {kNow, kNow + 1000}, 42, *rows, parts, {rows.get(), &parts, first.get()})
+            .take_value();
+    BOOST_TEST((of_mail(other) != of_mail(first)));
+}
+
 BOOST_AUTO_TEST_CASE(secondaries_get_the_seal_of_each_version) {
     const auto rows = dns_test::fixed({"www A 192.0.2.1"}, true);
     const auto signs = signer();
