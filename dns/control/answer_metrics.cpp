@@ -104,11 +104,18 @@ AnswerMetrics::AnswerMetrics() {
                                         "Connections to the public port, by what became of them",
                                         {{"outcome", kConnections[i]}});
     }
-    constexpr std::array<std::string_view, 2> kStreams = {"sent", "broken"};
+    constexpr std::array<std::string_view, 3> kStreams = {"sent", "broken", "refused"};
     for (std::size_t i = 0; i < kStreams.size(); ++i) {
         streams_[i].metric = &base::counter("roundtable_dns_transfers_total",
                                             "Zones sent to secondaries, whole or by differences",
                                             {{"outcome", kStreams[i]}});
+    }
+    constexpr std::array<std::string_view, 3> kNotifies = {"sent", "acknowledged", "given_up"};
+    for (std::size_t i = 0; i < kNotifies.size(); ++i) {
+        notifies_[i].metric =
+            &base::counter("roundtable_dns_notifies_total",
+                           "NOTIFY to secondaries: packets, zones known, zones not",
+                           {{"outcome", kNotifies[i]}});
     }
     constexpr std::array<std::string_view, 7> kProbes = {
         "reply", "lost", "refused", "bad_banner", "silent", "own_fault", "stalled"};
@@ -199,6 +206,15 @@ void AnswerMetrics::take_tcp(const TcpCounters& counters) {
 void AnswerMetrics::take_streams(const StreamCounters& counters) {
     streams_[0].take(counters.sent.value());
     streams_[1].take(counters.broken.value());
+    streams_[2].take(counters.refused.value());
+}
+
+void AnswerMetrics::take_notifies(const transfer::NotifyCounts& counts, std::size_t waiting) {
+    notifies_[0].take(counts.sent);
+    notifies_[1].take(counts.acknowledged);
+    notifies_[2].take(counts.given_up);
+    base::gauge("roundtable_dns_notifies_waiting", "NOTIFY to secondaries without an answer yet")
+        .set(static_cast<double>(waiting));
 }
 
 void AnswerMetrics::take_probes(PoolName pool, const probe::ProbeCounts& counts) {

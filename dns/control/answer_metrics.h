@@ -22,6 +22,7 @@
 #include "dns/probe/prober.h"
 #include "dns/stream_replies.h"
 #include "dns/tcp_server.h"
+#include "dns/transfer/notify_plan.h"
 #include "dns/udp_server.h"
 
 namespace dns {
@@ -47,6 +48,8 @@ class AnswerMetrics {
     void take_udp(std::span<const UdpCounters* const> threads);
     void take_tcp(const TcpCounters& counters);
     void take_streams(const StreamCounters& counters);
+    /// `waiting`: notices without an answer yet.
+    void take_notifies(const transfer::NotifyCounts& counts, std::size_t waiting);
     void take_probes(PoolName pool, const probe::ProbeCounts& counts);
     void take_signing(const SigningCounters& counters);
     void take_waits(const WaitCounters& counters);
@@ -82,7 +85,8 @@ class AnswerMetrics {
     std::array<Follower, kCookieVerdicts> cookies_;
     std::array<Follower, kLimitActions> limited_;
     std::array<Follower, 5> tcp_;
-    std::array<Follower, 2> streams_;
+    std::array<Follower, 3> streams_;
+    std::array<Follower, 3> notifies_;
     std::array<std::array<Follower, 7>, 2> probes_;  // by pool
 };
 

@@ -32,6 +32,12 @@ bool same_tcp(const TcpServer::Options& a, const TcpServer::Options& b) {
            a.slow == b.slow && a.taken_max == b.taken_max;
 }
 
+bool same_transfers(const NameServerConfig& a, const NameServerConfig& b) {
+    return a.transfers.total_max == b.transfers.total_max &&
+           a.transfers.per_client_max == b.transfers.per_client_max &&
+           a.transfers.wait == b.transfers.wait && a.notify_per_second == b.notify_per_second;
+}
+
 bool same_identity(const explain::ChaosPolicy& a, const explain::ChaosPolicy& b) {
     return a.version == b.version && a.hostname == b.hostname && a.id == b.id;
 }
@@ -91,6 +97,7 @@ base::Result<std::vector<std::string>> config_changes(const NameServerConfig& no
     open.note("internal_acl", same_list(now.internal_acl, next.internal_acl));
     open.note("nsid", now.answers.nsid == next.answers.nsid);
     open.note("tcp", same_tcp(now.tcp, next.tcp));
+    open.note("transfers", same_transfers(now, next));
     open.note("cookies",
               now.answers.cookies == next.answers.cookies &&
                   now.cookie_secrets_file == next.cookie_secrets_file &&

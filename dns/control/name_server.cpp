@@ -128,7 +128,6 @@ struct NameServer::State {
 
     base::Loop& loop;
     NameServerConfig config;
-    StreamCounters streams;
     std::function<void()> on_ready;  // empty once called
     base::Status outcome = base::Done{};
 
@@ -146,6 +145,7 @@ struct NameServer::State {
     std::vector<RefusedDomain> refused;
     std::string publish_problem;   // of the last build; empty: it succeeded
     std::string transfer_problem;  // the same, of transfers
+    transfer::SharedView told;     // what the notifier has
 
     std::shared_ptr<const Directory> published_directory;  // good parts only
 
@@ -164,6 +164,7 @@ struct NameServer::State {
     std::unique_ptr<DenialSigner> denier;
     std::optional<KeyKeeper> keys;
     std::optional<ParentWatch> parents;
+    std::unique_ptr<StreamReplies> streams;
     std::unique_ptr<TcpServer> tcp;
     std::unique_ptr<DeferredQueries> deferred;
     std::unique_ptr<UdpServer> udp;
@@ -360,11 +361,11 @@ void NameServer::State::on_published(const Published& done) {
 base::Status NameServer::State::listen_public() {
     TcpServer::Options options = config.tcp;
     options.endpoints = config.listen;
-    options.take = updates.take_before(stream_replies(
+    streams = std::make_unique<StreamReplies>(
         loop,
         [this](auto packet, auto& peer) { return stream_tcp(packet, peer); },
-        options.slow,
-        streams));
+        config.transfers);
+    options.take = updates.take_before(streams->take_function());
     deferred = TRY(DeferredQueries::create(loop));
     deferred->set_handler(DeferReason::Update, [this](auto packet, auto& peer, auto reply) {
         updates.on_datagram(packet, peer, std::move(reply));
@@ -385,7 +386,7 @@ base::Status NameServer::State::listen_public() {
                                  &signer->queue(),
                                  &denier->cache(),
                                  deferred.get()}));
-    notifier = TRY(transfer::Notifier::create(loop, tcp->bound()));
+    notifier = TRY(transfer::Notifier::create(loop, tcp->bound(), config.notify_per_second));
     if (!config.powerdns.path.empty()) {
         powerdns = TRY(PowerDnsPlugin::create(loop, holder, database, config.powerdns));
     }
@@ -400,7 +401,10 @@ void NameServer::State::take_transfers(const Published& done) {
             base::log::error("dns", "transfers-refused", {{"error", transfer_problem}});
         }
     }
+    // A hundred thousand zones that moved take the loop long to free.
+    transfer::SharedView before = std::exchange(told, done.transfer);
     notifier->take(done.transfer);
+    publisher.release(std::move(before));
     if (powerdns != nullptr) {
         powerdns->take(done.last_good);
     }
@@ -420,18 +424,17 @@ std::unique_ptr<ReplyStream> NameServer::State::stream_tcp(std::span<const std::
     if (view == nullptr) {
         return nullptr;
     }
-    auto started = transfer::start_transfer(view, packet, peer.address(), [] {
-        return static_cast<std::uint64_t>(base::wall_us() / 1'000'000);
-    });
-    if (started.stream != nullptr) {
+    const auto clock = [] { return static_cast<std::uint64_t>(base::wall_us() / 1'000'000); };
+    // On a worker.
+    const auto on_planned = [peer](const transfer::ZoneStream& stream) {
         base::log::info("dns",
                         "transfer",
                         {{"peer", peer.to_text()},
-                         {"zone", started.stream->zone().apex().to_text()},
-                         {"serial", started.stream->zone().serial},
-                         {"kind", transfer::transfer_kind_name(started.stream->kind())}});
-    }
-    return std::move(started.stream);
+                         {"zone", stream.zone().apex().to_text()},
+                         {"serial", stream.zone().serial},
+                         {"kind", transfer::transfer_kind_name(stream.kind())}});
+    };
+    return transfer::start_transfer(view, packet, peer.address(), clock, on_planned).stream;
 }
 
 std::size_t NameServer::State::respond_tcp(std::span<const std::byte> packet,
@@ -475,7 +478,10 @@ void NameServer::State::do_chores() {
         }
         metrics.take_udp(udp->counters());
         metrics.take_tcp(tcp->counters());
-        metrics.take_streams(streams);
+        metrics.take_streams(streams->counters());
+    }
+    if (notifier != nullptr) {
+        metrics.take_notifies(notifier->counts(), notifier->waiting());
     }
     metrics.take_answers(answers);
     metrics.take_guards(guards);
@@ -520,6 +526,10 @@ void NameServer::State::apply(NameServerConfig next) {
     if (udp != nullptr) {
         udp->set_answers(next.answers);
         tcp->set_limits(next.tcp);
+        streams->set_limits(next.transfers);
+    }
+    if (notifier != nullptr) {
+        notifier->set_pace(next.notify_per_second);
     }
     if (internal != nullptr) {
         internal->set_acl(next.internal_acl);

@@ -52,6 +52,19 @@ void read_tcp(const base::ConfigSection& section, TcpServer::Options& tcp) {
     tcp.taken_max = static_cast<std::size_t>(section.integer("pending", 1, 1000, 32));
 }
 
+void read_transfers(const base::ConfigSection& section, NameServerConfig& config) {
+    StreamLimits& limits = config.transfers;
+    limits.total_max = static_cast<std::size_t>(section.integer("total", 1, 1000, 20));
+    const auto most = static_cast<std::int64_t>(limits.total_max);
+    limits.per_client_max = static_cast<std::size_t>(
+        section.integer("per_client", 1, most, std::min<std::int64_t>(most, 10)));
+    limits.wait = bounded(
+        section, "wait", base::Duration::zero(), std::chrono::minutes(1), std::chrono::seconds(3));
+    limits.slow = config.tcp.slow;
+    config.notify_per_second =
+        static_cast<double>(section.integer("notify_per_second", 1, 100'000, 500));
+}
+
 void read_rate_limit(const base::ConfigSection& section, AnswerPolicy& answers) {
     RateLimits& limits = answers.rate_limits;
     const bool enabled = section.boolean("enabled", true);
@@ -97,6 +110,7 @@ void read_transport(const base::ConfigSection& root, NameServerConfig& config) {
     read_tcp(root.section("tcp"), config.tcp);
     config.answers.tcp_idle =
         static_cast<std::uint16_t>(config.tcp.idle / std::chrono::milliseconds(100));
+    read_transfers(root.section("transfers"), config);
     const base::ConfigSection cookies = root.section("cookies");
     config.answers.cookies = cookies.boolean("enabled", true);
     config.cookie_secrets_file = cookies.text("secrets_file", "");

@@ -14,7 +14,9 @@
 #include "base/result.h"
 #include "dns/answer_guard.h"
 #include "dns/plugin/plugin_config.h"
+#include "dns/stream_replies.h"
 #include "dns/tcp_server.h"
+#include "dns/transfer/notifier.h"
 #include "dns/udp_socket.h"
 
 namespace dns {
@@ -34,7 +36,9 @@ struct NameServerConfig {
     unsigned threads = 1;        ///< that answer over UDP
     unsigned sign_threads = 1;   ///< that sign zones
     std::size_t udp_receive_buffer = kUdpReceiveBuffer;
-    TcpServer::Options tcp;           ///< of the public port; without endpoints
+    TcpServer::Options tcp;  ///< of the public port; without endpoints
+    StreamLimits transfers;  ///< but for `slow`, which is that of tcp
+    double notify_per_second = transfer::kNotifyPerSecond;
     AnswerPolicy answers;             ///< without the cookie secrets of the file
     std::string cookie_secrets_file;  ///< empty: secrets come from the cluster's steering key
     plugin::PluginConfig powerdns;    ///< its own header lists the settings
@@ -70,6 +74,11 @@ struct NameServerConfig {
 ///       idle: 10s                        # 1s to 1h; told to who asks (RFC 7828)
 ///       slow: 5s                         # 100ms to 1m: for a client to read what was answered
 ///       pending: 32                      # 1 to 1000 answers in the making, for one connection
+///     transfers:                         # zones for secondaries
+///       total: 20                        # 1 to 1000 at once
+///       per_client: 10                   # 1 to total
+///       wait: 3s                         # 0s to 1m for a place; then SERVFAIL
+///       notify_per_second: 500           # 1 to 100000 NOTIFY to each address
 ///     cookies:                           # RFC 7873 and 9018
 ///       enabled: true
 ///       secrets_file: /etc/roundtable/dns-cookies   # optional; cookie.h says how to roll

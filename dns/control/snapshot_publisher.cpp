@@ -17,6 +17,8 @@ constexpr double kOwedMinS = 0.05;
 // since clocks are set.
 constexpr std::int64_t kResignMinS = 60;
 constexpr std::int64_t kResignMaxS = 86400;
+// One build, and what is to be freed.
+constexpr std::size_t kJobsMax = 8;
 
 }  // namespace
 
@@ -163,7 +165,7 @@ SnapshotPublisher::SnapshotPublisher(base::Loop& loop,
       on_published_(std::move(on_published)),
       work_(std::make_shared<Work>(holder)),
       self_(std::make_shared<SnapshotPublisher*>(this)),
-      worker_("dns-build", 1, 1) {
+      worker_("dns-build", 1, kJobsMax) {
 }
 
 SnapshotPublisher::~SnapshotPublisher() = default;
@@ -179,6 +181,13 @@ void SnapshotPublisher::request(PublishRequest request) {
     pending_ = std::move(request);
     if (!building_) {
         start();
+    }
+}
+
+void SnapshotPublisher::release(std::shared_ptr<const void> object) {
+    // With half of the room, so that a build always has its place; else it is freed here.
+    if (object != nullptr && worker_.queued() < kJobsMax / 2) {
+        (void)worker_.submit([held = std::move(object)]() mutable { held.reset(); });
     }
 }
 

@@ -62,6 +62,10 @@ class SnapshotPublisher {
 
     void request(PublishRequest request);
 
+    /// Frees something large on the worker, behind the build that is under way. Whoever else has it
+    /// should have let go of it.
+    void release(std::shared_ptr<const void> object);
+
   private:
     struct Work;
 

@@ -68,6 +68,20 @@ std::size_t MessagePacker::finish() {
     return size_;
 }
 
+std::size_t MessagePacker::refuse(Rcode rcode, ExtendedError error) {
+    store_u16(out_.data() + 2,
+              static_cast<std::uint16_t>(kFlagResponse | static_cast<std::uint16_t>(rcode)));
+    if (!has_opt_) {
+        return finish();
+    }
+    const std::size_t options_at = finish();
+    EdnsWriter options(out_.subspan(options_at, kOptionHeaderSize + 2));
+    (void)options.add(EdnsCode::ExtendedError, static_cast<std::uint16_t>(error));
+    size_ += options.size();
+    store_u16(out_.data() + options_at - 2, static_cast<std::uint16_t>(options.size()));
+    return size_;
+}
+
 void MessagePacker::put(std::string_view octets) {
     std::memcpy(out_.data() + size_, octets.data(), octets.size());
     size_ += octets.size();

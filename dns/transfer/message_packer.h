@@ -3,8 +3,8 @@
 // MessagePacker: the messages of a transfer, with as many records in each as fit (RFC 5936 2.2).
 //
 // A message is filled up to kTransferMessageSize, so that every pointer of its compression reaches
-// (RFC 1035 4.1.4) and the loop's other work has its turn between two; a record that is larger than
-// that goes alone. Owners are compressed, and names in the data of the types of RFC 1035, octets
+// (RFC 1035 4.1.4) and no message takes the loop long to send; a record that is larger than that
+// goes alone. Owners are compressed, and names in the data of the types of RFC 1035, octets
 // that are the same only: a secondary shall hold the same case (RFC 5936 3.4).
 //
 // Borrowed: the buffer, and the octets of every record until finish(). It allocates: not for UDP
@@ -16,6 +16,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "dns/edns.h"
 #include "dns/transfer/record_list.h"
 #include "dns/transfer/transfer_request.h"
 
@@ -43,6 +44,9 @@ class MessagePacker {
 
     /// Completes the message and gives its size.
     [[nodiscard]] std::size_t finish();
+
+    /// Instead of records and finish(), of the first message: the answer is an error.
+    [[nodiscard]] std::size_t refuse(Rcode rcode, ExtendedError error);
 
   private:
     [[nodiscard]] std::size_t limit() const noexcept;

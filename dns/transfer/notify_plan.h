@@ -1,8 +1,10 @@
 #pragma once
 
-// NotifyPlan: who is still to be told of which zone's change, and when the next attempt is due
+// NotifyPlan: of which zones one address is still to be told, and when the next attempt is due
 // (RFC 1996 3.6: over UDP, repeated until it is answered, and not for ever). A newer serial of the
 // same zone takes the place of the older one and begins anew.
+//
+// Paced: no more than so many packets a second, whatever is due; those who hurry go first.
 //
 // Pure: no socket, clock or randomness. Thread rule: one thread at a time. Times: seconds on the
 // caller's monotonic clock.
@@ -14,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/endpoint.h"
 #include "dns/name.h"
+#include "dns/tsig.h"
 
 namespace dns::transfer {
 
@@ -24,20 +26,12 @@ namespace dns::transfer {
 inline constexpr unsigned kNotifyAttempts = 8;
 inline constexpr double kNotifyWait = 1;
 inline constexpr double kNotifyWaitMax = 60;
-/// Notices that wait for an answer; beyond, a peer learns of a change by its refresh timer.
-inline constexpr std::size_t kNoticesMax = 200'000;
-
-/// Whom and what about.
-struct NoticeKey {
-    base::Endpoint to;
-    Name zone;
-
-    auto operator<=>(const NoticeKey&) const = default;
-};
+/// Notices to one address that wait for an answer.
+inline constexpr std::size_t kNoticesMax = 2000;
 
 /// An attempt that is due.
 struct Notice {
-    NoticeKey key;
+    Name zone;
     std::uint32_t serial = 0;
 };
 
@@ -46,26 +40,40 @@ struct NotifyCounts {
     std::uint64_t sent = 0;
     std::uint64_t acknowledged = 0;
     std::uint64_t given_up = 0;  ///< no answer to any attempt
-    std::uint64_t dropped = 0;   ///< too many wait
 };
 
 /// See the top of this file.
 class NotifyPlan {
   public:
-    /// `serial` is to be told, from now on.
-    void want(const NoticeKey& key, std::uint32_t serial, double now_s);
+    /// `per_second`: packets, above 0.
+    explicit NotifyPlan(double per_second) : per_second_(per_second) {}
 
-    /// Attempts that are due, at most `most`; each counts as sent.
+    void set_pace(double per_second) { per_second_ = per_second; }
+
+    enum class Hurry : std::uint8_t { No, Yes };
+
+    /// `serial` is to be told, from now on; before others that are due, if it hurries. False: too
+    /// many wait, and nothing was noted.
+    bool want(const Name& zone, std::uint32_t serial, double now_s, Hurry hurry = Hurry::No);
+
+    /// Attempts that are due and that the pace allows, at most `most`; each counts as sent.
     [[nodiscard]] std::vector<Notice> take_due(double now_s, std::size_t most);
 
-    /// Which message the attempt was, so that its answer is known.
-    void sent_as(const NoticeKey& key, std::uint16_t id);
+    /// Which message the attempt was, and its code if it was signed, so that its answer is known.
+    void sent_as(const Name& zone, std::uint16_t id, const Mac& mac = {});
+
+    /// The code of the last attempt: what the answer must be signed over. Null: nobody waits for
+    /// one. Borrowed.
+    [[nodiscard]] const Mac* sent_mac(const Name& zone) const;
 
     /// An answer came: to that message, about that zone. False: nobody waits for it.
-    bool acknowledge(const NoticeKey& key, std::uint16_t id);
+    bool acknowledge(const Name& zone, std::uint16_t id);
 
-    /// Peers that are no more: forgets what is not in `keep`.
-    void keep_only(const std::set<base::Endpoint>& keep);
+    /// Zones that were given up since the last call.
+    [[nodiscard]] std::vector<Name> take_given_up() { return std::exchange(given_up_, {}); }
+
+    /// A zone that is no more.
+    void forget(const Name& zone);
 
     [[nodiscard]] std::optional<double> next_due_s() const noexcept;
 
@@ -79,15 +87,30 @@ class NotifyPlan {
         unsigned attempts = 0;
         double due_s = 0;
         std::optional<std::uint16_t> id;  // of the last attempt
+        Mac mac;
     };
 
-    using Notices = std::map<NoticeKey, State>;
+    using Notices = std::map<Name, State>;
+
+    struct EarlierDue {
+        bool operator()(const std::pair<double, Notices::iterator>& left,
+                        const std::pair<double, Notices::iterator>& right) const {
+            return left.first != right.first ? left.first < right.first
+                                             : left.second->first < right.second->first;
+        }
+    };
+
+    using ByDue = std::set<std::pair<double, Notices::iterator>, EarlierDue>;
 
     void set_due(Notices::iterator place, double due_s);
-    void forget(Notices::iterator place);
+    void erase(Notices::iterator place);
 
+    double per_second_;
+    double allowed_ = 0;  // packets, at paced_s_
+    double paced_s_ = 0;
     Notices notices_;
-    std::set<std::pair<double, NoticeKey>> by_due_;
+    ByDue by_due_;
+    std::vector<Name> given_up_;
     NotifyCounts counts_;
 };
 

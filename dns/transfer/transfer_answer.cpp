@@ -140,7 +140,8 @@ std::optional<std::size_t> answer_special(const Snapshot& snapshot,
 TransferStart start_transfer(const SharedView& view,
                              std::span<const std::byte> packet,
                              const base::IpAddress& client,
-                             const WallClock& clock) {
+                             const WallClock& clock,
+                             PlannedFunction on_planned) {
     if (view == nullptr || packet.size() < kHeaderSize || packet.size() > kSignedQueryMax) {
         return {};
     }
@@ -167,7 +168,8 @@ TransferStart start_transfer(const SharedView& view,
     if (zone == nullptr || !view->rights().may_transfer(request.name.wire(), client, record.key)) {
         return {};
     }
-    return {std::make_unique<ZoneStream>(request, *zone, std::move(signer), clock, view)};
+    return {std::make_unique<ZoneStream>(
+        request, *zone, std::move(signer), clock, view, std::move(on_planned))};
 }
 
 }  // namespace dns::transfer

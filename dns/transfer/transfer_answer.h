@@ -39,10 +39,11 @@ struct TransferStart {
 
 /// Starts a transfer if the packet is a query for one, well signed where it is signed, and its
 /// sender has the right. Everything else is answered by answer(), which says REFUSED or what is
-/// wrong with the signature.
+/// wrong with the signature. `on_planned`: see ZoneStream.
 [[nodiscard]] TransferStart start_transfer(const SharedView& view,
                                            std::span<const std::byte> packet,
                                            const base::IpAddress& client,
-                                           const WallClock& clock);
+                                           const WallClock& clock,
+                                           PlannedFunction on_planned = {});
 
 }  // namespace dns::transfer

@@ -1,6 +1,7 @@
 #include "dns/transfer/transfer_keeper.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "dns/serial.h"
 #include "dns/transfer/catalog_zone.h"
@@ -38,6 +39,14 @@ SharedZone version_of(const SharedZone& before,
         before, offer.serial, offer.origin, offer.fixed, offer.steered, std::move(seal));
 }
 
+void note_moved(MovedZones& moved, const SharedZone& zone) {
+    if (!moved.all && moved.zones.size() == kMovedMax) {
+        moved = {};
+    } else if (!moved.all) {
+        moved.zones.push_back(zone);
+    }
+}
+
 }  // namespace
 
 base::Result<SharedView> TransferKeeper::update(const std::shared_ptr<const TransferRights>& rights,
@@ -50,16 +59,21 @@ base::Result<SharedView> TransferKeeper::update(const std::shared_ptr<const Tran
         return SharedView();
     }
     Zones next;
+    MovedZones moved{.all = std::exchange(unseen_, false)};
     for (const ZoneOffer& offer : offers) {
         const Name& apex = offer.fixed->apex;
         const auto known = zones_.find(apex);
-        SharedZone version =
-            version_of(known == zones_.end() ? nullptr : known->second, offer, now_s, validity);
+        const SharedZone before = known == zones_.end() ? nullptr : known->second;
+        SharedZone version = version_of(before, offer, now_s, validity);
         if (version != nullptr) {
+            if (version != before) {
+                note_moved(moved, version);
+            }
             next.emplace(apex, std::move(version));
         }
     }
     zones_ = std::move(next);
+    const SharedZone catalog_before = catalog_;
     const base::Status catalog = update_catalog(rights->catalog(), offers, now_s);
     std::vector<SharedZone> zones;
     zones.reserve(zones_.size() + 1);
@@ -68,14 +82,18 @@ base::Result<SharedView> TransferKeeper::update(const std::shared_ptr<const Tran
     }
     if (catalog_ != nullptr && !zones_.contains(catalog_->apex())) {
         zones.push_back(catalog_);
+        if (catalog_ != catalog_before) {
+            note_moved(moved, catalog_);
+        }
     }
     std::ranges::sort(zones, [](const SharedZone& left, const SharedZone& right) {
         return std::ranges::lexicographical_compare(left->apex().wire(), right->apex().wire());
     });
     if (!catalog) {
+        unseen_ = true;
         return catalog.error();
     }
-    return std::make_shared<const TransferView>(rights, std::move(zones));
+    return std::make_shared<const TransferView>(rights, std::move(zones), std::move(moved));
 }
 
 base::Status TransferKeeper::update_catalog(const Name& apex,

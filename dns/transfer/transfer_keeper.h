@@ -50,6 +50,7 @@ class TransferKeeper {
 
     Zones zones_;
     SharedZone catalog_;
+    bool unseen_ = false;  // zones have moved of which no view told
 };
 
 }  // namespace dns::transfer

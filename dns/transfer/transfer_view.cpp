@@ -103,8 +103,9 @@ bool TransferRights::is_transferred(const Name& zone) const noexcept {
 }
 
 TransferView::TransferView(std::shared_ptr<const TransferRights> rights,
-                           std::vector<SharedZone> zones)
-    : rights_(std::move(rights)), zones_(std::move(zones)) {
+                           std::vector<SharedZone> zones,
+                           MovedZones moved)
+    : rights_(std::move(rights)), zones_(std::move(zones)), moved_(std::move(moved)) {
 }
 
 const SharedZone* TransferView::find(std::span<const std::byte> name) const noexcept {

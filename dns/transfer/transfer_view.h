@@ -73,11 +73,22 @@ class TransferRights {
     Name catalog_;
 };
 
+/// Zones that a view lists as moved, at most; where there are more, all may be.
+inline constexpr std::size_t kMovedMax = 1000;
+
+/// The zones whose version is another one than in the view before.
+struct MovedZones {
+    bool all = true;  ///< too many, or not known: any of them
+    std::vector<SharedZone> zones{};
+};
+
 /// See the top of this file.
 class TransferView {
   public:
     /// `zones` in ascending order of the octets of their names.
-    TransferView(std::shared_ptr<const TransferRights> rights, std::vector<SharedZone> zones);
+    TransferView(std::shared_ptr<const TransferRights> rights,
+                 std::vector<SharedZone> zones,
+                 MovedZones moved = {});
 
     [[nodiscard]] const TransferRights& rights() const noexcept { return *rights_; }
 
@@ -86,9 +97,12 @@ class TransferView {
 
     [[nodiscard]] const std::vector<SharedZone>& zones() const noexcept { return zones_; }
 
+    [[nodiscard]] const MovedZones& moved() const noexcept { return moved_; }
+
   private:
     std::shared_ptr<const TransferRights> rights_;
     std::vector<SharedZone> zones_;
+    MovedZones moved_;
 };
 
 using SharedView = std::shared_ptr<const TransferView>;

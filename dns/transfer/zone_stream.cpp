@@ -22,17 +22,17 @@ ZoneStream::ZoneStream(const TransferRequest& request,
                        SharedZone zone,
                        std::optional<TsigSigner> signer,
                        WallClock clock,
-                       std::shared_ptr<const void> keep)
+                       std::shared_ptr<const void> keep,
+                       PlannedFunction on_planned)
     : request_(request),
       question_(request.question.begin(), request.question.end()),
       zone_(std::move(zone)),
       signer_(std::move(signer)),
       clock_(std::move(clock)),
       keep_(std::move(keep)),
+      on_planned_(std::move(on_planned)),
       at_({}) {
     request_.question = question_;
-    plan();
-    at_ = parts_.front()->begin();
 }
 
 void ZoneStream::plan() {
@@ -84,6 +84,13 @@ void ZoneStream::skip_empty_parts() {
 }
 
 ReplyStream::Piece ZoneStream::next(std::span<std::byte> out) {
+    if (is_first_) {
+        plan();
+        at_ = parts_.front()->begin();
+        if (on_planned_) {
+            on_planned_(*this);
+        }
+    }
     const std::size_t reserved = signer_ ? tsig_record_size(signer_->key()) : 0;
     MessagePacker packer(request_, out, reserved, is_first_);
     is_first_ = false;
@@ -98,11 +105,17 @@ ReplyStream::Piece ZoneStream::next(std::span<std::byte> out) {
     if (packer.empty()) {
         return {State::Failed, 0};  // a record that no message holds
     }
-    std::size_t size = packer.finish();
-    if (signer_) {
-        size = signer_->sign(out, size, clock_());
-    }
+    const std::size_t size = sign(out, packer.finish());
     return {at_ == parts_[part_]->end() ? State::Last : State::More, size};
+}
+
+ReplyStream::Piece ZoneStream::refuse(std::span<std::byte> out) {
+    MessagePacker packer(request_, out, signer_ ? tsig_record_size(signer_->key()) : 0, true);
+    return {State::Last, sign(out, packer.refuse(Rcode::ServFail, ExtendedError::NotReady))};
+}
+
+std::size_t ZoneStream::sign(std::span<std::byte> out, std::size_t size) {
+    return signer_ ? signer_->sign(out, size, clock_()) : size;
 }
 
 }  // namespace dns::transfer

@@ -9,8 +9,10 @@
 //
 // Every message is signed if the request was (RFC 8945 5.3.1).
 //
-// Owner: the connection. Thread rule: loop thread only; the clock is asked only where messages are
-// signed.
+// What is to be sent is worked out by the first next(): of a large zone a difference takes long.
+//
+// Owner: the connection. Thread rule: one thread at a time; the clock, which is asked only where
+// messages are signed, and `on_planned` are called on the same.
 
 #include <cstdint>
 #include <functional>
@@ -34,6 +36,11 @@ enum class TransferKind : std::uint8_t { Whole, Delta, UpToDate };
 /// Seconds since 1970.
 using WallClock = std::function<std::uint64_t()>;
 
+class ZoneStream;
+
+/// Told once it is known what is sent.
+using PlannedFunction = std::function<void(const ZoneStream& stream)>;
+
 /// See the top of this file.
 class ZoneStream final : public ReplyStream {
   public:
@@ -43,13 +50,16 @@ class ZoneStream final : public ReplyStream {
                SharedZone zone,
                std::optional<TsigSigner> signer,
                WallClock clock,
-               std::shared_ptr<const void> keep);
+               std::shared_ptr<const void> keep,
+               PlannedFunction on_planned = {});
 
     [[nodiscard]] const PublishedZone& zone() const noexcept { return *zone_; }
 
+    /// After the first next().
     [[nodiscard]] TransferKind kind() const noexcept { return kind_; }
 
     [[nodiscard]] Piece next(std::span<std::byte> out) override;
+    [[nodiscard]] Piece refuse(std::span<std::byte> out) override;
 
   private:
     void plan();
@@ -57,6 +67,7 @@ class ZoneStream final : public ReplyStream {
     void add_soa(const SoaContent& soa, std::uint32_t serial);
     void add_part(RecordList list);
     void skip_empty_parts();
+    [[nodiscard]] std::size_t sign(std::span<std::byte> out, std::size_t size);
 
     TransferRequest request_;
     std::vector<std::byte> question_;  // that the request refers to
@@ -64,6 +75,7 @@ class ZoneStream final : public ReplyStream {
     std::optional<TsigSigner> signer_;
     WallClock clock_;
     std::shared_ptr<const void> keep_;
+    PlannedFunction on_planned_;
     TransferKind kind_ = TransferKind::Whole;
     std::vector<std::shared_ptr<const RecordList>> parts_;
     std::size_t part_ = 0;

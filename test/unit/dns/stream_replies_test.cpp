@@ -1,11 +1,13 @@
 #include "dns/stream_replies.h"
 
 #include <algorithm>
+#include <atomic>
 #include <string>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
 
+#include "base/check.h"
 #include "base/fiber.h"
 #include "base/hash.h"
 #include "base/stream.h"
@@ -19,28 +21,44 @@ using base::Deadline;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// What became of the streams of a test.
+// What became of the streams of a test. Messages are made on workers.
 struct Fate {
-    int made = 0;  // messages
-    int ended = 0;
+    std::atomic<int> made = 0;  // messages
+    std::atomic<int> ended = 0;
+    std::atomic<int> open = 0;       // that have begun and not ended
+    std::atomic<int> most = 0;       // open at once
+    std::atomic<bool> hold = false;  // the first message is not made before this is false
+
+    void go() {
+        hold = false;
+        hold.notify_all();
+    }
 };
 
 // "0", "1", ... each filled up to `size` octets; the last one is Last or, if it fails, none.
 class Numbers : public dns::ReplyStream {
   public:
-    Numbers(Fate& fate, int count, bool fails, std::size_t size)
-        : fate_(fate), count_(count), fails_(fails), size_(size) {}
+    Numbers(std::shared_ptr<Fate> fate, int count, bool fails, std::size_t size)
+        : shared_(std::move(fate)), fate_(*shared_), count_(count), fails_(fails), size_(size) {}
 
-    ~Numbers() override { ++fate_.ended; }
+    ~Numbers() override {
+        ++fate_.ended;
+        fate_.open -= at_ > 0 ? 1 : 0;
+    }
 
     Numbers(const Numbers&) = delete;
     Numbers& operator=(const Numbers&) = delete;
 
     Piece next(std::span<std::byte> out) override {
-        BOOST_REQUIRE(out.size() == dns::kMessageMax);
+        CHECK(out.size() == dns::kMessageMax);
         if (at_ == count_) {
-            BOOST_REQUIRE(fails_);
+            CHECK(fails_);
             return {State::Failed, 0};
+        }
+        if (at_ == 0) {
+            const int open = ++fate_.open;
+            fate_.most = std::max(fate_.most.load(), open);
+            fate_.hold.wait(true);
         }
         std::string text = std::to_string(at_++);
         text.resize(std::max(size_, text.size()), '.');
@@ -51,7 +69,13 @@ class Numbers : public dns::ReplyStream {
         return {at_ == count_ && !fails_ ? State::Last : State::More, text.size()};
     }
 
+    Piece refuse(std::span<std::byte> out) override {
+        out[0] = std::byte{'-'};
+        return {State::Last, 1};
+    }
+
   private:
+    std::shared_ptr<Fate> shared_;  // a worker may let go of a stream after the test
     Fate& fate_;
     int count_;
     bool fails_;
@@ -61,19 +85,25 @@ class Numbers : public dns::ReplyStream {
 
 // A server that answers "stream" with `count` messages and everything else with itself.
 struct Streamer {
-    Streamer(base::Loop& the_loop, int count, bool fails, std::size_t size = 1)
+    Streamer(base::Loop& the_loop,
+             int count,
+             bool fails,
+             std::size_t size = 1,
+             const dns::StreamLimits& limits = {.slow = milliseconds(200)})
         : loop(the_loop),
-          start(
+          streams(
+              loop,
               [this, count, fails, size](auto packet, auto&) -> std::unique_ptr<dns::ReplyStream> {
                   if (base::as_text(packet) != "stream") {
                       return nullptr;
                   }
-                  return std::make_unique<Numbers>(fate, count, fails, size);
-              }) {
+                  return std::make_unique<Numbers>(shared, count, fails, size);
+              },
+              limits) {
         dns::TcpServer::Options options;
         options.endpoints = {base::Endpoint::parse("127.0.0.1:0").take_value()};
         options.slow = milliseconds(200);
-        options.take = dns::stream_replies(loop, start, options.slow, counters);
+        options.take = streams.take_function();
         server = dns::TcpServer::create(loop, options, [](auto packet, auto&, auto out) {
                      std::copy(packet.begin(), packet.end(), out.begin());
                      return packet.size();
@@ -90,9 +120,9 @@ struct Streamer {
     }
 
     base::Loop& loop;
-    Fate fate;
-    dns::StreamCounters counters;
-    dns::StreamFunction start;
+    std::shared_ptr<Fate> shared = std::make_shared<Fate>();
+    Fate& fate = *shared;
+    dns::StreamReplies streams;
     std::unique_ptr<dns::TcpServer> server;
 };
 
@@ -121,7 +151,7 @@ std::string read_message(base::Stream& stream) {
     return message;
 }
 
-void wait_for(const int& value, int expected) {
+void wait_for(const std::atomic<int>& value, int expected) {
     const auto deadline = Deadline::after(seconds(20));
     while (value != expected && !deadline.passed()) {
         BOOST_REQUIRE(base::sleep_until(Deadline::after(milliseconds(2))));
@@ -141,8 +171,8 @@ BOOST_AUTO_TEST_CASE(sends_every_message_and_counts_the_answer_once) {
             BOOST_TEST(read_message(*stream) == expected);
         }
         wait_for(streamer.fate.ended, 1);
-        BOOST_TEST(streamer.counters.sent.value() == 1U);
-        BOOST_TEST(streamer.counters.broken.value() == 0U);
+        BOOST_TEST(streamer.streams.counters().sent.value() == 1U);
+        BOOST_TEST(streamer.streams.counters().broken.value() == 0U);
         // The connection stays, for this or that.
         BOOST_REQUIRE(stream->write(framed("abc") + framed("stream")));
         BOOST_TEST(read_message(*stream) == "abc");
@@ -156,7 +186,9 @@ BOOST_AUTO_TEST_CASE(leaves_to_others_what_is_no_stream) {
         const auto stream = streamer.ask(framed("abc"));
         BOOST_TEST(read_message(*stream) == "abc");
         BOOST_TEST(streamer.fate.made == 0);
-        BOOST_TEST(streamer.counters.sent.value() + streamer.counters.broken.value() == 0U);
+        BOOST_TEST(streamer.streams.counters().sent.value() +
+                       streamer.streams.counters().broken.value() ==
+                   0U);
     });
 }
 
@@ -174,7 +206,7 @@ BOOST_AUTO_TEST_CASE(answers_other_queries_meanwhile) {
             ++messages;
         }
         BOOST_TEST(messages == 1000);
-        BOOST_TEST(streamer.counters.sent.value() == 1U);
+        BOOST_TEST(streamer.streams.counters().sent.value() == 1U);
     });
 }
 
@@ -190,8 +222,8 @@ BOOST_AUTO_TEST_CASE(the_connection_ends_behind_an_answer_that_cannot_be_finishe
         BOOST_TEST(read_message(*stream).empty());
         BOOST_TEST((base::monotonic_now() - asked < seconds(5)));
         wait_for(streamer.fate.ended, 1);
-        BOOST_TEST(streamer.counters.sent.value() == 0U);
-        BOOST_TEST(streamer.counters.broken.value() == 1U);
+        BOOST_TEST(streamer.streams.counters().sent.value() == 0U);
+        BOOST_TEST(streamer.streams.counters().broken.value() == 1U);
     });
 }
 
@@ -200,7 +232,7 @@ BOOST_AUTO_TEST_CASE(one_that_fails_at_once_ends_the_connection_too) {
         const Streamer streamer(loop, 0, true);
         const auto stream = streamer.ask(framed("stream"));
         BOOST_TEST(read_message(*stream).empty());
-        BOOST_TEST(streamer.counters.broken.value() == 1U);
+        BOOST_TEST(streamer.streams.counters().broken.value() == 1U);
     });
 }
 
@@ -211,8 +243,8 @@ BOOST_AUTO_TEST_CASE(makes_no_more_than_the_client_reads_and_ends_when_it_does_n
         const auto stream = streamer.ask(framed("stream"));
         wait_for(streamer.fate.ended, 1);
         BOOST_TEST(streamer.fate.made < 500);
-        BOOST_TEST(streamer.counters.sent.value() == 0U);
-        BOOST_TEST(streamer.counters.broken.value() == 1U);
+        BOOST_TEST(streamer.streams.counters().sent.value() == 0U);
+        BOOST_TEST(streamer.streams.counters().broken.value() == 1U);
         BOOST_TEST(streamer.server->counters().timeouts.value() == 1U);
     });
 }
@@ -224,7 +256,65 @@ BOOST_AUTO_TEST_CASE(a_client_that_goes_away_ends_its_stream) {
         BOOST_TEST(read_message(*stream).substr(0, 2) == "0.");
         stream->close();
         wait_for(streamer.fate.ended, 1);
-        BOOST_TEST(streamer.counters.broken.value() == 1U);
+        BOOST_TEST(streamer.streams.counters().broken.value() == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(no_more_at_once_than_there_are_places_and_the_others_wait) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const Streamer streamer(
+            loop, 3, false, 1, {.total_max = 2, .per_client_max = 2, .wait = seconds(20)});
+        std::vector<std::unique_ptr<base::SocketStream>> clients;
+        for (int i = 0; i < 8; ++i) {
+            clients.push_back(streamer.ask(framed("stream")));
+        }
+        for (const auto& client : clients) {
+            for (const char* expected : {"0", "1", "2"}) {
+                BOOST_TEST(read_message(*client) == expected);
+            }
+        }
+        wait_for(streamer.fate.ended, 8);
+        BOOST_TEST(streamer.fate.most <= 2);
+        BOOST_TEST(streamer.streams.counters().sent.value() == 8U);
+        BOOST_TEST(streamer.streams.counters().refused.value() == 0U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(who_gets_no_place_in_time_is_refused_and_the_connection_stays) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        // More places than one client may take.
+        Streamer streamer(
+            loop, 3, false, 1, {.total_max = 5, .per_client_max = 1, .wait = milliseconds(50)});
+        streamer.fate.hold = true;
+        const auto first = streamer.ask(framed("stream"));
+        wait_for(streamer.fate.open, 1);
+        const auto second = streamer.ask(framed("stream"));
+        BOOST_TEST(read_message(*second) == "-");
+        BOOST_TEST(streamer.streams.counters().refused.value() == 1U);
+        // Places that come by a change of the settings are given to who waits.
+        streamer.streams.set_limits({.total_max = 5, .per_client_max = 1, .wait = seconds(20)});
+        BOOST_REQUIRE(second->write(framed("stream")));
+        BOOST_REQUIRE(second->flush(Deadline::after(seconds(5))));
+        BOOST_REQUIRE(base::sleep_until(Deadline::after(milliseconds(20))));
+        BOOST_TEST(streamer.fate.open == 1);
+        streamer.streams.set_limits({.total_max = 5, .per_client_max = 2, .wait = seconds(20)});
+        wait_for(streamer.fate.open, 2);
+        streamer.fate.go();
+        BOOST_TEST(read_message(*second) == "0");
+        BOOST_TEST(read_message(*first) == "0");
+        wait_for(streamer.fate.ended, 3);
+        BOOST_TEST(streamer.streams.counters().sent.value() == 2U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(the_loop_goes_on_while_a_long_answer_is_worked_out) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        Streamer streamer(loop, 1, false);
+        streamer.fate.hold = true;
+        const auto stream = streamer.ask(framed("stream") + framed("abc"));
+        BOOST_TEST(read_message(*stream) == "abc");
+        streamer.fate.go();
+        BOOST_TEST(read_message(*stream) == "0");
     });
 }
 

@@ -123,6 +123,8 @@ BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
     const Rise refused("roundtable_dns_tcp_connections_total{outcome=\"refused_client\"}");
     const Rise sent("roundtable_dns_transfers_total{outcome=\"sent\"}");
     const Rise broken("roundtable_dns_transfers_total{outcome=\"broken\"}");
+    const Rise no_place("roundtable_dns_transfers_total{outcome=\"refused\"}");
+    const Rise given_up("roundtable_dns_notifies_total{outcome=\"given_up\"}");
     const Rise lost("roundtable_dns_probes_total{pool=\"access\",outcome=\"lost\"}");
     const Rise other("roundtable_dns_probes_total{pool=\"mail\",outcome=\"lost\"}");
     const Rise full("roundtable_dns_udp_deferred_total{outcome=\"full\"}");
@@ -138,6 +140,7 @@ BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
     dns::StreamCounters streams;
     streams.sent.add(7);
     streams.broken.add(1);
+    streams.refused.add(2);
     metrics.take_streams(streams);
     BOOST_TEST(dropped.value() == 2);
     BOOST_TEST(full.value() == 5);
@@ -145,6 +148,10 @@ BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
     BOOST_TEST(lost.value() == 4);
     BOOST_TEST(sent.value() == 7);
     BOOST_TEST(broken.value() == 1);
+    BOOST_TEST(no_place.value() == 2);
+    metrics.take_notifies({.sent = 9, .acknowledged = 5, .given_up = 3}, 1);
+    metrics.take_notifies({.sent = 9, .acknowledged = 5, .given_up = 4}, 0);
+    BOOST_TEST(given_up.value() == 4);
     BOOST_TEST(other.value() == 0);
 }
 

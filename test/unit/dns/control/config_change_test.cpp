@@ -67,6 +67,10 @@ BOOST_AUTO_TEST_CASE(every_setting_that_may_change_is_seen) {
         {"rate_limit: {ipv6_prefix: 57}\n", "rate_limit"},
         {"rate_limit: {entries: 2048}\n", "rate_limit"},
         {"rate_limit: {exempt: ['127.0.0.1']}\n", "rate_limit"},
+        {"transfers: {total: 30}\n", "transfers"},
+        {"transfers: {per_client: 5}\n", "transfers"},
+        {"transfers: {wait: 1s}\n", "transfers"},
+        {"transfers: {notify_per_second: 100}\n", "transfers"},
     };
 
     for (const auto& c : cases) {

@@ -93,6 +93,10 @@ BOOST_AUTO_TEST_CASE(what_is_not_said_is_safe) {
     BOOST_TEST(read.settings.cookie_secrets_file.empty());
     BOOST_TEST(read.settings.tcp.connections_max == 1000U);
     BOOST_TEST(read.settings.tcp.connections_per_client_max == 100U);
+    BOOST_TEST(read.settings.transfers.total_max == 20U);
+    BOOST_TEST(read.settings.transfers.per_client_max == 10U);
+    BOOST_TEST((read.settings.transfers.wait == std::chrono::seconds(3)));
+    BOOST_TEST(read.settings.notify_per_second == 500);
     BOOST_TEST(read.settings.udp_receive_buffer == 4U * 1024 * 1024);
 }
 
@@ -102,6 +106,7 @@ BOOST_AUTO_TEST_CASE(every_limit_of_the_transport_is_a_setting) {
         "nsid: ''\nudp_receive_buffer: 1MiB\n"
         "tcp: {connections: 50, connections_per_client: 5, idle: 30s, slow: 200ms, "
         "pending: 8}\n"
+        "transfers: {total: 4, per_client: 2, wait: 0s, notify_per_second: 50}\n"
         "cookies: {enabled: no, secrets_file: /etc/secrets}\n"
         "rate_limit: {answers_per_second: 50, errors_per_second: 5, window: 2s, slip: 3, "
         "ipv4_prefix: 20, ipv6_prefix: 48, entries: 2048, exempt: [10.0.0.0/8]}\n");
@@ -114,6 +119,11 @@ BOOST_AUTO_TEST_CASE(every_limit_of_the_transport_is_a_setting) {
     BOOST_TEST((settings.tcp.idle == std::chrono::seconds(30)));
     BOOST_TEST((settings.tcp.slow == std::chrono::milliseconds(200)));
     BOOST_TEST(settings.tcp.taken_max == 8U);
+    BOOST_TEST(settings.transfers.total_max == 4U);
+    BOOST_TEST(settings.transfers.per_client_max == 2U);
+    BOOST_TEST((settings.transfers.wait == base::Duration::zero()));
+    BOOST_TEST((settings.transfers.slow == std::chrono::milliseconds(200)));
+    BOOST_TEST(settings.notify_per_second == 50);
     BOOST_TEST(settings.answers.tcp_idle == 300U);
     BOOST_TEST(!settings.answers.cookies);
     BOOST_TEST(settings.cookie_secrets_file == "/etc/secrets");
@@ -188,6 +198,9 @@ BOOST_AUTO_TEST_CASE(says_what_is_wrong) {
         {kLeast + "tcp: {idle: 0}\n", "idle"},
         {kLeast + "tcp: {slow: 2m}\n", "slow"},
         {kLeast + "tcp: {connections: 5, connections_per_client: 6}\n", "connections_per_client"},
+        {kLeast + "transfers: {total: 5, per_client: 6}\n", "per_client"},
+        {kLeast + "transfers: {wait: 2m}\n", "wait"},
+        {kLeast + "transfers: {notify_per_second: 0}\n", "notify_per_second"},
         {kLeast + "rate_limit: {window: 2m}\n", "window"},
         {kLeast + "rate_limit: {ipv6_prefix: 65}\n", "ipv6_prefix"},
         {kLeast + "rate_limit: {rate: 5}\n", "rate"},

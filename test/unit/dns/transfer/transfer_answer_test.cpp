@@ -199,6 +199,32 @@ BOOST_AUTO_TEST_CASE(a_catalog_lists_the_zones_and_moves_with_them) {
     BOOST_TEST(second->fixed->records.count() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_view_lists_what_moved_since_the_one_before) {
+    World world;
+    BOOST_TEST(!world.view->moved().all);
+    BOOST_TEST(world.view->moved().zones.size() == 2U);  // and the catalog
+    const auto rights = dns::transfer::TransferRights::create(config()).take_value();
+    std::vector<dns::transfer::ZoneOffer> offers;
+    for (std::int64_t i = 1; i <= 1200; ++i) {
+        auto content = std::make_shared<dns::transfer::FixedContent>(*dns_test::fixed({}));
+        content->apex = dns::Name::from_text("z" + std::to_string(i) + ".test").take_value();
+        dns::transfer::ZoneOffer offer;
+        offer.domain_id = i;
+        offer.serial = 1;
+        offer.fixed = std::move(content);
+        offers.push_back(std::move(offer));
+    }
+    const auto many = world.keeper.update(rights, offers, kNow).take_value();
+    BOOST_TEST(many->moved().all);
+    BOOST_TEST(many->moved().zones.empty());
+    offers[7].serial = 2;
+    const auto one = world.keeper.update(rights, offers, kNow).take_value();
+    BOOST_TEST(!one->moved().all);
+    BOOST_REQUIRE(one->moved().zones.size() == 1U);
+    BOOST_TEST((one->moved().zones[0]->apex() == offers[7].fixed->apex));
+    BOOST_TEST(world.keeper.update(rights, offers, kNow).take_value()->moved().zones.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_configuration_that_makes_no_sense_is_refused) {
     TransferConfig bad = config();
     bad.peers[0].key = "missing.test";

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "dns/limits.h"
 #include "dns/transfer/message_packer.h"
+#include "dns/wire.h"
 #include "test/unit/dns/packet_text.h"
 #include "test/unit/dns/query_builder.h"
 #include "test/unit/dns/transfer/secondary.h"
@@ -65,6 +66,28 @@ BOOST_AUTO_TEST_CASE(the_first_message_alone_has_question_and_opt) {
     const auto rest = dns_test::read_packet(std::span(out).first(second.size));
     BOOST_TEST(rest.question.empty());
     BOOST_TEST(!rest.has_opt);
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_is_one_message_and_says_why) {
+    for (const bool has_opt : {false, true}) {
+        dns_test::QueryBuilder query;
+        query.question("Example.TEST", 252);
+        const auto packet = has_opt ? query.opt().bytes() : query.bytes();
+        ZoneStream stream(request_of(packet), large_zone(5), std::nullopt, nullptr, nullptr);
+        std::vector<std::byte> out(dns::kMessageMax);
+        const auto piece = stream.refuse(out);
+        BOOST_TEST((piece.state == ReplyStream::State::Last));
+        const auto text = dns_test::read_packet(std::span(out).first(piece.size));
+        BOOST_TEST(text.question == "Example.TEST. AXFR");
+        BOOST_TEST(text.rcode == 2U);
+        BOOST_TEST(!text.authoritative);
+        BOOST_TEST(text.answer.empty());
+        BOOST_TEST(text.has_opt == has_opt);
+        if (has_opt) {
+            BOOST_TEST(dns::load_u16(out.data() + piece.size - 6) == 15U);  // RFC 8914
+            BOOST_TEST(dns::load_u16(out.data() + piece.size - 2) == 14U);
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(every_message_is_signed_and_chained) {
