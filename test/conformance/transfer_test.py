@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
 """Zones fetched by secondaries that others wrote: NSD, Knot and BIND, and by dig with keys.
 
-One roundtable-dnsd with a private PostgreSQL. Zones are changed by SQL and by stand-ins for mail
-servers that come and go; after all of it every secondary must hold, record by record, what our own
-AXFR says, and must have got there by deltas. ROUNDTABLE_TRANSFER_COMMITS sets how many changes
-(default 30).
+One roundtable-dnsd with a private PostgreSQL. Zones, one of them signed, are changed by SQL:
+records come and go, mail servers are drained and come back. After all of it every secondary must
+hold, record by record, what our own AXFR says, and must have got there by deltas that hold what
+differs and nothing else. ROUNDTABLE_TRANSFER_COMMITS sets how many changes (default 30),
+ROUNDTABLE_TRANSFER_SEED which.
 """
 
 import base64
+import collections
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -21,16 +26,32 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
                 str(ROOT / "test" / "support")]
+import dns_client  # noqa: E402
 import dns_test  # noqa: E402
 import ran  # noqa: E402
 from dns_test import HOST, free_port  # noqa: E402
 from endpoints import wait_until  # noqa: E402
 
 COMMITS = int(os.environ.get("ROUNDTABLE_TRANSFER_COMMITS", "30"))
+SEED = int(os.environ.get("ROUNDTABLE_TRANSFER_SEED", "1"))
 SECRET = base64.b64encode(bytes(range(32))).decode()
 KEY = "secondary.key"
 CATALOG = "catalog.invalid"
-ZONES = ("mail.test", "load.test", "hosts.test")
+CHANGED = ("mail.test", "signed.test")
+ZONES = (*CHANGED, "load.test", "hosts.test")
+SIGNED = r"""
+INSERT INTO directory.domain (name, policy, minimum, ttl) VALUES ('signed.test', 'static', 60, 300);
+INSERT INTO directory.mail_exchange (domain_id, mail_server_id, preference)
+    SELECT d.id, m.id, 10 * row_number() OVER (ORDER BY m.name)
+    FROM directory.domain d, directory.mail_server m WHERE d.name = 'signed.test';
+INSERT INTO directory.record (domain_id, owner, type, rdata)
+    SELECT id, owner, type, rdata FROM directory.domain, (VALUES ('www', 'A', '192.0.2.80'),
+        ('*.wild', 'TXT', '"any"'), ('a.b.ent', 'AAAA', '2001:db8::1')) r(owner, type, rdata)
+    WHERE name = 'signed.test';
+INSERT INTO directory.record (domain_id, owner, type, rdata)
+    SELECT id, 'host' || n, 'A', '192.0.2.' || n FROM directory.domain, generate_series(1, 50) n
+    WHERE name = 'signed.test';
+"""
 
 
 def dig(*arguments, port, key=None):
@@ -50,6 +71,28 @@ def records(text):
 def serial(port, zone, key=None):
     found = re.search(r"\sSOA\s+\S+\s+\S+\s+(\d+)", dig(zone, "SOA", port=port, key=key))
     return int(found[1]) if found else None
+
+
+def own_serial(zone):
+    """The same without a process for each question."""
+    reply = dns_client.query((HOST, WORLD.server.port), zone, "SOA")
+    return int.from_bytes(reply.answers[0].data[-20:-16], "big")
+
+
+def soa_serial(line):
+    return int(line.split(" IN SOA ")[1].split(" ")[2])
+
+
+def delta(text):
+    """What an IXFR says (RFC 1995 4): (from, to, removed, added); None: it is the zone whole."""
+    lines = [re.sub(r"\s+", " ", line) for line in text.splitlines()
+             if line and not line.startswith(";") and " TSIG " not in line]
+    marks = [i for i, line in enumerate(lines) if " IN SOA " in line]
+    if len(marks) != 4:
+        return None
+    _, old, new, last = marks
+    return (soa_serial(lines[old]), soa_serial(lines[new]), collections.Counter(lines[old:new]),
+            collections.Counter(lines[new:last]))
 
 
 class Secondary:
@@ -160,6 +203,13 @@ class World(dns_test.World):
     def __init__(self):
         super().__init__()
         sql = self.postgres.sql
+        sql(SIGNED)
+        binaries = pathlib.Path(os.environ.get("ROUNDTABLE_BIN", ROOT / "build/release/bin"))
+        subprocess.run([binaries / "roundtable", "dnssec", "enable", "signed.test", "--database",
+                        self.postgres.conninfo("roundtable_operator")], check=True,
+                       stdout=subprocess.DEVNULL)
+        wait_until("signatures", lambda: "\tRRSIG\t" in dig("signed.test", "SOA", "+dnssec",
+                                                          port=self.server.port), 10)
         sql(f"INSERT INTO directory.transfer_key (name) VALUES ('{KEY}'), ('other.key')")
         sql("INSERT INTO directory.transfer_secret (key_id, secret) SELECT id, "
             f"decode('{SECRET}', 'base64') FROM directory.transfer_key")
@@ -229,6 +279,126 @@ class Rights(unittest.TestCase):
         self.assertNotIn("_account", own("mail.test"))
 
 
+class Limits(unittest.TestCase):
+    """A zone that no socket buffer takes, and a client that does not read it."""
+
+    SLOW = "127.0.0.77"
+
+    def settings(self, text):
+        config = WORLD.server.config
+        before = config.read_text()
+        self.addCleanup(self.reload, before)
+        self.reload(before + text)
+
+    def reload(self, text):
+        WORLD.server.config.write_text(text)
+        log = WORLD.server.directory / "log"
+        seen = log.read_text(errors="replace").count("reloaded")
+        WORLD.server.process.send_signal(signal.SIGHUP)
+        wait_until("the settings", lambda: log.read_text(errors="replace").count("reloaded") > seen,
+                   10)
+
+    def begin(self, zone):
+        """A connection on which the zone was asked for, from SLOW."""
+        stream = socket.create_connection((HOST, WORLD.server.port), 20, (self.SLOW, 0))
+        self.addCleanup(stream.close)
+        query = dns_test.packet(zone, 252, counts=(1, 0, 0, 1), extra=dns_test.opt())
+        stream.sendall(struct.pack("!H", len(query)) + query)
+        return stream
+
+    def test_no_more_transfers_than_the_settings_say(self):
+        sql = WORLD.postgres.sql
+        sql("INSERT INTO directory.transfer_peer (name, networks) VALUES ('slow', "
+            f"'{{{self.SLOW}}}')")
+        sql("INSERT INTO directory.domain (name, policy) VALUES ('large.test', 'static')")
+        self.addCleanup(sql, "DELETE FROM directory.domain WHERE name = 'large.test'; "
+                             "DELETE FROM directory.transfer_peer WHERE name = 'slow'")
+        sql("INSERT INTO directory.record (domain_id, owner, type, rdata) SELECT id, 'h' || n, "
+            "'TXT', '\"' || n || repeat('x', 200) || '\"' FROM directory.domain, "
+            "generate_series(1, 60000) n WHERE name = 'large.test'")
+        wait_until("large.test", lambda: len(records(own("large.test"))) > 60000, 90)
+        self.settings("transfers: {total: 4, per_client: 1, wait: 100ms}\n")
+        slow = self.begin("large.test")
+        self.assertEqual(slow.recv(6)[5] & 15, 0)
+        # Its address has had its share: SERVFAIL, not ready (RFC 8914 4.15); others have theirs.
+        refused = self.begin("mail.test").recv(4096)
+        self.assertEqual(refused[5] & 15, 2)
+        self.assertTrue(refused.endswith(struct.pack("!HHH", 15, 2, 14)))
+        other = dig("mail.test", "AXFR", "-b", "127.0.0.78", port=WORLD.server.port,
+                    key=("hmac-sha256", KEY, SECRET))
+        self.assertGreater(len(records(other)), 20)
+        slow.close()
+        wait_until("its place", lambda: self.begin("mail.test").recv(4096)[5] & 15 == 0, 10)
+        self.assertIn('transfers_total{outcome="refused"}', WORLD.server.metrics())
+
+    def test_a_refusal_is_signed_as_the_query_was(self):
+        self.settings("transfers: {total: 1, wait: 0s}\n")
+        texts = []
+        deadline = time.monotonic() + 30
+        # At once, until two of them meet.
+        while not any("failed" in text for text in texts) and time.monotonic() < deadline:
+            digs = [subprocess.Popen(["dig", f"@{HOST}", "-p", str(WORLD.server.port), "-y",
+                                      f"hmac-sha256:{KEY}:{SECRET}", "+tries=1", "signed.test",
+                                      "AXFR"], stdout=subprocess.PIPE, text=True)
+                    for _ in range(10)]
+            texts = [dig.communicate()[0] for dig in digs]
+        failed = [text for text in texts if "failed" in text]
+        self.assertTrue(failed)
+        for text in failed:
+            self.assertNotIn("verify", text)
+            self.assertNotIn("expected a TSIG", text)
+
+
+class Commits:
+    """Changes of the zones by SQL, each of which moves the serials of all that are in CHANGED."""
+
+    def __init__(self):
+        self.random = random.Random(SEED)
+        self.owners = []
+        self.drained = None
+        self.count = 0
+
+    def add(self):
+        owner = f"n{self.count}"
+        rtype, data = self.random.choice((
+            ("TXT", f'"{self.count}"'), ("A", f"192.0.2.{self.count % 256}"),
+            ("AAAA", f"2001:db8::{self.count:x}"), ("CAA", '0 issue "ca.example"')))
+        WORLD.postgres.sql(
+            "INSERT INTO directory.record (domain_id, owner, type, rdata) SELECT id, "
+            f"'{owner}', '{rtype}', '{data}' FROM directory.domain WHERE name IN {CHANGED}")
+        self.owners.append(owner)
+
+    def remove(self):
+        owner = self.owners.pop(self.random.randrange(len(self.owners)))
+        WORLD.postgres.sql(
+            "DELETE FROM directory.record r USING directory.domain d WHERE d.id = r.domain_id AND "
+            f"d.name IN {CHANGED} AND owner = '{owner}'")
+
+    def clear(self):
+        WORLD.postgres.sql("UPDATE directory.mx_override SET removed_at = now(), removed_by = "
+                           "'test' WHERE removed_at IS NULL")
+        self.drained = None
+
+    def steer(self):
+        if self.drained:
+            self.clear()
+        else:
+            self.drained = f"mail{self.random.randint(1, 3)}"
+            WORLD.postgres.sql(
+                "INSERT INTO directory.mx_override (pool, action, server, author, reason) VALUES "
+                f"('mail', 'drain', '{self.drained}', 'test', 'commit {self.count}')")
+
+    def one(self):
+        before = {zone: own_serial(zone) for zone in CHANGED}
+        self.count += 1
+        kind = self.random.choice((self.add, self.remove, self.steer, self.steer))
+        if kind == self.remove and not self.owners or kind == self.add and len(self.owners) > 40:
+            kind = self.steer
+        kind()
+        wait_until(f"serials after commit {self.count}",
+                   lambda: all(own_serial(zone) != old for zone, old in before.items()), 10)
+
+
 class Followed(unittest.TestCase):
     def same_everywhere(self, zone):
         mine = serial(WORLD.server.port, zone)
@@ -246,40 +416,78 @@ class Followed(unittest.TestCase):
                     theirs = records(dig(zone, "AXFR", port=server.port))
                     self.assertEqual(theirs, mine)
 
+    def assert_verifies_everywhere(self, zone):
+        """What each secondary holds is a zone that validates."""
+        for server in WORLD.secondaries:
+            file = WORLD.directory / f"{server.name}.{zone}"
+            text = records(dig(zone, "AXFR", "+onesoa", port=server.port))
+            file.write_text("\n".join(text) + "\n")
+            for command in (["ldns-verify-zone", file], ["dnssec-verify", "-z", "-o", zone, file]):
+                with self.subTest(server=server.name, command=command[0]):
+                    done = subprocess.run(command, capture_output=True, text=True, check=False)
+                    self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def assert_delta(self, zone, old, *, one_commit):
+        """The IXFR since `old`, an AXFR, holds exactly what differs."""
+        before = collections.Counter(old)
+        since = soa_serial(next(line for line in old if " IN SOA " in line))
+        after = collections.Counter(records(own(zone)))
+        found = delta(own(zone, kind=f"IXFR={since}"))
+        if found is None and not one_commit:
+            return False
+        self.assertIsNotNone(found, f"{zone} since {since} is sent whole")
+        start, _, removed, added = found
+        self.assertEqual(start, since)
+        self.assertEqual(removed, before - after)
+        self.assertEqual(added, after - before)
+        # A set that stayed keeps its signature; over several commits it may have changed and come
+        # back.
+        for line in added if one_commit else ():
+            covered = re.match(r"(\S+) \d+ IN RRSIG (\S+) ", line)
+            if covered:
+                kind = re.compile(rf"{re.escape(covered[1])} \d+ IN {covered[2]} ")
+                self.assertNotEqual({each for each in before if kind.match(each)},
+                                    {each for each in after if kind.match(each)}, line)
+        return True
+
     def test_secondaries_hold_the_effective_zone_after_many_commits(self):
         self.assert_equal_everywhere()
-        sql = WORLD.postgres.sql
+        commits = Commits()
+        begin = {zone: records(own(zone)) for zone in CHANGED}
+        compared = deltas_long = 0
+        largest = 0
         for i in range(COMMITS):
-            before = serial(WORLD.server.port, "mail.test")
-            if i % 3 == 0:
-                sql("INSERT INTO directory.record (domain_id, owner, type, rdata) SELECT id, "
-                    f"'n{i % 40}', 'TXT', '\"{i}\"' FROM directory.domain WHERE name = 'mail.test'")
-            elif i % 3 == 1:
-                sql("DELETE FROM directory.record r USING directory.domain d WHERE d.id = "
-                    f"r.domain_id AND d.name = 'mail.test' AND owner = 'n{(i - 1) % 40}'")
-            else:
-                sql("INSERT INTO directory.mx_override (pool, action, server, author, reason) "
-                    f"VALUES ('mail', 'drain', 'mail{1 + i // 3 % 3}', 'test', 'commit {i}')"
-                    if i % 2 == 0 else
-                    "UPDATE directory.mx_override SET removed_at = now(), removed_by = 'test' "
-                    "WHERE removed_at IS NULL")
-            deadline = time.monotonic() + 3
-            while serial(WORLD.server.port, "mail.test") == before and \
-                    time.monotonic() < deadline:
-                time.sleep(0.02)  # an override may change nothing
-        sql("UPDATE directory.mx_override SET removed_at = now(), removed_by = 'test' "
-            "WHERE removed_at IS NULL")
+            # Each tenth commit is looked at: what it changed, and all since the last time.
+            old = {zone: records(own(zone)) for zone in CHANGED} if i % 10 == 9 else None
+            commits.one()
+            if old is not None:
+                for zone in CHANGED:
+                    self.assert_delta(zone, old[zone], one_commit=True)
+                    deltas_long += self.assert_delta(zone, begin[zone], one_commit=False)
+                    found = delta(own(zone, kind="IXFR=" + str(soa_serial(next(
+                        line for line in old[zone] if " IN SOA " in line)))))
+                    largest = max(largest, sum((found[2] + found[3]).values()))
+                    compared += 1
+                    begin[zone] = old[zone]
+            if i % 100 == 99:
+                self.assert_equal_everywhere()
+        commits.clear()
         self.assert_equal_everywhere()
+        self.assert_verifies_everywhere("signed.test")
         text = (WORLD.server.directory / "log").read_text(errors="replace")
-        transfers = [line for line in text.splitlines() if " transfer " in line
-                     and "zone=mail.test." in line]
-        whole = [line for line in transfers if "kind=whole" in line]
-        deltas = [line for line in transfers if "kind=delta" in line]
-        print(f"{COMMITS} commits: {len(whole)} whole, {len(deltas)} deltas", file=sys.stderr)
-        self.assertGreaterEqual(len(deltas), COMMITS // 2)
-        # Each secondary at its start, dig where these tests asked, and NSD where two updates came
-        # during one of its reloads ("update failed, restarting transfer").
-        self.assertLess(len(whole), 30 + COMMITS // 4)
+        transfers = [line for line in text.splitlines() if " transfer " in line]
+        for zone in CHANGED:
+            of_zone = [line for line in transfers if f"zone={zone}." in line]
+            whole = [line for line in of_zone if "kind=whole" in line]
+            deltas = [line for line in of_zone if "kind=delta" in line]
+            print(f"{COMMITS} commits, seed {SEED}, {zone}: {len(whole)} whole, {len(deltas)} "
+                  f"deltas, {compared // len(CHANGED)} of them compared with what changed, of "
+                  f"{largest} records at most", file=sys.stderr)
+            self.assertGreaterEqual(len(deltas), COMMITS // 2)
+            # Each secondary at its start, dig where these tests asked, and NSD where two updates
+            # came during one of its reloads ("update failed, restarting transfer").
+            asked = 8 * (COMMITS // 10 + 1)
+            self.assertLess(len(whole), 30 + asked + COMMITS // 4)
 
     def test_the_catalog_brings_new_domains(self):
         knots = [server for server in WORLD.secondaries if server.name == "knot"]
