@@ -76,8 +76,8 @@ def cpu_seconds(roots):
 
 
 def cpu_exact(roots):
-    """CPU seconds that the living processes of the trees have used, ended threads included, by their
-    CPU clocks: in nanoseconds and not in ticks."""
+    """CPU seconds that the living processes of the trees have used, ended threads included, by
+    their CPU clocks: in nanoseconds and not in ticks."""
     total = 0
     for pid in tree(roots):
         with contextlib.suppress(OSError):

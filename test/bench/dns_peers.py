@@ -1,5 +1,5 @@
-"""Private gdnsd, NSD, Knot and PowerDNS for the benchmark `dns`: own directories, free ports, one UDP
-thread, rate limiting off, everything else as they ship. Each serves example.test; those that
+"""Private gdnsd, NSD, Knot and PowerDNS for the benchmark `dns`: own directories, free ports, one
+UDP thread, rate limiting off, everything else as they ship. Each serves example.test; those that
 can, signed.test, too: the same records, signed beforehand (ECDSA P-256, NSEC)."""
 
 import contextlib
