@@ -30,6 +30,7 @@
 #include "dns/message.h"
 #include "dns/siphash.h"
 #include "dns/snapshot.h"
+#include "dns/source_cache.h"
 #include "dns/wire.h"
 
 namespace dns {
@@ -103,6 +104,7 @@ struct ThreadState {
     std::array<bool, kDeferReasons> defers{};
     DeferReason deferred = DeferReason::None;  ///< of the last answer; the caller takes it back
     std::array<std::uint32_t, kTurns> turns;
+    SourceCache sources;
     dnssec::AskQueue* asks = nullptr;  ///< for signatures that are not there; null: none are made
     dnssec::DenialCache* denials = nullptr;  ///< of compact zones; null: they deny no name
     /// What it answers was asked before, and then asked for what is to be signed.

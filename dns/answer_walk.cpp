@@ -305,7 +305,9 @@ class AnswerWalk {
         SteeredSet::Choice choice;
         choice.turn = state_.turns[place % kTurns]++;
         if (set->uses_source()) {
-            choice.source = source_hash(snapshot_.key(), client_, zone_->apex().wire());
+            choice.source = state_.sources.words(snapshot_.id(), zone_index_, client_, [this] {
+                return source_hash(snapshot_.key(), client_, zone_->apex().wire());
+            });
         }
         const SteeredSet::Pick pick = set->choose(kind, choice);
         if (signatures_ != nullptr) {

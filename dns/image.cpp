@@ -67,12 +67,17 @@ base::Result<std::uint32_t> ImageBuilder::finish(Arena& arena) const {
         return base::Error{base::Errc::TooLarge, "RRset does not fit a message"};
     }
     const auto at = static_cast<std::uint32_t>(arena.size());
+    std::size_t extra_records = 0;
+    for (const ImageExtra& extra : extras_) {
+        extra_records += extra.records;
+    }
     const ImageHeader header{static_cast<std::uint16_t>(size_),
                              static_cast<std::uint16_t>(records_),
                              static_cast<std::uint16_t>(octets_.size()),
                              static_cast<std::uint16_t>(relocations_.size()),
                              static_cast<std::uint16_t>(extras_.size()),
-                             static_cast<std::uint16_t>(required_)};
+                             static_cast<std::uint16_t>(required_),
+                             static_cast<std::uint16_t>(extra_records)};
     const auto append = [&arena](const void* data, std::size_t size) {
         const auto* bytes = static_cast<const std::byte*>(data);
         arena.insert(arena.end(), bytes, bytes + size);

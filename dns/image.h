@@ -6,7 +6,7 @@
 //
 // Layout in an arena (16-bit fields in host order, at an even offset; never stored on disk):
 //
-//   size, records, total_size, relocations, extras, extras_required
+//   size, records, total_size, relocations, extras, extras_required, extra_records
 //   relocations x { offset of a pointer field }           ascending
 //   extras x { end of the extra RRset, its records }      ascending ends
 //   total_size octets: the RRset (size octets), then the extra RRsets
@@ -48,9 +48,10 @@ struct ImageHeader {
     std::uint16_t relocations;
     std::uint16_t extras;           ///< RRsets behind it
     std::uint16_t extras_required;  ///< the first of them, without which the answer is truncated
+    std::uint16_t extra_records;    ///< of all of them
 };
 
-static_assert(sizeof(ImageHeader) == 12);
+static_assert(sizeof(ImageHeader) == 14);
 
 /// The end of one set of additional records in an image: answers are cut at these places, so that a
 /// set is whole or not there (RFC 2181 9).

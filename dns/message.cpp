@@ -77,7 +77,12 @@ bool Message::append(const ImageView& image,
     }
     std::size_t size = header.size;
     std::size_t extra_records = 0;
-    const std::size_t wanted = extras == Extras::Fitting ? header.extras : header.extras_required;
+    std::size_t wanted = extras == Extras::Fitting ? header.extras : header.extras_required;
+    if (wanted == header.extras && header.total_size <= room) {
+        size = header.total_size;  // all of it: the common case
+        extra_records = header.extra_records;
+        wanted = 0;
+    }
     for (std::size_t i = 0; i < wanted; ++i) {
         const ImageExtra extra = image.extra(i);
         if (extra.end > room) {

@@ -11,7 +11,7 @@ namespace {
 
 __extension__ using Wide = unsigned __int128;
 
-std::uint64_t mix(std::uint64_t left, std::uint64_t right) noexcept {
+std::uint64_t fold(std::uint64_t left, std::uint64_t right) noexcept {
     const Wide product = static_cast<Wide>(left) * right;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
@@ -240,16 +240,21 @@ std::uint64_t name_hash(std::span<const std::byte> wire, std::uint64_t seed) noe
     constexpr std::uint64_t kSecond = 0xd1b54a32d192ed03U;
     std::uint64_t hash = seed ^ kFirst;
     std::size_t at = 0;
-    for (; wire.size() - at >= 8; at += 8) {
+    const std::size_t size = wire.size();
+    for (; size - at >= 8; at += 8) {
         std::uint64_t word = 0;
         std::memcpy(&word, wire.data() + at, 8);
-        hash = mix(hash ^ word, kSecond);
+        hash = fold(hash ^ word, kSecond);
     }
     std::uint64_t tail = 0;
-    for (std::size_t i = at; i < wire.size(); ++i) {
-        tail = (tail << 8) | std::to_integer<std::uint64_t>(wire[i]);
+    if (size >= 8) {
+        std::memcpy(&tail, wire.data() + size - 8, 8);  // some of it for the second time
+    } else {
+        for (; at < size; ++at) {
+            tail = (tail << 8) | std::to_integer<std::uint64_t>(wire.data()[at]);
+        }
     }
-    return mix(hash ^ tail, kFirst ^ wire.size());
+    return fold(hash ^ tail, kFirst ^ size);
 }
 
 }  // namespace dns

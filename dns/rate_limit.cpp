@@ -56,12 +56,15 @@ RateLimiter::RateLimiter(const RateLimits& limits, unsigned threads)
 
 std::uint64_t RateLimiter::network_hash(const Client& client,
                                         AnswerClass answer_class) const noexcept {
-    std::uint64_t network = 0;
-    const std::size_t octets = client.family == Family::V4 ? 4 : 8;
-    for (std::size_t i = 0; i < octets; ++i) {
-        network |= std::to_integer<std::uint64_t>(client.address[i]) << (56 - 8 * i);
+    const std::byte* const at = client.address.data();
+    std::uint64_t network =
+        (std::uint64_t{load_u16(at)} << 48) | (std::uint64_t{load_u16(at + 2)} << 32);
+    if (client.family == Family::V4) {
+        network &= mask4_;
+    } else {
+        network |= (std::uint64_t{load_u16(at + 4)} << 16) | load_u16(at + 6);
+        network &= mask6_;
     }
-    network &= client.family == Family::V4 ? mask4_ : mask6_;
     const auto kind = static_cast<std::uint64_t>(client.family) * kAnswerClasses +
                       static_cast<std::uint64_t>(answer_class);
     return mix(mix(network ^ key_[0]) + kind + key_[1]);

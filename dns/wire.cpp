@@ -1,5 +1,7 @@
 #include "dns/wire.h"
 
+#include <cstring>
+
 #include "dns/name.h"
 
 namespace dns {
@@ -128,6 +130,34 @@ QueryOutcome parse_additional(Reader& reader,
     return signature ? QueryOutcome::RefusedSignature : QueryOutcome::FormErrAdditional;
 }
 
+// lower_octet() of eight octets at a time, whatever their order: an octet gets the bit that makes
+// it lower case if it has no top bit and lies at or above 'A' and not above 'Z'.
+std::uint64_t lower_octets(std::uint64_t octets) noexcept {
+    constexpr std::uint64_t kEach = 0x0101010101010101U;
+    const std::uint64_t low = octets & (0x7f * kEach);
+    const std::uint64_t from_a = low + (0x80 - 'A') * kEach;
+    const std::uint64_t beyond_z = low + (0x7f - 'Z') * kEach;
+    return octets | ((~octets & (from_a ^ beyond_z) & (0x80 * kEach)) >> 2);
+}
+
+// The first `size` octets of `from`. A length is below 'A', so that whole names go through it;
+// what may be read or written behind them is, since calls and steps of one octet cost more.
+void copy_name(std::span<const std::byte> from, std::size_t size, WireName& name) noexcept {
+    static_assert(sizeof name.octets % 8 == 0 && sizeof name.octets >= kNameMax);
+    static_assert(kLabelMax < 'A');
+    std::byte* const to = name.octets.data();
+    std::size_t at = 0;
+    for (; at < size && from.size() - at >= 8; at += 8) {
+        std::uint64_t octets = 0;
+        std::memcpy(&octets, from.data() + at, 8);
+        octets = lower_octets(octets);
+        std::memcpy(to + at, &octets, 8);
+    }
+    for (; at < size; ++at) {
+        to[at] = lower_octet(from.data()[at]);
+    }
+}
+
 }  // namespace
 
 bool read_name(std::span<const std::byte> bytes, WireName& name) noexcept {
@@ -136,20 +166,17 @@ bool read_name(std::span<const std::byte> bytes, WireName& name) noexcept {
     unsigned labels = 0;
     while (at < limit) {
         const auto length = std::to_integer<std::size_t>(bytes.data()[at]);
-        name.octets.data()[at] = static_cast<std::byte>(length);
         name.label_at.data()[labels] = static_cast<std::uint8_t>(at);
         if (length == 0) {
             name.size = static_cast<std::uint8_t>(at + 1);
             name.label_count = static_cast<std::uint8_t>(labels);
+            copy_name(bytes, at + 1, name);
             return true;
         }
         if (length > kLabelMax || length >= limit - at) {
             return false;
         }
         ++labels;
-        for (std::size_t i = at + 1; i <= at + length; ++i) {
-            name.octets.data()[i] = lower_octet(bytes.data()[i]);
-        }
         at += length + 1;
     }
     return false;

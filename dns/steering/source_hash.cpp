@@ -43,7 +43,7 @@ SipWords hash_source(const SipKey& key,
                      const SourcePrefix& source,
                      std::span<const std::byte> zone) noexcept {
     // The size goes first: without it 192.0.2/24 and a zone could read like a longer prefix.
-    std::array<std::byte, 1 + 6 + kZoneMax> input{};
+    std::array<std::byte, 1 + 6 + kZoneMax> input;  // NOLINT: written before it is read
     input[0] = std::byte{source.size};
     auto end = std::copy_n(source.bytes.begin(), source.size, input.begin() + 1);
     end = std::ranges::copy(zone.first(std::min(zone.size(), kZoneMax)), end).out;
