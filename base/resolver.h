@@ -38,6 +38,7 @@ enum class DnsType : std::uint16_t {
     Ds = 43,
 };
 
+/// What a response says of the whole query: RFC 1035 4.1.1.
 enum class DnsRcode : std::uint8_t {
     NoError = 0,
     FormErr = 1,

@@ -29,6 +29,7 @@ struct OnlineName {
     std::uint16_t owner;  ///< where the name stands in the message
 };
 
+/// What came of a denial.
 enum class OnlineAnswer : std::uint8_t {
     Given,
     Waits,  ///< `state.waits`, over UDP `state.deferred`: the query is asked again

@@ -83,7 +83,6 @@ struct NameServer::State {
           on_ready(std::move(when_ready)),
           tcp_reader(holder),
           tcp_thread(0, unlimited(config.answers)),
-          waits(loop, tcp_reader, unlimited(config.answers)),
           mail(
               loop,
               PoolName::Mail,
@@ -134,7 +133,6 @@ struct NameServer::State {
     SnapshotHolder holder;
     SnapshotReader tcp_reader;
     ThreadState tcp_thread;
-    SignatureWaits waits;  // datagrams that wait for a signature
 
     std::shared_ptr<const Directory> directory;
     SteeringPool mail;

@@ -61,7 +61,6 @@ struct World {
         const auto shared = std::make_shared<const dns::Directory>(directory);
         service->take_directory(shared);
         for (dns::SteeringPool* pool : {&*mail, &*access}) {
-            const auto shared = std::make_shared<const dns::Directory>(directory);
             service->add_commit(pool->take(shared).take_value());
         }
     }

@@ -15,7 +15,9 @@ struct Compact {
     Compact() {
         asker.state().denials = cache.get();
         // Not more than the budget at one moment.
-        dns::AnswerGuard guard(dns::AnswerPolicy{.denials = {20, 20}});
+        dns::AnswerPolicy policy;
+        policy.denials = {20, 20};
+        dns::AnswerGuard guard(policy);
         asker.state().guard.swap_policy(guard);
         asker.state().guard.set_time({static_cast<std::uint32_t>(kNow), 5'000'000});
     }
