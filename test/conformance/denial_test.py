@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
 import dns_test  # noqa: E402
 import dnssec_test  # noqa: E402
 import ran  # noqa: E402
-from dns_test import HOST, Dig, free_port  # noqa: E402
+from dns_test import HOST, Dig, encode_name, free_port  # noqa: E402
 from dnssec_test import anchor, delv, signed  # noqa: E402
 from endpoints import wait_until  # noqa: E402
 
@@ -40,9 +41,9 @@ POSITIVE = (("www", "A"), ("alias", "A"), ("", "MX"), ("", "SOA"), ("x.wild", "T
             ("x.y.wild", "TXT"), ("!.wild", "TXT"), ("closer.wild", "A"), ("strange", "TYPE65280"),
             ("safe", "DS"))
 NODATA = (("www", "MX"), ("", "SRV"), ("b.c", "TXT"), ("c", "A"), ("x.wild", "A"), ("wild", "TXT"),
-          ("cut", "DS"), ("alias", "NSEC3"), ("closer.wild", "TXT"), ("imap", "MX"))
+          ("cut", "DS"), ("alias", "NSEC3"), ("closer.wild", "TXT"))
 NONAME = (("none", "A"), ("x.www", "A"), ("x.closer.wild", "TXT"), ("zzz", "MX"), ("0", "A"),
-          ("x.y.z.none", "TXT"), ("*.none", "A"), ("lost", "A"))
+          ("x.y.z.none", "TXT"), ("*.none", "A"), ("lost", "A"), ("imap", "MX"))
 
 
 class World(dnssec_test.World):
@@ -124,16 +125,29 @@ class Denied(unittest.TestCase):
     def test_compact_denial_is_one_record_at_the_name(self):
         reply = Dig("one.compact.test", "A", "+dnssec")
         self.assertEqual(reply.status, "NOERROR")
-        nsec = [line for line in reply.authority if " NSEC " in line and " RRSIG " not in line]
+        nsec = [line for line in reply.authority if line.split()[3] == "NSEC"]
         self.assertEqual(len(nsec), 1)
         self.assertRegex(nsec[0], r"^one\.compact\.test\. .* NSEC \\000\.one\.compact\.test\. "
                                   r"RRSIG NSEC (TYPE128|NXNAME)$")
         # Without DO, and for who understands CO, it is NXDOMAIN (RFC 9824 3.1, 5.1).
         self.assertEqual(Dig("one.compact.test", "A").status, "NXDOMAIN")
-        self.assertEqual(Dig("one.compact.test", "A", "+dnssec", "+ednsflags=0x4000").status,
-                         "NXDOMAIN")
+        header, flags = self.ask_with_co("one.compact.test")
+        self.assertEqual((header[3] & 15, flags), (3, 0xc000))
         self.assertEqual(Dig("one.compact.test", "TYPE128").status, "FORMERR")
         self.assertIn(" NSEC ", " ".join(Dig("two.compact.test", "NSEC", "+dnssec").answer))
+
+    @staticmethod
+    def ask_with_co(name):
+        """The header of the answer, and the flags of its OPT; dig 9.18 cannot set CO."""
+        query = (struct.pack("!6H", 7, 0, 1, 0, 0, 1) + encode_name(name)
+                 + struct.pack("!HH", 1, 1)
+                 + b"\0" + struct.pack("!HHBBHH", 41, 1232, 0, 0, 0xc000, 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.settimeout(5)
+            udp.sendto(query, (HOST, WORLD.server.port))
+            reply = udp.recv(4096)
+        opt = reply.rindex(b"\0\0\x29")  # the root, type 41
+        return reply[:12], struct.unpack_from("!H", reply, opt + 7)[0]
 
     def test_steered_types_are_in_the_bitmaps(self):
         for zone in ("nsec.test", "compact.test"):
@@ -182,8 +196,13 @@ class Resolved(unittest.TestCase):
                     continue
                 with self.subTest(zone=zone, name=name, type=rtype):
                     reply = unbound.ask(full(name, zone), rtype)
-                    absent = (name, rtype) in NONAME and zone != "compact.test"
-                    self.assertEqual(reply.status, "NXDOMAIN" if absent else "NOERROR")
+                    absent = (name, rtype) in NONAME
+                    if absent and zone == "compact.test":
+                        # Beside a wildcard it may know better by itself: there is a piece of
+                        # chain, and names that it covers are gone (RFC 8198).
+                        self.assertIn(reply.status, ("NOERROR", "NXDOMAIN"))
+                    else:
+                        self.assertEqual(reply.status, "NXDOMAIN" if absent else "NOERROR")
                     self.assertIn("ad", reply.flags)
 
 
@@ -202,8 +221,9 @@ class Refused(unittest.TestCase):
                 "INSERT INTO directory.transfer_domain (peer_id, domain_id) SELECT p.id, d.id FROM "
                 "directory.transfer_peer p, directory.domain d WHERE d.name = 'compact.test'"):
             with self.subTest(statement=statement):
-                with self.assertRaisesRegex(Exception, "dnssec_chain_for_transfers"):
+                with self.assertRaises(subprocess.CalledProcessError) as raised:
                     WORLD.postgres.sql(statement)
+                self.assertIn("dnssec_chain_for_transfers", raised.exception.stderr)
 
     def test_the_way_of_denial_is_changed_in_place(self):
         WORLD.operate("dnssec", "enable", "nsec.test", "--denial", "nsec3")
