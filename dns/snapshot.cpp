@@ -52,8 +52,7 @@ Snapshot::Snapshot(Source source)
       seals_(source_.seals == nullptr ? nullptr : source_.seals->data()) {
 }
 
-base::Result<std::unique_ptr<const Snapshot>> Snapshot::create(Source source,
-                                                               const Source* known) {
+base::Result<std::unique_ptr<const Snapshot>> Snapshot::create(Source source, const Source* known) {
     const std::size_t zones = source.names == nullptr ? 0 : source.names->zones().size();
     if (source.names == nullptr || source.group_of == nullptr || source.serials == nullptr ||
         source.group_of->size() != zones || source.serials->size() != zones ||

@@ -67,7 +67,7 @@ class Snapshot {
         std::uint64_t id = 0;  ///< rises with every snapshot of this process
         SipKey key;            ///< the cluster's steering key
         std::shared_ptr<const NameTable> names;
-        std::vector<ZoneSets> groups;    ///< of zones that are steered alike
+        std::vector<ZoneSets> groups;     ///< of zones that are steered alike
         PerZone<std::uint32_t> group_of;  ///< index in `groups`
         PerZone<std::uint32_t> serials;   ///< of SOA records
         PerZone<ZoneSeal> seals;          ///< null: no zone is signed
@@ -87,9 +87,7 @@ class Snapshot {
 
     [[nodiscard]] const NameTable& names() const noexcept { return *names_; }
 
-    [[nodiscard]] std::uint32_t serial(std::uint32_t zone) const noexcept {
-        return serials_[zone];
-    }
+    [[nodiscard]] std::uint32_t serial(std::uint32_t zone) const noexcept { return serials_[zone]; }
 
     /// Null: nobody may fetch anything. Borrowed.
     [[nodiscard]] const transfer::TransferView* transfer() const noexcept {

@@ -78,11 +78,10 @@ void ZoneGroups::arrange(const PoolInput& mail, const PoolInput& access) {
     zones_are_new_ = false;
 }
 
-base::Result<Snapshot::SharedSet> ZoneGroups::set_for(
-    PoolKind kind,
-    const PoolInput& pool,
-    const std::shared_ptr<const NameTable>& names,
-    std::size_t table) {
+base::Result<Snapshot::SharedSet> ZoneGroups::set_for(PoolKind kind,
+                                                      const PoolInput& pool,
+                                                      const std::shared_ptr<const NameTable>& names,
+                                                      std::size_t table) {
     ServedHosts& named = served_hosts_[kind == PoolKind::Mail ? 0 : 1];
     CachedSet wanted{pool.commit->tables[table], named.take(pool.hosts, names), names, nullptr};
     const auto same = [&wanted](const CachedSet& set) {

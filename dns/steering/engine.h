@@ -238,7 +238,7 @@ class SteeringEngine {
     std::vector<View> views_;  // [0] is the pool's
     std::shared_ptr<const ZoneTables> zones_;
     std::set<std::string> overridden_;  // zones that have views of their own by overrides
-    std::vector<std::string> causes_;  // why a table is wanted at once; empty: routine
+    std::vector<std::string> causes_;   // why a table is wanted at once; empty: routine
     std::optional<std::int64_t> next_expiry_us_;
     std::shared_ptr<const SteeringCommit> last_;
     std::uint64_t next_commit_ = 1;

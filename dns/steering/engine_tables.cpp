@@ -165,8 +165,8 @@ std::shared_ptr<const SteeringCommit> SteeringEngine::poll(Now now) {
         sum.reach = std::max(sum.reach, change.reach);
         std::ranges::move(change.diff, std::back_inserter(commit->diff));
     }
-    const bool same_zones = last_ != nullptr && (last_->zones == commit->zones ||
-                                                 *last_->zones == *commit->zones);
+    const bool same_zones =
+        last_ != nullptr && (last_->zones == commit->zones || *last_->zones == *commit->zones);
     if (!sum.any && same_zones) {
         return nullptr;
     }
