@@ -124,8 +124,8 @@ ALL = [
         (DNSD,), ("conformance_dns: Steering.test_pin",), r"mail\.test MX \[\(5, 'mail3'\)"),
     Disabling(
         "index-in-table", "the altered index is not written to the table of mail exchanges",
-        Edit("dns/control/steering_journal.cpp", "if (!entries.priorities.empty()) {",
-             "if (entries.priorities.size() > entries.priorities.max_size()) {"),
+        Edit("dns/control/steering_journal.cpp", "    if (entries.priorities) {",
+             "    if (entries.priorities && entries.priorities->rows.empty()) {"),
         (DNSD,), ("conformance_dns: Steering.test_the_trace_of_an_override",),
         r"the priority index"),
     Disabling(
