@@ -220,6 +220,9 @@ std::string Name::to_text() const {
 }
 
 std::strong_ordering Name::operator<=>(const Name& other) const noexcept {
+    if (wire_ == other.wire_) {
+        return std::strong_ordering::equal;  // as most that are looked for are found to be
+    }
     LabelOffsets mine;
     LabelOffsets theirs;
     find_labels(wire_, mine);

@@ -158,9 +158,27 @@ base::Status check_alias(const Name& owner, const RecordSets& sets) {
     return base::Done{};
 }
 
+// What most zones have none of, and need no look for above each name.
+struct Branches {
+    bool cuts = false;
+    bool dnames = false;
+};
+
+Branches branches_of(const Zone& zone) {
+    Branches branches;
+    branches.cuts = has_delegations(zone);
+    for (const auto& [owner, sets] : zone.names) {
+        branches.dnames = branches.dnames || has_type(sets, kDname);
+    }
+    return branches;
+}
+
 // At a delegation stand NS, DS and glue; below it only glue.
-base::Status check_delegations(const Zone& zone, const Name& owner, const RecordSets& sets) {
-    const Name* cut = delegation_above(zone, owner);
+base::Status check_delegations(const Zone& zone,
+                               const Branches& branches,
+                               const Name& owner,
+                               const RecordSets& sets) {
+    const Name* cut = branches.cuts ? delegation_above(zone, owner) : nullptr;
     for (const auto& [type, set] : sets) {
         const bool address = type == kA || type == kAaaa;
         if (cut == nullptr) {
@@ -247,10 +265,13 @@ base::Status check_apex(const Zone& zone) {
 
 base::Status check_zone(const Zone& zone) {
     TRY(check_apex(zone));
+    const Branches branches = branches_of(zone);
     for (const auto& [owner, sets] : zone.names) {
         TRY(check_alias(owner, sets));
-        TRY(check_delegations(zone, owner, sets));
-        TRY(check_dname_above(zone, owner));
+        TRY(check_delegations(zone, branches, owner, sets));
+        if (branches.dnames) {
+            TRY(check_dname_above(zone, owner));
+        }
         TRY(check_targets(zone, owner, sets));
         TRY(check_sizes(owner, sets));
     }
@@ -288,6 +309,12 @@ base::Result<Name> target_of(std::uint16_t type, std::string_view data) {
         return base::Error{base::Errc::Invalid, "record data too short"};
     }
     return Name::from_wire(std::as_bytes(std::span(data)).subspan(skip));
+}
+
+bool has_delegations(const Zone& zone) {
+    return std::ranges::any_of(zone.names, [&zone](const auto& name) {
+        return has_type(name.second, kNs) && name.first != zone.apex;
+    });
 }
 
 const Name* delegation_above(const Zone& zone, const Name& name) {

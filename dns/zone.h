@@ -96,6 +96,9 @@ struct AccessNames {
 /// The zone has no records of its own at `name`, and none at a delegation or DNAME above it.
 [[nodiscard]] bool is_free(const Zone& zone, const Name& name);
 
+/// Whether a name below the apex has NS: else nothing is below a delegation.
+[[nodiscard]] bool has_delegations(const Zone& zone);
+
 /// The delegation of `zone` that `name` is at or below; null if it is the zone's own.
 [[nodiscard]] const Name* delegation_above(const Zone& zone, const Name& name);
 

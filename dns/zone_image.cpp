@@ -32,7 +32,7 @@ struct Addresses {
 // carry along), the other RRsets, the links between nodes.
 class ZoneCompiler {
   public:
-    explicit ZoneCompiler(const Zone& zone) : zone_(zone) {}
+    explicit ZoneCompiler(const Zone& zone) : zone_(zone), has_cuts_(has_delegations(zone)) {}
 
     base::Result<ZoneImage> run() {
         image_.apex_ = zone_.apex;
@@ -82,7 +82,7 @@ class ZoneCompiler {
 
     void collect_names() {
         for (const auto& [owner, sets] : zone_.names) {
-            const Name* cut = delegation_above(zone_, owner);
+            const Name* cut = has_cuts_ ? delegation_above(zone_, owner) : nullptr;
             if (cut == nullptr || *cut == owner) {
                 add_name(owner);
             }
@@ -234,7 +234,7 @@ class ZoneCompiler {
             node.sets_first = static_cast<std::uint32_t>(image_.sets_.size());
             if (name == zone_.apex) {
                 node.flags |= Node::kApex;
-            } else if (delegation_above(zone_, name) != nullptr) {
+            } else if (has_cuts_ && delegation_above(zone_, name) != nullptr) {
                 node.flags |= Node::kDelegation;
             }
             if (accounts && name == accounts.value()) {
@@ -264,6 +264,9 @@ class ZoneCompiler {
     }
 
     void link_wildcards() {
+        if (std::ranges::none_of(names_, &Name::is_wildcard)) {
+            return;
+        }
         std::map<Name, std::size_t> index;
         std::size_t at = 0;
         for (const Name& name : names_) {
@@ -277,6 +280,7 @@ class ZoneCompiler {
     }
 
     const Zone& zone_;
+    bool has_cuts_;
     ZoneImage image_;
     std::set<Name> names_;
     std::map<Name, Addresses> addresses_;
