@@ -116,9 +116,7 @@ def delivered(cluster):
 
 
 def postfix_delivers_where_our_mx_says_through_a_drain_and_a_death():
-    if not namespace.enter(RESOLVER):
-        print("skipped: no network namespace, this needs root")
-        return
+    namespace.enter(RESOLVER)
     with Cluster(up_options=["--standard-ports"]) as cluster, \
             tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)

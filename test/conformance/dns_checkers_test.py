@@ -138,9 +138,8 @@ def setUpModule():
     global WORLD
     for program in ("named-checkzone", "validns", "dnsviz", "zonemaster-cli", "named"):
         if not shutil.which(program):
-            raise unittest.SkipTest(f"no {program}: ops/scripts/packages test")
-    if not namespace.enter(RESOLVER, (PARENT, *PRIMARIES.values())):
-        raise unittest.SkipTest("no network namespace: this needs root")
+            raise RuntimeError(f"no {program}: ops/scripts/packages test")
+    namespace.enter(RESOLVER, (PARENT, *PRIMARIES.values()))
     WORLD = dns_test.WORLD = World()
 
 

@@ -11,11 +11,11 @@ MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
 
 def enter(resolver, addresses=()):
-    """False where that is not allowed. `resolver` is the address in resolv.conf; 127.0.0.0/8 and
+    """OSError where that is not allowed. `resolver` is the address in resolv.conf; 127.0.0.0/8 and
     `addresses` are local. Call it once, before any thread is there."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET | CLONE_NEWNS) != 0:
-        return False
+        raise OSError(ctypes.get_errno(), "a network namespace of its own: this test needs root")
     libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(f"nameserver {resolver}\n")
@@ -26,4 +26,3 @@ def enter(resolver, addresses=()):
     for address in addresses:
         subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    return True
