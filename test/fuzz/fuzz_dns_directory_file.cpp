@@ -45,8 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return (data[0] & 4) != 0 ? std::string(rest) : framed(good, rest);
     };
     if (data[0] % 4 == 0) {
-        auto read =
-            again(file(dns::encode_directory({})), dns::decode_directory, dns::encode_directory);
+        const auto encode = [](const dns::Directory& read) { return dns::encode_directory(read); };
+        auto read = again(file(dns::encode_directory({})), dns::decode_directory, encode);
         if (read) {
             (void)dns_fuzz::build(std::move(read).take_value());  // refused is fine
         }
