@@ -78,6 +78,11 @@ constexpr base::Statement kState{
 constexpr base::Statement kPartitions{"storage_ensure_partitions",
                                       "SELECT catalog.ensure_partitions()"};
 
+// The statement may have waited for the database to come back.
+std::int64_t ago_ms(const SegmentSeen& seen) {
+    return (base::monotonic_now() - seen.began) / std::chrono::milliseconds(1);
+}
+
 Result<ClaimedSegment> claimed_of(const base::Row& row) {
     ClaimedSegment claimed;
     claimed.id = SegmentId(row.uuid(0));
@@ -137,13 +142,12 @@ Status release_segment(base::Connection& connection,
                                {segment.uuid(),
                                 tracker,
                                 seen ? base::Param(seen->unread) : base::Param(nullptr),
-                                static_cast<std::int64_t>(seen ? seen->ago.count() : 0)}));
+                                seen ? ago_ms(*seen) : std::int64_t{0}}));
     return base::Done{};
 }
 
 Status note_listed(base::Connection& connection, const SegmentSeen& seen) {
-    (void)TRY(
-        connection.query(kListed, {seen.unread, static_cast<std::int64_t>(seen.ago.count())}));
+    (void)TRY(connection.query(kListed, {seen.unread, ago_ms(seen)}));
     return base::Done{};
 }
 

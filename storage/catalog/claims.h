@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/db.h"
 #include "base/result.h"
 #include "storage/catalog/catalog.h"
@@ -63,7 +64,7 @@ struct ClaimRequest {
 /// A reading of what storage servers hold: all of it but for those that did not answer.
 struct SegmentSeen {
     std::int64_t unread = 0;  ///< storage servers that may have copies that could not be read
-    std::chrono::milliseconds ago{0};  ///< when it began to read
+    base::Instant began;  ///< to read; the catalog is told how long ago, when it takes it
 };
 
 /// Done with it for now. `seen`: null if something of what was found is still to be dealt with.

@@ -156,9 +156,8 @@ Result<std::optional<SegmentSeen>> CatchUp::work_on(const ClaimedSegment& segmen
     if (!complete) {
         return std::optional<SegmentSeen>();
     }
-    return std::optional(SegmentSeen{static_cast<std::int64_t>(found.unread.size()),
-                                     std::chrono::duration_cast<std::chrono::milliseconds>(
-                                         base::monotonic_now() - found.began)});
+    return std::optional(
+        SegmentSeen{static_cast<std::int64_t>(found.unread.size()), found.began});
 }
 
 Status CatchUp::tell_aborts(const Found& found) {

@@ -291,9 +291,7 @@ Status Tracker::State::wait_for_stores() {
 Status Tracker::State::discover_recent() {
     const base::Instant began = base::monotonic_now();
     (void)TRY(discovery.run_once(DiscoveryDepth::Recent));
-    const SegmentSeen seen{
-        static_cast<std::int64_t>(discovery.unlisted().size()),
-        std::chrono::duration_cast<std::chrono::milliseconds>(base::monotonic_now() - began)};
+    const SegmentSeen seen{static_cast<std::int64_t>(discovery.unlisted().size()), began};
     return pool.run([seen](base::Connection& connection) { return note_listed(connection, seen); },
                     Deadline::after(kStatementDeadline));
 }

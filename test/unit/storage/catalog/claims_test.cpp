@@ -33,6 +33,8 @@ class ClaimsFixture : public ClusterFixture {
         return std::move(claimed).take_value();
     }
 
+    static SegmentSeen seen(std::int64_t unread) { return {unread, base::monotonic_now()}; }
+
     bool is_read() {
         const auto answer = admin().query("SELECT catalog.require_read()");
         BOOST_REQUIRE((answer || answer.error().detail.find("RT008") != std::string::npos));
@@ -82,19 +84,50 @@ BOOST_AUTO_TEST_CASE(nothing_is_known_of_what_a_silent_writer_left_until_it_was_
         return is_read();
     };
     BOOST_TEST(!read(std::nullopt));
-    BOOST_TEST(!read(SegmentSeen{2, milliseconds(0)}));
-    BOOST_TEST(!read(SegmentSeen{0, milliseconds(59'000)}));  // begun when it may have written
-    BOOST_TEST(!read(SegmentSeen{1, milliseconds(0)}));
+    BOOST_TEST(!read(seen(2)));
+    // Begun when it may have written.
+    BOOST_TEST(!read(SegmentSeen{0, base::monotonic_now() - milliseconds(59'000)}));
+    BOOST_TEST(!read(seen(1)));
     // And there may be segments that nobody has found yet.
-    BOOST_REQUIRE(note_listed(*tracker, {2, milliseconds(0)}));
+    BOOST_REQUIRE(note_listed(*tracker, seen(2)));
     BOOST_TEST(!is_read());
-    BOOST_REQUIRE(note_listed(*tracker, {1, milliseconds(0)}));
+    BOOST_REQUIRE(note_listed(*tracker, seen(1)));
     BOOST_TEST(is_read());
-    BOOST_TEST(read(SegmentSeen{3, milliseconds(0)}));  // it was read once since
+    BOOST_TEST(read(seen(3)));  // it was read once since
     // A life without segments to be read is forgotten.
     sql("UPDATE catalog.segment SET state = 'sealed', length = catalogued_to");
     BOOST_REQUIRE(note_alive(*agent, "mail a", "a", segment.boot_epoch + 1));
     BOOST_TEST(value("SELECT count(*) FROM catalog.writer") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_silent_writer_may_have_written_since_it_was_read) {
+    const SegmentNote segment = note(1);
+    const auto agent = open("roundtable_mtad");
+    BOOST_REQUIRE(note_alive(*agent, "mail a", "a", segment.boot_epoch));
+    sql("UPDATE catalog.writer SET alive_at = now() - interval '1 day'");
+    const auto look = [&] {
+        BOOST_REQUIRE(claim("t").size() == 1U);
+        BOOST_REQUIRE(release_segment(*tracker, segment.id, "t", seen(0)));
+        BOOST_REQUIRE(note_listed(*tracker, seen(0)));
+    };
+    look();
+    BOOST_TEST(is_read());
+    // Before PostgreSQL was away for the last time, or too long ago.
+    for (const std::string since : {"pg_postmaster_start_time()", "now() - interval '1 min'"}) {
+        sql("UPDATE catalog.segment SET seen_at = " + since + " - interval '1 ms'");
+        BOOST_TEST(!is_read());
+        look();
+        BOOST_TEST(is_read());
+        sql("UPDATE catalog.listing SET listed_at = " + since + " - interval '1 ms'");
+        BOOST_TEST(!is_read());
+        look();
+        BOOST_TEST(is_read());
+    }
+    // Nobody writes to what has an end.
+    sql("UPDATE catalog.segment SET seen_at = now() - interval '1 hour'");
+    BOOST_TEST(!is_read());
+    sql("UPDATE catalog.segment SET state = 'sealed', length = catalogued_to + 1");
+    BOOST_TEST(is_read());
 }
 
 BOOST_AUTO_TEST_CASE(what_may_hold_more_is_due_the_longest_unread_first) {
