@@ -86,6 +86,7 @@ class CommitterFixture : public ClusterFixture {
 
     static constexpr std::uint64_t kFirst = 128;
     std::shared_ptr<const SegmentHeader> header;
+    std::atomic<int> renewals = 0;  // the committer may count on until it ends
     std::unique_ptr<base::DbPool> pool;
     std::unique_ptr<Committer> committer;  // ends before its pool
 };
@@ -347,8 +348,7 @@ BOOST_AUTO_TEST_CASE(a_full_queue_is_said_before_anything_is_written) {
 }
 
 BOOST_AUTO_TEST_CASE(what_follows_a_message_that_was_left_is_left_until_a_new_segment) {
-    std::atomic<int> renewals = 0;
-    start({"mail a", 1, 2, [&] { ++renewals; }});
+    start({"mail a", 1, 2, [this] { ++renewals; }});
     run_in_fiber([&](base::Loop&) {
         take_database_away();
         BOOST_CHECK(commit(0, ann, 300).outcome == Outcome::ToBeCatalogued);
