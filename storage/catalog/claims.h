@@ -64,7 +64,7 @@ struct ClaimRequest {
 /// A reading of what storage servers hold: all of it but for those that did not answer.
 struct SegmentSeen {
     std::int64_t unread = 0;  ///< storage servers that may have copies that could not be read
-    base::Instant began;  ///< to read; the catalog is told how long ago, when it takes it
+    base::Instant began;      ///< to read; the catalog is told how long ago, when it takes it
 };
 
 /// Done with it for now. `seen`: null if something of what was found is still to be dealt with.

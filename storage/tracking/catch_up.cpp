@@ -156,8 +156,7 @@ Result<std::optional<SegmentSeen>> CatchUp::work_on(const ClaimedSegment& segmen
     if (!complete) {
         return std::optional<SegmentSeen>();
     }
-    return std::optional(
-        SegmentSeen{static_cast<std::int64_t>(found.unread.size()), found.began});
+    return std::optional(SegmentSeen{static_cast<std::int64_t>(found.unread.size()), found.began});
 }
 
 Status CatchUp::tell_aborts(const Found& found) {
