@@ -7,6 +7,7 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/memory.h"
 #include "base/metrics.h"
 #include "base/result.h"
 #include "dns/control/config_change.h"
@@ -83,5 +84,6 @@ base::Status serve(base::DaemonContext& context) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    base::keep_large_blocks_apart();
     return base::run_daemon(argc, argv, "roundtable-dnsd", serve);
 }

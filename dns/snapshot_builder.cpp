@@ -89,9 +89,10 @@ base::Result<SnapshotBuilder::ServedZone> SnapshotBuilder::compile(
                                    "secondaries need a chain (nsec or nsec3)"};
         }
         static const dnssec::Secrets kNone;
-        served.sealing.plan = std::make_shared<const dnssec::ZoneSigning>(TRY(dnssec::plan_signing(
+        served.sealing = std::make_unique<Sealing>();
+        served.sealing->plan = std::make_shared<const dnssec::ZoneSigning>(TRY(dnssec::plan_signing(
             *plan.keys, directory.secrets == nullptr ? kNone : *directory.secrets)));
-        TRY(add_key_sets(zone, *served.sealing.plan));
+        TRY(add_key_sets(zone, *served.sealing->plan));
     }
     served.image = std::make_shared<const ZoneImage>(TRY(compile_zone(zone)));
     if (is_transferred(zone.apex) && plan.keys == nullptr) {
@@ -132,6 +133,7 @@ void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& dir
             continue;
         }
         auto compiled = compile(*directory, plan, domain);
+        ++compiled_;
         if (!compiled) {
             refused_.push_back({domain.name, compiled.error().detail, old != zones_.end()});
             if (old != zones_.end()) {
@@ -170,7 +172,7 @@ void SnapshotBuilder::place_zones() {
         }
         zone.place = static_cast<std::uint32_t>(grouped.size());
         zones_memory_ += zone.image->memory();
-        if (zone.sealing.plan != nullptr) {
+        if (zone.sealing != nullptr) {
             signed_.push_back(&zone);
         }
         grouped.push_back({name,
@@ -185,9 +187,9 @@ void SnapshotBuilder::place_zones() {
 // What was signed is used again where it can be.
 void SnapshotBuilder::replace(ServedZone& zone, ServedZone by) {
     by.domain = std::move(zone.domain);
-    by.sealing.cache = std::move(zone.sealing.cache);
-    if (by.sealing.plan != nullptr) {
-        by.sealing.seal.variants = std::move(zone.sealing.seal.variants);
+    if (by.sealing != nullptr && zone.sealing != nullptr) {
+        by.sealing->cache = std::move(zone.sealing->cache);
+        by.sealing->seal.variants = std::move(zone.sealing->seal.variants);
     }
     zone = std::move(by);
 }
@@ -243,9 +245,8 @@ bool SnapshotBuilder::is_transferred(const Name& zone) const {
 // There is nothing to fetch of a zone that denies without a chain, whoever has come to have the
 // right.
 bool SnapshotBuilder::is_fetched(const ServedZone& zone) const {
-    const auto& plan = zone.sealing.plan;
     return is_transferred(zone.image->apex()) &&
-           (plan == nullptr || plan->denial != dnssec::Denial::Compact);
+           (zone.sealing == nullptr || zone.sealing->plan->denial != dnssec::Denial::Compact);
 }
 
 // Zones that somebody may fetch now and nobody could before. One that would not be built again (its
@@ -256,8 +257,8 @@ void SnapshotBuilder::fill_contents() {
             zone.content = nullptr;
         } else if (zone.content == nullptr) {
             const ZonePlan plan = plan_of(*directory_, hosts_, *zone.domain);
-            if (plan.keys != nullptr) {
-                zone.sealing.image = nullptr;  // its content comes with its signatures
+            if (zone.sealing != nullptr) {
+                zone.sealing->image = nullptr;  // its content comes with its signatures
                 continue;
             }
             auto built = build_zone(plan.source);
@@ -286,8 +287,8 @@ std::vector<transfer::ZoneOffer> SnapshotBuilder::offers() const {
         offer.place = zone.place;
         offer.fixed = zone.content;
         offer.steered = canonical_parts(group);
-        if (zone.sealing.plan != nullptr) {
-            offer.variants = zone.sealing.seal.variants;
+        if (zone.sealing != nullptr) {
+            offer.variants = zone.sealing->seal.variants;
         }
         offers.push_back(std::move(offer));
     }
@@ -301,7 +302,7 @@ Snapshot::ZoneSets SnapshotBuilder::anchored_sets(const ServedZone& zone) const 
 }
 
 bool SnapshotBuilder::is_sealed(const ServedZone& zone, std::int64_t now_s) const {
-    const Sealing& sealing = zone.sealing;
+    const Sealing& sealing = *zone.sealing;
     return sealing.image == zone.image.get() && sealing.problem.empty() &&
            now_s < sealing.resign_at_s &&
            has_anchors_of(*sealing.seal.variants, anchored_sets(zone));
@@ -323,11 +324,11 @@ void SnapshotBuilder::seal_zones(const BuildInput& input) {
     const std::size_t threads = due.size() < kSealTogetherMin ? 1 : input.sign_threads;
     base::parallel_for("dns-seal", threads, due.size(), [&](std::size_t i) {
         const base::Status sealed = seal(input, *due[i]);
-        due[i]->sealing.problem = sealed ? "" : sealed.error().detail;
+        due[i]->sealing->problem = sealed ? "" : sealed.error().detail;
     });
     for (ServedZone* const zone : due) {
-        signed_anew_ = signed_anew_ || zone->sealing.problem.empty();
-        if (std::exchange(zone->sealing.republish, false)) {
+        signed_anew_ = signed_anew_ || zone->sealing->problem.empty();
+        if (std::exchange(zone->sealing->republish, false)) {
             changed_.insert(zone->domain->name);
         }
     }
@@ -335,8 +336,8 @@ void SnapshotBuilder::seal_zones(const BuildInput& input) {
 
 void SnapshotBuilder::take_saved(ServedZone& zone) {
     const auto saved = saved_.find(zone.domain->name);
-    if (saved != saved_.end() && zone.sealing.cache.signatures().empty()) {
-        zone.sealing.cache = std::move(saved->second);
+    if (saved != saved_.end() && zone.sealing->cache.signatures().empty()) {
+        zone.sealing->cache = std::move(saved->second);
     }
 }
 
@@ -347,7 +348,7 @@ base::Status SnapshotBuilder::seal(const BuildInput& input, ServedZone& zone) co
         return base::Error{base::Errc::Busy, "not signed anew while its records are refused"};
     }
     const Zone records = TRY(build_zone(plan.source));
-    Sealing& sealing = zone.sealing;
+    Sealing& sealing = *zone.sealing;
     const Snapshot::ZoneSets sets = anchored_sets(zone);
     // The SOA of a serial that moves meanwhile is signed when it is asked for.
     const SealInput wanted{
@@ -373,7 +374,7 @@ void SnapshotBuilder::collect_seals() {
     }
     auto seals = std::make_shared<std::vector<Snapshot::ZoneSeal>>(zones_.size());
     for (const ServedZone* const zone : signed_) {
-        const Sealing& sealing = zone->sealing;
+        const Sealing& sealing = *zone->sealing;
         Snapshot::ZoneSeal& seal = (*seals)[zone->place];
         seal.wanted = true;
         if (sealing.image != zone->image.get()) {
@@ -390,7 +391,7 @@ void SnapshotBuilder::collect_seals() {
 SignatureCaches SnapshotBuilder::signatures() const {
     SignatureCaches caches;
     for (const ServedZone* const zone : signed_) {
-        caches.emplace(zone->domain->name, zone->sealing.cache);
+        caches.emplace(zone->domain->name, zone->sealing->cache);
     }
     return caches;
 }
@@ -410,14 +411,15 @@ base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
     seal_zones(input);
     BuildReport report;
     report.signed_anew = std::exchange(signed_anew_, false);
+    report.compiled = std::exchange(compiled_, 0);
     if (other_directory || other_rights || report.signed_anew) {
         collect_seals();
     }
     report.other_zones = other_directory || groups_.group_of() != group_of;
     report.refused = refused_;
     for (const ServedZone* const zone : signed_) {
-        if (!zone->sealing.problem.empty()) {
-            report.refused.push_back({zone->domain->name, zone->sealing.problem, false});
+        if (!zone->sealing->problem.empty()) {
+            report.refused.push_back({zone->domain->name, zone->sealing->problem, false});
         }
     }
     for (const std::string& name : std::exchange(changed_, {})) {

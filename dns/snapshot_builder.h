@@ -64,6 +64,7 @@ struct BuildReport {
     bool other_zones = false;  ///< places, domains or their groups are not those of before
     std::size_t domains = 0;   ///< served
     std::size_t memory = 0;    ///< octets, of zones, names and sets
+    std::size_t compiled = 0;  ///< zones, since the report before
     std::size_t zones_signed = 0;
     bool signed_anew = false;  ///< there are other signatures than at the last build
     /// When the first signatures are to be made anew; none: nothing is signed.
@@ -104,10 +105,10 @@ class SnapshotBuilder {
     [[nodiscard]] std::shared_ptr<const Directory> last_good() const { return last_good_; }
 
   private:
-    // What of a zone is signed. No plan: it is not to be signed.
+    // What of a zone is signed.
     struct Sealing {
-        std::shared_ptr<const dnssec::ZoneSigning> plan;
-        const ZoneImage* image = nullptr;  // that the seal is for
+        std::shared_ptr<const dnssec::ZoneSigning> plan;  // never null
+        const ZoneImage* image = nullptr;                 // that the seal is for
         Snapshot::ZoneSeal seal;
         dnssec::SignatureCache cache;
         std::int64_t resign_at_s = 0;
@@ -121,7 +122,7 @@ class SnapshotBuilder {
         std::shared_ptr<const DirectoryDomain> domain;  // that it was made from
         std::uint32_t place = 0;                        // among all zones
         transfer::SharedFixed content;                  // null: nobody may fetch it
-        Sealing sealing;
+        std::unique_ptr<Sealing> sealing;               // null: it is not to be signed
     };
 
     using Zones = std::map<std::string, ServedZone, std::less<>>;
@@ -170,7 +171,8 @@ class SnapshotBuilder {
     ZoneGroups groups_;
     std::vector<ServedZone*> signed_;  // that are to be signed, by place
     Snapshot::PerZone<Snapshot::ZoneSeal> seals_;
-    Snapshot::Source last_;  // the last snapshot's parts
+    Snapshot::Source last_;     // the last snapshot's parts
+    std::size_t compiled_ = 0;  // since the last report
     std::size_t zones_memory_ = 0;
     std::size_t seals_memory_ = 0;
     std::size_t zones_signed_ = 0;

@@ -47,6 +47,8 @@ class ZoneCompiler {
         TRY(compile_negative_soa());
         link_wildcards();
         image_.arena_.shrink_to_fit();
+        image_.nodes_.shrink_to_fit();
+        image_.sets_.shrink_to_fit();
         return std::move(image_);
     }
 

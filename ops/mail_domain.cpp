@@ -172,7 +172,7 @@ base::Result<std::vector<MailFinding>> find_mail_records(base::Tx& tx,
 
 base::Status mend(base::Tx& tx, const ZoneState& state, const MailFinding& finding) {
     for (const std::size_t place : finding.removed) {
-        const dns::DirectoryRecord& record = state.domain.records[place];
+        const dns::DirectoryRecordView record = state.domain.records[place];
         (void)TRY(
             tx.query("DELETE FROM directory.record WHERE domain_id = $1 AND owner = $2 "
                      "AND type = $3 AND rdata = $4",
@@ -181,7 +181,7 @@ base::Status mend(base::Tx& tx, const ZoneState& state, const MailFinding& findi
     for (const dns::RecordRow& row : finding.added) {
         // As its set states it, or not at all: then it follows the domain's.
         std::optional<std::uint32_t> ttl;
-        for (const dns::DirectoryRecord& record : state.domain.records) {
+        for (const dns::DirectoryRecordView& record : state.domain.records) {
             if (record.owner == row.owner && record.type == row.type) {
                 ttl = record.ttl;
             }

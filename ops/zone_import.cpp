@@ -203,7 +203,7 @@ base::Result<ZoneImport> plan_import(const dns::MasterFile& file, const ZoneStat
     plan.notes = sorter.notes(state.domain.name);
     const auto difference = dns::record_difference(state.own, wanted, file.apex);
     for (const std::size_t place : difference.removed) {
-        plan.removed.push_back(state.domain.records[place]);
+        plan.removed.push_back(state.domain.records[place].copy());
         plan.removed_rows.push_back(state.own[place]);
     }
     for (const std::size_t place : difference.added) {

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "dns/control/steering_pool.h"
 
@@ -19,6 +20,8 @@ constexpr std::int64_t kResignMinS = 60;
 constexpr std::int64_t kResignMaxS = 86400;
 // One build, and what is to be freed.
 constexpr std::size_t kJobsMax = 8;
+// Reading and compiling so many zones leaves more behind than they are.
+constexpr std::size_t kGiveBackAfter = 1'000;
 
 }  // namespace
 
@@ -45,6 +48,7 @@ struct SnapshotPublisher::Work {
     std::string transfer_problem;
     std::optional<double> owed_s;
     std::optional<std::int64_t> resign_at_s;
+    std::size_t compiled = 0;  // zones, since memory was given back
 };
 
 std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_to_publish() const {
@@ -155,6 +159,11 @@ Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
         published.signatures = std::make_shared<const SignatureCaches>(builder.signatures());
     }
     resign_at_s = report.resign_at_s;
+    compiled += report.compiled;
+    if (compiled >= kGiveBackAfter) {
+        base::give_back_memory();
+        compiled = 0;
+    }
     return published;
 }
 

@@ -16,6 +16,8 @@
 
 #include "base/endpoint.h"
 #include "base/shared_list.h"
+#include "base/shared_vector.h"
+#include "dns/directory/directory_records.h"
 #include "dns/directory/probe_config.h"
 #include "dns/dnssec/key_store.h"
 #include "dns/steering/override.h"
@@ -49,22 +51,12 @@ struct DirectoryServer {
     bool operator==(const DirectoryServer&) const = default;
 };
 
-/// A record as an operator wrote it.
-struct DirectoryRecord {
-    std::string owner;  ///< relative to the domain, or "@"
-    std::string type;
-    std::optional<std::uint32_t> ttl;
-    std::string data;
-
-    bool operator==(const DirectoryRecord&) const = default;
-};
-
 /// A mail server of a domain.
 struct MailExchange {
     steering::ServerId server;
     std::uint16_t preference = 10;
 
-    bool operator==(const MailExchange&) const = default;
+    auto operator<=>(const MailExchange&) const = default;
 };
 
 /// A mail domain: its zone, its servers and how they are steered. Times in seconds.
@@ -82,11 +74,24 @@ struct DirectoryDomain {
     std::optional<steering::Policy> policy;    ///< none: the pool's
     std::optional<steering::PolicyForm> form;  ///< none: the pool's
     std::uint32_t serial = 1;
-    std::vector<DirectoryRecord> records;
-    std::vector<MailExchange> mail;          ///< ascending server id
-    std::vector<steering::ServerId> access;  ///< ascending
+    DirectoryRecords records;
+    base::SharedVector<MailExchange> mail;          ///< ascending server id
+    base::SharedVector<steering::ServerId> access;  ///< ascending
 
     bool operator==(const DirectoryDomain&) const = default;
+};
+
+/// Brings equal lists of servers together: most domains of a cluster have the same.
+class SharedExchanges {
+  public:
+    void share(DirectoryDomain& domain) {
+        domain.mail = mail_.share(std::move(domain.mail));
+        domain.access = access_.share(std::move(domain.access));
+    }
+
+  private:
+    base::SharedVectors<MailExchange> mail_;
+    base::SharedVectors<steering::ServerId> access_;
 };
 
 /// An override in force or to come; the scope's pool is its `pool`.

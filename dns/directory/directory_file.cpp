@@ -111,7 +111,7 @@ DirectoryServer take_server(ByteReader& in) {
     return server;
 }
 
-void put(ByteWriter& out, const DirectoryRecord& record) {
+void put(ByteWriter& out, const DirectoryRecordView& record) {
     out.text(record.owner);
     out.text(record.type);
     out.u8(record.ttl ? 1 : 0);
@@ -146,7 +146,7 @@ void put(ByteWriter& out, const DirectoryDomain& domain, std::uint32_t serial) {
     }
     out.u8(domain.policy ? static_cast<std::uint8_t>(*domain.policy) : kUnset);
     out.u32(static_cast<std::uint32_t>(domain.records.size()));
-    for (const DirectoryRecord& record : domain.records) {
+    for (const DirectoryRecordView& record : domain.records) {
         put(out, record);
     }
     out.u32(static_cast<std::uint32_t>(domain.mail.size()));
@@ -184,6 +184,7 @@ DirectoryDomain take_domain(ByteReader& in) {
     for (std::uint32_t left = in.count(17); left > 0; --left) {
         domain.records.push_back(take_record(in));
     }
+    domain.records.shrink_to_fit();
     for (std::uint32_t left = in.count(10); left > 0; --left) {
         const std::uint64_t id = in.u64();
         domain.mail.push_back({{id}, in.u16()});
@@ -367,7 +368,12 @@ base::Result<Directory> decode_directory(std::string_view bytes) {
     take_list(in, directory.mail_servers, take_server);
     take_list(in, directory.access_servers, take_server);
     take_list(in, directory.name_servers, take_host);
-    take_list(in, directory.domains, take_domain);
+    SharedExchanges shared;
+    take_list(in, directory.domains, [&shared](ByteReader& reader) {
+        DirectoryDomain domain = take_domain(reader);
+        shared.share(domain);
+        return domain;
+    });
     take_list(in, directory.overrides, take_override);
     if (!in.at_end()) {  // files of earlier releases end here
         directory.transfer = take_transfer_config(in);

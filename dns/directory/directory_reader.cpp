@@ -202,6 +202,11 @@ void take_domain_rows(const base::Rows& records,
     for (const base::Row row : access) {
         domains.at(row.int64(0))->access.push_back({static_cast<std::uint64_t>(row.int64(1))});
     }
+    SharedExchanges shared;
+    for (const auto& [id, domain] : domains) {
+        domain->records.shrink_to_fit();
+        shared.share(*domain);
+    }
 }
 
 using Domains = base::SharedList<DirectoryDomain>;

@@ -38,18 +38,64 @@ std::vector<steering::ZoneServer> members(const std::vector<steering::ZoneServer
     return in_service.empty() ? known : in_service;
 }
 
-std::vector<steering::ZoneServer> configured(const DirectoryDomain& domain, PoolName pool) {
-    std::vector<steering::ZoneServer> servers;
-    if (pool == PoolName::Mail) {
-        for (const MailExchange& exchange : domain.mail) {
-            servers.push_back({exchange.server, exchange.preference});
+steering::ZoneServer zone_server(const MailExchange& exchange) {
+    return {exchange.server, exchange.preference};
+}
+
+steering::ZoneServer zone_server(ServerId server) {
+    return {server, steering::kLevel0Preference};
+}
+
+// The members of domains, worked out once for those that have the same exchanges.
+template <typename Exchange>
+class MembersOf {
+  public:
+    using Servers = base::SharedVector<steering::ZoneServer>;
+
+    explicit MembersOf(const ServersById& servers) : servers_(servers) {}
+
+    const Servers& operator()(const base::SharedVector<Exchange>& exchanges) {
+        const auto [found, is_new] = known_.try_emplace(exchanges);
+        if (is_new) {
+            std::vector<steering::ZoneServer> configured;
+            for (const Exchange& exchange : exchanges) {
+                configured.push_back(zone_server(exchange));
+            }
+            found->second = members(configured, servers_);
         }
-    } else {
-        for (const ServerId id : domain.access) {
-            servers.push_back({id, steering::kLevel0Preference});
+        return found->second;
+    }
+
+    [[nodiscard]] std::set<ServerId> used() const {
+        std::set<ServerId> used;
+        for (const auto& [exchanges, servers] : known_) {
+            for (const steering::ZoneServer& server : servers) {
+                used.insert(server.id);
+            }
+        }
+        return used;
+    }
+
+  private:
+    const ServersById& servers_;
+    std::map<base::SharedVector<Exchange>, Servers> known_;
+};
+
+// A zone for each domain that has servers of the pool; gives the servers that are used.
+template <typename Exchange>
+std::set<ServerId> plan_zones(const Directory& directory,
+                              base::SharedVector<Exchange> DirectoryDomain::*exchanges,
+                              const ServersById& servers,
+                              std::vector<steering::ZoneConfig>& zones) {
+    MembersOf<Exchange> members_of(servers);
+    for (const DirectoryDomain& domain : directory.domains) {
+        const auto& members = members_of(domain.*exchanges);
+        if (!members.empty()) {
+            zones.push_back({domain.name, domain.policy, domain.form, domain.mx_ttl, members});
         }
     }
-    return servers;
+    zones.shrink_to_fit();
+    return members_of.used();
 }
 
 // One for each server that the pattern covers now: the steering knows servers, not names.
@@ -100,22 +146,10 @@ PoolPlan plan_pool(const Directory& directory, PoolName pool) {
     for (const DirectoryServer& server : servers) {
         by_id[server.id] = &server;
     }
-    std::set<ServerId> used;
-    for (const DirectoryDomain& domain : directory.domains) {
-        steering::ZoneConfig zone;
-        zone.zone = domain.name;
-        zone.policy = domain.policy;
-        zone.form = domain.form;
-        zone.ttl_s = domain.mx_ttl;
-        zone.servers = members(configured(domain, pool), by_id);
-        if (zone.servers.empty()) {
-            continue;
-        }
-        for (const steering::ZoneServer& server : zone.servers) {
-            used.insert(server.id);
-        }
-        plan.config.zones.push_back(std::move(zone));
-    }
+    const std::set<ServerId> used =
+        pool == PoolName::Mail
+            ? plan_zones(directory, &DirectoryDomain::mail, by_id, plan.config.zones)
+            : plan_zones(directory, &DirectoryDomain::access, by_id, plan.config.zones);
     for (const ServerId id : used) {
         const DirectoryServer& server = *by_id.at(id);
         // What the schema allows and the steering does not is brought into its range: one

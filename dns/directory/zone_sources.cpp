@@ -28,7 +28,7 @@ std::string domain_of(const std::string& host, const Directory& directory) {
 // An alias there is no address: it stands beside the server's, and the zone is refused, since
 // targets of MX, SRV and NS are no aliases (RFC 2181 10.3).
 bool has_address(const DirectoryDomain& domain, const std::string& owner) {
-    return std::ranges::any_of(domain.records, [&owner](const DirectoryRecord& record) {
+    return std::ranges::any_of(domain.records, [&owner](const DirectoryRecordView& record) {
         return record.owner == owner && (record.type == "A" || record.type == "AAAA");
     });
 }
@@ -40,9 +40,9 @@ std::string primary_of(const Directory& directory, const DirectoryDomain& domain
     if (!directory.name_servers.empty()) {
         return directory.name_servers.front().host_name;
     }
-    for (const DirectoryRecord& record : domain.records) {
+    for (const DirectoryRecordView& record : domain.records) {
         if (record.owner == "@" && record.type == "NS") {
-            return record.data;
+            return std::string(record.data);
         }
     }
     return domain.name;
@@ -51,7 +51,7 @@ std::string primary_of(const Directory& directory, const DirectoryDomain& domain
 void add_name_servers(const Directory& directory,
                       const DirectoryDomain& domain,
                       ZoneSource& source) {
-    const bool stated = std::ranges::any_of(domain.records, [](const DirectoryRecord& record) {
+    const bool stated = std::ranges::any_of(domain.records, [](const DirectoryRecordView& record) {
         return record.owner == "@" && record.type == "NS";
     });
     if (stated) {
@@ -113,9 +113,12 @@ ZoneSource zone_source(const Directory& directory,
     source.soa.ttl = domain.ttl;
     source.steers_mail = !domain.mail.empty();
     source.steers_access = !domain.access.empty();
-    for (const DirectoryRecord& record : domain.records) {
-        source.records.push_back(
-            {record.owner, record.type, record.ttl.value_or(domain.ttl), record.data});
+    source.records.reserve(domain.records.size() + 1);
+    for (const DirectoryRecordView& record : domain.records) {
+        source.records.push_back({std::string(record.owner),
+                                  std::string(record.type),
+                                  record.ttl.value_or(domain.ttl),
+                                  std::string(record.data)});
     }
     add_name_servers(directory, domain, source);
     const auto own = hosts.find(domain.name);

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/shared_vector.h"
 #include "dns/probe/probe_result.h"
 #include "dns/steering/commit.h"
 #include "dns/steering/health.h"
@@ -69,7 +70,7 @@ struct ZoneConfig {
     std::optional<Policy> policy;
     std::optional<PolicyForm> form;
     std::optional<std::uint32_t> ttl_s;
-    std::vector<ZoneServer> servers;  ///< a part of the pool's; empty: all of them
+    base::SharedVector<ZoneServer> servers;  ///< a part of the pool's; empty: all of them
 
     bool operator==(const ZoneConfig&) const = default;
 };

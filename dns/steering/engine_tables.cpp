@@ -74,7 +74,7 @@ void SteeringEngine::arrange_views() {
         view.form = zone.form.value_or(pool.form);
         view.ttl_s = zone.ttl_s.value_or(pool.ttl_s);
         if (!zone.servers.empty()) {
-            view.servers = zone.servers;
+            view.servers = zone.servers.copy();
             std::ranges::sort(view.servers);
         }
         (*zones)[zone.zone] = place(std::move(view));

@@ -141,7 +141,7 @@ base::Status judge(LockedZone& locked, const std::string& name, const UpdateChan
     const auto found = std::ranges::find(std::as_const(domains), name, &DirectoryDomain::name);
     DirectoryDomain& domain =
         domains[static_cast<std::size_t>(found - std::as_const(domains).begin())];
-    domain.records = changed_records(std::move(domain.records), changes);
+    domain.records = changed_records(domain.records.copy(), changes);
     (void)TRY(build_zone(zone_source(locked.directory, hosts_by_domain(locked.directory), domain)));
     return base::Done{};
 }

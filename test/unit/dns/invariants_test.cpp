@@ -128,7 +128,7 @@ class Checker {
 
     // The names that the steering makes there stand back behind what operators wrote.
     [[nodiscard]] static bool is_steered_access(const dns::DirectoryDomain& domain) {
-        return std::ranges::none_of(domain.records, [](const dns::DirectoryRecord& record) {
+        return std::ranges::none_of(domain.records, [](const dns::DirectoryRecordView& record) {
             return record.owner.ends_with("_tcp") || record.owner == "imap";
         });
     }

@@ -211,9 +211,13 @@ void RandomWorld::remove_server(const Op& op) {
     const ServerId id = gone->id;
     for (dns::DirectoryDomain& each : directory_.domains) {
         if (name == PoolName::Mail) {
-            std::erase_if(each.mail, [id](const auto& exchange) { return exchange.server == id; });
+            auto mail = each.mail.copy();
+            std::erase_if(mail, [id](const auto& exchange) { return exchange.server == id; });
+            each.mail = mail;
         } else {
-            std::erase(each.access, id);
+            auto access = each.access.copy();
+            std::erase(access, id);
+            each.access = access;
         }
     }
     std::erase_if(servers(name), [id](const auto& each) { return each.id == id; });
@@ -274,10 +278,12 @@ void RandomWorld::add_record(const Op& op) {
         owner = server(PoolName::Mail, op.c / 8)->host.host_name;
         owner = owner.substr(0, owner.find('.'));
     }
-    changed->records.push_back({owner, odd.type, std::nullopt, odd.data});
-    if (changed->records.size() > 8) {
-        changed->records.erase(changed->records.begin());
+    auto records = changed->records.copy();
+    records.push_back({owner, odd.type, std::nullopt, odd.data});
+    if (records.size() > 8) {
+        records.erase(records.begin());
     }
+    changed->records = records;
 }
 
 void RandomWorld::add_domain(const Op& op) {
@@ -356,7 +362,9 @@ bool RandomWorld::change(const Op& op) {
             break;
         case OpKind::RemoveRecord:
             if (some != nullptr) {
-                erase_one(some->records, op.b);
+                auto records = some->records.copy();
+                erase_one(records, op.b);
+                some->records = records;
             }
             break;
         case OpKind::DropDomain:

@@ -187,10 +187,13 @@ BOOST_AUTO_TEST_CASE(a_server_whose_name_is_nowhere_keeps_its_old_one_or_is_left
     BOOST_TEST(targets() == "0 mx1.hosts.test. mx2.hosts.test. mx3.hosts.test.");
     // One that never had another name.
     directory.mail_servers[2].id.value = 9;
-    mail().mail[2].server.value = 9;
+    auto exchanges = mail().mail.copy();
+    exchanges[2].server.value = 9;
+    mail().mail = exchanges;
     BOOST_TEST(targets() == "0 mx1.hosts.test. mx2.hosts.test.");
     // Alone it leaves nothing to name, and senders are told to come again.
-    mail().mail.erase(mail().mail.begin(), mail().mail.begin() + 2);
+    exchanges.erase(exchanges.begin(), exchanges.begin() + 2);
+    mail().mail = exchanges;
     BOOST_TEST(targets() == "2");
 }
 

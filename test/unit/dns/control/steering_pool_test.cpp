@@ -24,7 +24,9 @@ struct Steering {
               [this](const auto& commit) { commits.push_back(commit); },
               [this] { ++first_rounds; }) {
         directory.mail_servers.resize(2);
-        directory.domains[1].mail.resize(2);
+        auto exchanges = directory.domains[1].mail.copy();
+        exchanges.resize(2);
+        directory.domains[1].mail = exchanges;
         directory.overrides.clear();
         for (std::size_t i = 0; i < 2; ++i) {
             directory.mail_servers[i].host.address4 = dns_test::ip("127.0.0.1");
