@@ -109,14 +109,8 @@ class AnswerWalk {
             return follow_alias(node);
         }
         const SetRef* const set = zone_->find_set(node, code(query_.type));
-        if (set == nullptr && query_.type == RrType::Nsec && parts_.signatures != nullptr) {
-            return own_denier(node);
-        }
-        if (set == nullptr && query_.type == RrType::Rrsig && parts_.signatures != nullptr) {
-            return one_signature(node);
-        }
         if (set == nullptr) {
-            return no_data(node);
+            return parts_.signatures != nullptr ? made_set(node) : no_data(node);
         }
         if (set->steered != SteeredKind::None) {
             return steered(node, *set);
@@ -128,6 +122,13 @@ class AnswerWalk {
         }
         prove_wildcard();
         return {true, AnswerKind::Positive};
+    }
+
+    // What a signed zone has beside its own sets.
+    Step made_set(const Node& node) noexcept {
+        return query_.type == RrType::Nsec    ? own_denier(node)
+               : query_.type == RrType::Rrsig ? one_signature(node)
+                                              : no_data(node);
     }
 
     // False: the answer is that there is none.
@@ -302,19 +303,24 @@ class AnswerWalk {
             return no_data(node);
         }
         const std::size_t place = set->slot() * kSteeredKinds + static_cast<std::size_t>(kind);
-        SteeredSet::Choice choice;
-        choice.turn = state_.turns[place % kTurns]++;
-        if (set->uses_source()) {
-            choice.source = state_.sources.words(snapshot_.id(), zone_index_, client_, [this] {
-                return source_hash(snapshot_.key(), client_, zone_->apex().wire());
-            });
-        }
-        const SteeredSet::Pick pick = set->choose(kind, choice);
+        const std::uint32_t turn = state_.turns.data()[place % kTurns]++;
+        const SteeredSet::Pick pick = set->uses_source()
+                                          ? set->turned(kind, source_variant(*set, kind), turn)
+                                          : set->turn_pick(kind, turn);
         if (signatures_ != nullptr) {
             return steered_signed(*set, ref, pick);
         }
         append(set->image(kind, pick), Section::Answer, owner_);
         return {true, AnswerKind::Steered};
+    }
+
+    std::uint32_t source_variant(const SteeredSet& set, SteeredKind kind) noexcept {
+        const auto place = zone_index_ * static_cast<std::uint32_t>(kSteeredKinds) +
+                           static_cast<std::uint32_t>(kind);
+        return state_.sources.variant(snapshot_.id(), place, client_, [&] {
+            return set.source_variant(kind,
+                                      source_hash(snapshot_.key(), client_, zone_->apex().wire()));
+        });
     }
 
     // dnssec/variant_choice.h.

@@ -21,8 +21,9 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 
 ImageBuilder::ImageBuilder(const Name& anchor) {
     for (Name name = anchor; !name.is_root(); name = name.parent()) {
-        const auto back = static_cast<std::uint16_t>(name.size() + 4);
-        known_.emplace(as_text(name.wire()), static_cast<std::uint16_t>(kFromQuestionEnd | back));
+        const std::size_t back = name.size() + 4;
+        known_.emplace(as_text(name.wire()),
+                       static_cast<std::uint16_t>(2 * kFromQuestionEnd - back));
     }
 }
 

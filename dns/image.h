@@ -13,7 +13,7 @@
 //
 // Owners of the RRset's own records are 0xC00C, a pointer to the question's name (unless built with
 // another owner). Any other pointer is a relocation, whose field holds either an offset from the
-// start of the octets, or, with kFromQuestionEnd set, a distance back from the end of the question:
+// start of the octets, or, with kFromQuestionEnd set, one from the end of the question, below 0:
 // that is how an image points at its zone's name, which every question in the zone ends with.
 //
 // Thread rule: an arena is immutable once built. Compression: RFC 1035 4.1.4, and only in the data
@@ -63,33 +63,34 @@ struct ImageExtra {
 /// Reads an image in an arena. Borrowed: valid as long as the arena.
 class ImageView {
   public:
-    ImageView(const std::byte* arena, std::uint32_t at) noexcept : at_(arena + at) {
-        std::memcpy(&header_, at_, sizeof header_);
-    }
+    ImageView(const std::byte* arena, std::uint32_t at) noexcept : at_(arena + at) {}
 
-    [[nodiscard]] const ImageHeader& header() const noexcept { return header_; }
+    [[nodiscard]] const ImageHeader& header() const noexcept {
+        // NOLINTNEXTLINE(*-reinterpret-cast): it was written there as one, at an even place
+        return *reinterpret_cast<const ImageHeader*>(at_);
+    }
 
     [[nodiscard]] std::uint16_t relocation(std::size_t index) const noexcept {
         std::uint16_t value = 0;
-        std::memcpy(&value, at_ + sizeof header_ + 2 * index, sizeof value);
+        std::memcpy(&value, at_ + sizeof(ImageHeader) + 2 * index, sizeof value);
         return value;
     }
 
     [[nodiscard]] ImageExtra extra(std::size_t index) const noexcept {
         ImageExtra value{};
-        std::memcpy(
-            &value, at_ + sizeof header_ + 2U * header_.relocations + 4 * index, sizeof value);
+        std::memcpy(&value,
+                    at_ + sizeof(ImageHeader) + 2U * header().relocations + 4 * index,
+                    sizeof value);
         return value;
     }
 
     [[nodiscard]] std::span<const std::byte> octets() const noexcept {
-        return {at_ + sizeof header_ + 2U * header_.relocations + 4U * header_.extras,
-                header_.total_size};
+        const ImageHeader& head = header();
+        return {at_ + sizeof head + 2U * head.relocations + 4U * head.extras, head.total_size};
     }
 
   private:
     const std::byte* at_;
-    ImageHeader header_;
 };
 
 /// Builds one image. Call records first, then extras.

@@ -49,17 +49,16 @@ Message::Message(const Query& query,
       id_(query.id),
       flags_(static_cast<std::uint16_t>(kFlagResponse | (query.flags & kFlagOpcode) |
                                         (query.flags & kFlagRecursionDesired))),
+      has_question_(query.has_question),
       has_opt_(query.has_opt),
       dnssec_ok_(query.has_opt && query.dnssec_ok) {
     if (has_opt_) {
         limit_ -= kOptSize;
     }
-    std::memset(out_, 0, kHeaderSize);
-    if (query.has_question) {
+    if (has_question_) {
         std::memcpy(out_ + kHeaderSize, packet.data() + kHeaderSize, query.question_size());
         size_ += query.question_size();
         question_end_ = size_;
-        out_[5] = std::byte{1};
     }
 }
 
@@ -71,7 +70,7 @@ bool Message::append(const ImageView& image,
     const std::size_t room = limit_ - size_;
     // Pointers into the image have 14 bits (RFC 1035 4.1.4).
     const bool too_far =
-        header.relocations != 0 && size_ > kImageBaseMax && size_ + header.total_size > kPointerMax;
+        size_ > kImageBaseMax && header.relocations != 0 && size_ + header.total_size > kPointerMax;
     if (header.size > room || too_far) {
         return false;
     }
@@ -101,11 +100,9 @@ bool Message::append(const ImageView& image,
         if (at >= size) {
             break;
         }
-        const std::uint16_t field = load_u16(base + at);
-        const std::size_t target = (field & kFromQuestionEnd) != 0
-                                       ? question_end_ - (field & ~unsigned{kFromQuestionEnd})
-                                       : size_ + field;
-        store_u16(base + at, static_cast<std::uint16_t>(0xc000U | target));
+        const unsigned field = load_u16(base + at);
+        const std::size_t from = (field & kFromQuestionEnd) != 0 ? question_end_ : size_;
+        store_u16(base + at, static_cast<std::uint16_t>(0xc000U | (from + field)));
     }
     if (owner != kQuestionPointer) {
         set_owners(base, header.size, owner);
@@ -182,7 +179,7 @@ void Message::limit_ttls(std::uint32_t most) noexcept {
 
 void Message::clear_records() noexcept {
     size_ = question_end_;
-    std::memset(out_ + 6, 0, 6);
+    std::ranges::fill(counts_, 0U);
 }
 
 void Message::truncate() noexcept {
@@ -194,16 +191,21 @@ void Message::set_cookie(const FullCookie& cookie) noexcept {
     if (has_opt_ && !has_cookie_) {
         cookie_ = cookie;
         has_cookie_ = true;
+        has_options_ = true;
         limit_ -= kCookieOptionSize;
     }
 }
 
 std::size_t Message::finish() noexcept {
+    if (has_opt_) {
+        write_opt();
+    }
     const auto rcode = static_cast<std::uint16_t>(rcode_);
     store_u16(out_, id_);
     store_u16(out_ + 2, static_cast<std::uint16_t>(flags_ | (rcode & 0x0fU)));
-    if (has_opt_) {
-        write_opt();
+    store_u16(out_ + 4, has_question_ ? 1 : 0);
+    for (std::size_t section = 0; section < std::size(counts_); ++section) {
+        store_u16(out_ + 6 + 2 * section, static_cast<std::uint16_t>(counts_[section]));
     }
     return size_;
 }
@@ -219,7 +221,8 @@ void Message::write_opt() noexcept {
     store_u16(
         opt + 7,
         static_cast<std::uint16_t>((dnssec_ok_ ? 0x8000U : 0U) | (compact_ok_ ? 0x4000U : 0U)));
-    const std::size_t options = write_options({opt + kOptSize, limit_all_ - size_ - kOptSize});
+    const std::size_t options =
+        has_options_ ? write_options({opt + kOptSize, limit_all_ - size_ - kOptSize}) : 0;
     store_u16(opt + 9, static_cast<std::uint16_t>(options));
     size_ += kOptSize + options;
     count(Section::Additional, 1);
@@ -241,11 +244,6 @@ std::size_t Message::write_options(std::span<std::byte> room) const noexcept {
         options.add(EdnsCode::Nsid, std::as_bytes(std::span(nsid_)));
     }
     return options.size();
-}
-
-void Message::count(Section section, std::size_t records) noexcept {
-    std::byte* const at = out_ + static_cast<std::size_t>(section);
-    store_u16(at, static_cast<std::uint16_t>(load_u16(at) + records));
 }
 
 }  // namespace dns

@@ -18,7 +18,7 @@
 
 namespace dns {
 
-enum class Section : std::uint8_t { Answer = 6, Authority = 8, Additional = 10 };
+enum class Section : std::uint8_t { Answer, Authority, Additional };
 
 /// Which of an image's additional RRsets go along: as many as fit, or those without which the
 /// answer is truncated.
@@ -73,15 +73,22 @@ class Message {
     void set_cookie(const FullCookie& cookie) noexcept;
 
     /// Borrowed until finish(). Empty: none.
-    void set_nsid(std::string_view nsid) noexcept { nsid_ = nsid; }
+    void set_nsid(std::string_view nsid) noexcept {
+        nsid_ = nsid;
+        has_options_ = true;
+    }
 
     /// How long the connection may be idle, in 100 ms (RFC 7828 3.1).
     void set_keepalive(std::uint16_t idle) noexcept {
         keepalive_ = idle;
         has_keepalive_ = true;
+        has_options_ = true;
     }
 
-    void set_extended_error(ExtendedError error) noexcept { error_ = error; }
+    void set_extended_error(ExtendedError error) noexcept {
+        error_ = error;
+        has_options_ = true;
+    }
 
     /// CO in the reply's OPT (RFC 9824 5.1).
     void set_compact_ok() noexcept { compact_ok_ = true; }
@@ -108,7 +115,10 @@ class Message {
     [[nodiscard]] std::size_t finish() noexcept;
 
   private:
-    void count(Section section, std::size_t records) noexcept;
+    void count(Section section, std::size_t records) noexcept {
+        counts_[static_cast<std::size_t>(section)] += static_cast<std::uint32_t>(records);
+    }
+
     void write_opt() noexcept;
     [[nodiscard]] std::size_t write_options(std::span<std::byte> room) const noexcept;
 
@@ -117,13 +127,16 @@ class Message {
     std::size_t limit_all_;  // with it
     std::size_t size_ = kHeaderSize;
     std::size_t question_end_ = kHeaderSize;
+    std::uint32_t counts_[3] = {};  // of records, by section
     std::uint16_t id_;
     std::uint16_t flags_;
     Rcode rcode_ = Rcode::NoError;
     ExtendedError error_ = ExtendedError::None;
+    bool has_question_;
     bool has_opt_;
     bool dnssec_ok_;
     bool compact_ok_ = false;
+    bool has_options_ = false;  // one of those below
     bool has_cookie_ = false;
     bool has_keepalive_ = false;
     std::uint16_t keepalive_ = 0;

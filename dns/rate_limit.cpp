@@ -27,11 +27,12 @@ std::uint64_t interval_us(std::uint32_t per_second, unsigned threads) noexcept {
     return per_second == 0 ? 0 : std::max<std::uint64_t>(kSecondUs * threads / per_second, 1);
 }
 
-// The finish of splitmix64: every bit of the input moves every bit of the output.
-std::uint64_t mix(std::uint64_t word) noexcept {
-    word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9U;
-    word = (word ^ (word >> 27)) * 0x94d049bb133111ebU;
-    return word ^ (word >> 31);
+__extension__ using Product = unsigned __int128;
+
+// The two halves of a product over one another: each bit of the factors moves all of the result.
+std::uint64_t fold_product(std::uint64_t left, std::uint64_t right) noexcept {
+    const Product product = static_cast<Product>(left) * right;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
 }  // namespace
@@ -39,14 +40,16 @@ std::uint64_t mix(std::uint64_t word) noexcept {
 RateLimiter::RateLimiter(const RateLimits& limits, unsigned threads)
     : mask4_(prefix_mask(std::min(limits.ipv4_prefix, 32U))),
       mask6_(prefix_mask(limits.ipv6_prefix)),
-      window_us_(static_cast<std::uint64_t>(
-          std::min<base::Duration>(limits.window, kRateWindowMax) / std::chrono::microseconds(1))),
-      answer_us_(interval_us(limits.answers_per_second, threads)),
-      error_us_(interval_us(limits.errors_per_second, threads)) {
-    if (answer_us_ == 0 && error_us_ == 0) {
+      answer_{interval_us(limits.answers_per_second, threads)},
+      error_{interval_us(limits.errors_per_second, threads)} {
+    if (answer_.cost_us == 0 && error_.cost_us == 0) {
         return;
     }
-    level_max_us_ = 2 * std::max({window_us_, answer_us_, error_us_});
+    const auto window = static_cast<std::uint64_t>(
+        std::min<base::Duration>(limits.window, kRateWindowMax) / std::chrono::microseconds(1));
+    answer_.window_us = std::max(window, answer_.cost_us);
+    error_.window_us = std::max(window, error_.cost_us);
+    level_max_us_ = 2 * std::max(answer_.window_us, error_.window_us);
     key_[0] = base::random_u64();
     key_[1] = base::random_u64();
     const std::size_t sets = std::bit_ceil(std::max<std::size_t>(limits.entries / kWays, 1));
@@ -67,21 +70,20 @@ std::uint64_t RateLimiter::network_hash(const Client& client,
     }
     const auto kind = static_cast<std::uint64_t>(client.family) * kAnswerClasses +
                       static_cast<std::uint64_t>(answer_class);
-    return mix(mix(network ^ key_[0]) + kind + key_[1]);
+    const std::uint64_t keyed = fold_product(network ^ key_[0], kind ^ key_[1]);
+    return fold_product(keyed ^ key_[0], 0x9e3779b97f4a7c15U);
 }
 
 bool RateLimiter::admit(const Client& client,
                         AnswerClass answer_class,
                         std::uint64_t now_us) noexcept {
-    const std::uint64_t cost = answer_class == AnswerClass::Error ? error_us_ : answer_us_;
-    if (cost == 0) {
+    const Price& price = answer_class == AnswerClass::Error ? error_ : answer_;
+    if (price.cost_us == 0) {
         return true;
     }
     const std::uint64_t hash = network_hash(client, answer_class);
     const std::uint64_t tag = hash & ~kTimeMask;
     std::uint64_t* const set = table_.data() + (hash & set_mask_) * kWays;
-    // One answer is always admitted, however low the rate.
-    const std::uint64_t window = std::max(window_us_, cost);
     const auto level_of = [now_us, this](std::uint64_t entry) {
         const std::uint64_t left = (entry - now_us) & kTimeMask;
         return left <= level_max_us_ ? left : 0;  // empty for a while
@@ -100,9 +102,9 @@ bool RateLimiter::admit(const Client& client,
             return level_of(a) < level_of(b);
         });
     }
-    level += cost;
-    *entry = tag | ((now_us + std::min(level, 2 * window)) & kTimeMask);
-    return level <= window;
+    level += price.cost_us;
+    *entry = tag | ((now_us + std::min(level, 2 * price.window_us)) & kTimeMask);
+    return level <= price.window_us;
 }
 
 }  // namespace dns

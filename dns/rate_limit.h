@@ -65,9 +65,14 @@ class RateLimiter {
 
     std::uint64_t mask4_ = 0;
     std::uint64_t mask6_ = 0;
-    std::uint64_t window_us_ = 0;
-    std::uint64_t answer_us_ = 0;  // what an answer costs; 0: no limit
-    std::uint64_t error_us_ = 0;
+
+    struct Price {
+        std::uint64_t cost_us = 0;    // of an answer; 0: no limit
+        std::uint64_t window_us = 0;  // at least the cost: one is always admitted
+    };
+
+    Price answer_;
+    Price error_;
     std::uint64_t level_max_us_ = 0;  // a higher one is a time long past
     std::uint64_t key_[2] = {};
     std::uint64_t set_mask_ = 0;

@@ -1,12 +1,12 @@
 #pragma once
 
-// SourceCache: which words the last sources of a thread's queries had. A resolver asks many times
-// between two changes, and hashing its network (steering/source_hash.h) is the dearest step of a
-// steered answer.
+// SourceCache: which variants the last sources of a thread's queries got. A resolver asks many
+// times between two changes, and hashing its network (steering/source_hash.h) and finding its row
+// are the dearest steps of a steered answer.
 //
 // A few KiB, direct-mapped: a source that is not there is hashed and takes its place. Nothing is
-// ever wrong: words are known by the snapshot, whose key and zones they depend on. Sources without
-// a prefix of their own (IPv4-mapped ones, and ::/48) are hashed each time.
+// ever wrong: variants are known by the snapshot, on whose key and tables they depend. Sources
+// without a prefix of their own (IPv4-mapped ones, and ::/48) are hashed each time.
 //
 // Owned by a thread (ThreadState). No allocation after construction.
 
@@ -15,7 +15,6 @@
 #include <cstdint>
 
 #include "dns/client.h"
-#include "dns/siphash.h"
 #include "dns/wire.h"
 
 namespace dns {
@@ -25,29 +24,30 @@ class SourceCache {
   public:
     static constexpr std::size_t kEntries = 64;
 
-    /// The words of a client for a zone of a snapshot: those that are known, else hash().
-    template <typename Hash>
-    [[nodiscard]] SipWords words(std::uint64_t snapshot,
-                                 std::uint32_t zone,
-                                 const Client& client,
-                                 Hash&& hash) noexcept {
+    /// The variant of a client for a steered RRset of a snapshot: the one that is known, else
+    /// choose(). `place`: any number that tells the RRsets of a snapshot apart.
+    template <typename Choose>
+    [[nodiscard]] std::uint32_t variant(std::uint64_t snapshot,
+                                        std::uint32_t place,
+                                        const Client& client,
+                                        Choose&& choose) noexcept {
         const std::uint64_t prefix = prefix_of(client);
         if (prefix == 0) {
-            return hash();
+            return choose();
         }
-        Entry& entry = entries_[((prefix + zone) * 0x9e3779b97f4a7c15U) >> 58U];
-        if (entry.prefix != prefix || entry.zone != zone || entry.snapshot != snapshot) {
-            entry = {prefix, snapshot, zone, hash()};
+        Entry& entry = entries_.data()[((prefix + place) * 0x9e3779b97f4a7c15U) >> 58U];
+        if (entry.prefix != prefix || entry.place != place || entry.snapshot != snapshot) {
+            entry = {prefix, snapshot, place, choose()};
         }
-        return entry.words;
+        return entry.variant;
     }
 
   private:
     struct Entry {
         std::uint64_t prefix = 0;  // 0: free
         std::uint64_t snapshot = 0;
-        std::uint32_t zone = 0;
-        SipWords words;
+        std::uint32_t place = 0;
+        std::uint32_t variant = 0;
     };
 
     static_assert(kEntries == 64, "an index is the top six bits");

@@ -357,29 +357,24 @@ base::Result<std::shared_ptr<const SteeredSet>> SteeredSet::build(const SteeredS
     return SteeredSetBuilder(source, names).run();
 }
 
-SteeredSet::Pick SteeredSet::choose(SteeredKind kind, const Choice& choice) const noexcept {
-    const KindImages& images = of(kind);
-    AnswerKey key;
-    std::uint32_t rotation = choice.turn;
-    if (uses_source()) {
-        key = steering::choose_answer(*table_, choice.source.x, choice.source.y, images.limit);
-    } else {
-        key = steering::choose_turn(*table_, choice.turn);
-        // Each variant goes through its own orders.
-        rotation = choice.turn / static_cast<std::uint32_t>(images.rows.size());
-    }
-    const RowImages& row = images.rows[key.row];
+std::uint32_t SteeredSet::variant_of(SteeredKind kind, AnswerKey key) const noexcept {
+    const RowImages& row = of(kind).rows[key.row];
     std::uint32_t variant = row.first;
     if (row.starts > 1) {
         const auto places = static_cast<std::uint32_t>(table_->rows[key.row].level0_by_id.size());
         variant += key.start * row.starts / places;
     }
-    return {variant, rotation % images.rotations};
+    return variant;
 }
 
-ImageView SteeredSet::image(SteeredKind kind, const Pick& pick) const noexcept {
-    const KindImages& images = of(kind);
-    return {arena_.data(), images.images[pick.variant * images.rotations + pick.rotation]};
+std::uint32_t SteeredSet::source_variant(SteeredKind kind, SipWords source) const noexcept {
+    return variant_of(kind, steering::choose_answer(*table_, source.x, source.y, of(kind).limit));
+}
+
+SteeredSet::Pick SteeredSet::turn_pick(SteeredKind kind, std::uint32_t turn) const noexcept {
+    const std::uint32_t variant = variant_of(kind, steering::choose_turn(*table_, turn));
+    // Each variant goes through its own orders.
+    return turned(kind, variant, turn / static_cast<std::uint32_t>(of(kind).rows.size()));
 }
 
 const SteeredSet::Variant* SteeredSet::find_variant(SteeredKind kind,

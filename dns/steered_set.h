@@ -77,10 +77,30 @@ class SteeredSet {
         std::uint32_t rotation = 0;
     };
 
-    /// Only if has(kind), as are the next three.
-    [[nodiscard]] Pick choose(SteeredKind kind, const Choice& choice) const noexcept;
+    /// Only if has(kind), as are the next five.
+    [[nodiscard]] Pick choose(SteeredKind kind, const Choice& choice) const noexcept {
+        return uses_source() ? turned(kind, source_variant(kind, choice.source), choice.turn)
+                             : turn_pick(kind, choice.turn);
+    }
 
-    [[nodiscard]] ImageView image(SteeredKind kind, const Pick& pick) const noexcept;
+    /// The parts of choose(), for who knows the variant already. By the source, if it is used:
+    [[nodiscard]] std::uint32_t source_variant(SteeredKind kind, SipWords source) const noexcept;
+
+    /// ... and its order,
+    [[nodiscard]] Pick turned(SteeredKind kind,
+                              std::uint32_t variant,
+                              std::uint32_t turn) const noexcept {
+        return {variant, turn % of(kind).rotations};
+    }
+
+    /// ... else by the turn alone.
+    [[nodiscard]] Pick turn_pick(SteeredKind kind, std::uint32_t turn) const noexcept;
+
+    [[nodiscard]] ImageView image(SteeredKind kind, const Pick& pick) const noexcept {
+        const KindImages& images = of(kind);
+        return {arena_.data(),
+                images.images.data()[pick.variant * images.rotations + pick.rotation]};
+    }
 
     /// The image to answer with.
     [[nodiscard]] ImageView pick(SteeredKind kind, const Choice& choice) const noexcept {
@@ -138,8 +158,11 @@ class SteeredSet {
         Variant anchor;
     };
 
+    [[nodiscard]] std::uint32_t variant_of(SteeredKind kind,
+                                           steering::AnswerKey key) const noexcept;
+
     [[nodiscard]] const KindImages& of(SteeredKind kind) const noexcept {
-        return kinds_[static_cast<std::size_t>(kind)];
+        return kinds_.data()[static_cast<std::size_t>(kind)];
     }
 
     std::shared_ptr<const steering::SteeringTable> table_;

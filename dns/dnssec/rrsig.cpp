@@ -53,14 +53,6 @@ std::int64_t refresh_at_s(const Validity& validity, const ValidityPolicy& policy
     return validity.expiration_s - policy.refresh_left_s;
 }
 
-std::uint32_t ttl_left(std::uint32_t ttl, const Validity& validity, std::int64_t now_s) noexcept {
-    const std::int64_t left = validity.expiration_s - now_s;
-    if (left <= 0) {
-        return 0;
-    }
-    return static_cast<std::uint32_t>(std::min<std::int64_t>(ttl, left));
-}
-
 ZoneKey zone_key(SigningKey key) {
     ZoneKey made = zone_key(PublicKey{key.algorithm(), key.public_key()});
     made.key = std::move(key);

@@ -5,6 +5,7 @@
 // Moments are seconds since 1970, UTC; in RRSIG they are 32 bits and compare as serial numbers
 // (RFC 4034 3.1.5). Pure: no clock. Any thread; signing on workers only (signing_key.h).
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -50,9 +51,12 @@ struct Validity {
 
 /// The TTL that may be served at this moment: no more than what is left of the signature. 0: it has
 /// ended and must not be served.
-[[nodiscard]] std::uint32_t ttl_left(std::uint32_t ttl,
-                                     const Validity& validity,
-                                     std::int64_t now_s) noexcept;
+[[nodiscard]] inline std::uint32_t ttl_left(std::uint32_t ttl,
+                                            const Validity& validity,
+                                            std::int64_t now_s) noexcept {
+    const std::int64_t left = validity.expiration_s - now_s;
+    return left <= 0 ? 0 : static_cast<std::uint32_t>(std::min<std::int64_t>(ttl, left));
+}
 
 /// A key with which a zone is signed. A value; immutable.
 struct ZoneKey {

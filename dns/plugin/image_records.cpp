@@ -28,10 +28,8 @@ class Reader {
         for (std::size_t i = 0; i < image.header().relocations; ++i) {
             const std::size_t at = base + image.relocation(i);
             const std::uint16_t field = load_u16(message_.data() + at);
-            const std::size_t target = (field & kFromQuestionEnd) != 0
-                                           ? base - (field & ~unsigned{kFromQuestionEnd})
-                                           : base + field;
-            store_u16(message_.data() + at, static_cast<std::uint16_t>(0xc000U | target));
+            // The question ends where the image begins.
+            store_u16(message_.data() + at, static_cast<std::uint16_t>(0xc000U | (base + field)));
         }
         at_ = base;
     }
