@@ -61,7 +61,33 @@ BOOST_AUTO_TEST_CASE(names_that_are_there_are_denied_by_what_was_signed_before) 
     }
     BOOST_TEST(shape(zone.ask("x.w.z.test", dns::RrType::Cname).authority) ==
                "*.w. NSEC, *.w. RRSIG NSEC");
+    BOOST_TEST(shape(zone.ask("!.v.z.test", dns::RrType::A).authority) ==
+               " SOA,  RRSIG SOA, *.v. NSEC, *.v. RRSIG NSEC, mail. NSEC, mail. RRSIG NSEC");
     BOOST_TEST(shape(zone.ask("a.cut.z.test").authority) == "cut. NS, cut. NSEC, cut. RRSIG NSEC");
+    BOOST_TEST(zone.sign_all() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(the_flag_of_compact_denial_comes_back_with_do_from_zones_that_deny_so) {
+    constexpr std::uint16_t kDo = 0x8000;
+    constexpr std::uint16_t kCo = 0x4000;
+    Compact zone;
+    World chained;
+    AskerAt other{chained, kNow};
+    const auto flags = [](AskerAt& asker, const char* owner, std::uint16_t asked) {
+        const auto reply = asker.raw(
+            dns_test::QueryBuilder().question(owner, kTxt).opt(1232, 0, {}, asked).bytes());
+        return dns::load_u16(reply.data() + reply.size() - 4);  // an OPT without options ends it
+    };
+    BOOST_TEST(flags(zone.asker, "www.z.test", kDo | kCo) == (kDo | kCo));
+    BOOST_TEST(flags(zone.asker, "www.z.test", kDo) == kDo);
+    BOOST_TEST(flags(other, "www.z.test", kDo | kCo) == kDo);
+    // CO says nothing without DO (RFC 9824 5.1): the name is not there, and nothing proves it.
+    for (const char* owner : {"www.z.test", "none.z.test"}) {
+        BOOST_TEST(flags(zone.asker, owner, kCo) == 0);
+    }
+    const auto plain = zone.ask("none.z.test", kTxt, kCo);
+    BOOST_TEST(plain.rcode == 3U);
+    BOOST_TEST(shape(plain.authority) == " SOA");
     BOOST_TEST(zone.sign_all() == 0U);
 }
 

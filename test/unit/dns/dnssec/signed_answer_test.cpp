@@ -61,6 +61,14 @@ BOOST_AUTO_TEST_CASE(answers_carry_signatures_and_denials) {
          "x.w. CNAME, x.w. RRSIG CNAME, www. A, www. RRSIG A",
          "*.w. NSEC, *.w. RRSIG NSEC",
          ""},
+        // What "*" stands for lacks the type; "!" comes before it.
+        {"!.v.z.test",
+         RrType::A,
+         0,
+         "",
+         " SOA,  RRSIG SOA, *.v. NSEC, *.v. RRSIG NSEC, mail. NSEC, mail. RRSIG NSEC",
+         ""},
+        {"x.v.z.test", RrType::Nsec, 0, "", " SOA,  RRSIG SOA, *.v. NSEC, *.v. RRSIG NSEC", ""},
         {"x.d.z.test",
          RrType::A,
          3,
@@ -92,8 +100,19 @@ BOOST_AUTO_TEST_CASE(answers_carry_signatures_and_denials) {
 
 // Owners of NSEC3 by the name that was hashed.
 std::string unhashed(std::string text) {
-    for (const char* owner :
-         {"", "www.", "mail.", "alias.", "c.", "b.c.", "a.b.c.", "w.", "*.w.", "d.", "cut."}) {
+    for (const char* owner : {"",
+                              "www.",
+                              "mail.",
+                              "alias.",
+                              "c.",
+                              "b.c.",
+                              "a.b.c.",
+                              "v.",
+                              "*.v.",
+                              "w.",
+                              "*.w.",
+                              "d.",
+                              "cut."}) {
         const auto hashed =
             nsec3_owner(nsec3_hash(name(std::string(owner) + "z.test")), name("z.test"));
         const std::string label = hashed.value().to_text().substr(0, 33);
@@ -134,7 +153,7 @@ BOOST_AUTO_TEST_CASE(denials_by_hash_name_encloser_closer_name_and_wildcard) {
             chain.emplace(owner.to_text().substr(0, 32), "");
         }
     }
-    BOOST_TEST(chain.size() == 11U);
+    BOOST_TEST(chain.size() == 13U);
     const auto hash_of = [](const std::string& text) {
         return nsec3_owner(nsec3_hash(name(text)), name("z.test")).value().to_text().substr(0, 32);
     };
@@ -152,6 +171,7 @@ BOOST_AUTO_TEST_CASE(denials_by_hash_name_encloser_closer_name_and_wildcard) {
     const Proof proofs[] = {
         {"none.z.test", kTxt, {"z.test", "none.z.test", "*.z.test"}},
         {"x.y.www.z.test", kTxt, {"www.z.test", "y.www.z.test", "*.www.z.test"}},
+        {"x.y.v.z.test", RrType::A, {"v.z.test", "y.v.z.test", "*.v.z.test"}},
         {"x.w.z.test", RrType::A, {"x.w.z.test"}},
         {"x.y.w.z.test", RrType::A, {"y.w.z.test"}},
     };

@@ -37,6 +37,7 @@ struct World {
                                                          "mail MX 10 www",
                                                          "alias CNAME www",
                                                          "a.b.c TXT deep",
+                                                         "*.v TXT wild",
                                                          "*.w CNAME www",
                                                          "d DNAME www",
                                                          "cut NS ns.cut",
