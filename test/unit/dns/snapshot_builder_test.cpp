@@ -41,7 +41,7 @@ struct Building {
                               const dns::PoolInput& mail_pool,
                               const dns::PoolInput& access_pool) {
         Built built{
-            TRY(builder.build({of, mail_pool, access_pool, nullptr, now_s, {}, sign_threads})),
+            TRY(builder.build({of, mail_pool, access_pool, rights, now_s, {}, sign_threads})),
             nullptr};
         built.snapshot = TRY(
             builder.snapshot(serials == nullptr ? builder.directory_serials() : serials, nullptr));
@@ -70,7 +70,26 @@ struct Building {
     dns::Snapshot::PerZone<std::uint32_t> serials;  // null: the directory's
     std::int64_t now_s = 1'800'000'000;
     unsigned sign_threads = 1;
+    std::shared_ptr<const dns::transfer::TransferRights> rights;  // null: nobody fetches zones
 };
+
+// Somebody may fetch every zone.
+std::shared_ptr<const dns::transfer::TransferRights> rights_of_a_peer() {
+    dns::transfer::PeerConfig peer;
+    peer.name = "all";
+    peer.networks = {base::Network::parse("192.0.2.0/24").take_value()};
+    dns::transfer::TransferConfig config;
+    config.peers = {peer};
+    return dns::transfer::TransferRights::create(config).take_value();
+}
+
+std::vector<std::string> offered(const dns::SnapshotBuilder& builder) {
+    std::vector<std::string> names;
+    for (const dns::transfer::ZoneOffer& offer : builder.offers()) {
+        names.push_back(offer.fixed->apex.to_text());
+    }
+    return names;
+}
 
 std::size_t answers(const dns::Snapshot& snapshot, std::string_view name, RrType type) {
     return Asker(snapshot).ask(name, type).answer.size();
@@ -247,6 +266,39 @@ BOOST_AUTO_TEST_CASE(a_zone_with_keys_is_signed_and_again_only_where_it_changes)
     BOOST_TEST(plain.zones_signed == 0U);
     BOOST_TEST(answers(*plain.snapshot, "mail.test", static_cast<RrType>(48)) == 0U);
     BOOST_TEST(answers(*plain.snapshot, "www.mail.test", RrType::A) == 1U);
+}
+
+// Secondaries cannot serve a zone that is signed while it is asked. The commands and a trigger of
+// the database refuse the two together; here it is what a directory from elsewhere meets.
+BOOST_AUTO_TEST_CASE(a_zone_with_compact_denial_is_not_transferred) {
+    sign_mail();
+    directory.signing[0].denial = dns::dnssec::Denial::Compact;
+    BOOST_TEST(build().value().refused.empty());
+    // Who comes to have the right later gets nothing, and the zone goes on.
+    rights = rights_of_a_peer();
+    const auto later = build().take_value();
+    BOOST_TEST(later.refused.empty());
+    BOOST_TEST(offered(builder) == std::vector<std::string>{"hosts.test."},
+               boost::test_tools::per_element());
+    BOOST_TEST(answers(*later.snapshot, "www.mail.test", RrType::A) == 1U);
+    // Its next edit is refused, and says what to do.
+    mail().records.push_back({"new", "A", std::nullopt, "192.0.2.7"});
+    const auto edited = build().take_value();
+    BOOST_REQUIRE(edited.refused.size() == 1U);
+    BOOST_TEST(edited.refused[0].name == "mail.test");
+    BOOST_TEST(edited.refused[0].serves_old);
+    BOOST_TEST(edited.refused[0].reason.find("need a chain (nsec or nsec3)") != std::string::npos,
+               edited.refused[0].reason);
+    BOOST_TEST(answers(*edited.snapshot, "new.mail.test", RrType::A) == 0U);
+    // So is one that was never served.
+    builder = dns::SnapshotBuilder(7);
+    const auto fresh = build().take_value();
+    BOOST_REQUIRE(fresh.refused.size() == 1U);
+    BOOST_TEST(!fresh.refused[0].serves_old);
+    directory.signing[0].denial = dns::dnssec::Denial::Nsec;
+    BOOST_TEST(build().value().refused.empty());
+    BOOST_TEST(offered(builder) == std::vector<std::string>({"hosts.test.", "mail.test."}),
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(without_keys_at_hand_the_signatures_of_before_serve) {
