@@ -26,7 +26,6 @@ struct Fate {
     std::atomic<int> made = 0;  // messages
     std::atomic<int> ended = 0;
     std::atomic<int> open = 0;       // that have begun and not ended
-    std::atomic<int> most = 0;       // open at once
     std::atomic<bool> hold = false;  // the first message is not made before this is false
 
     void go() {
@@ -56,8 +55,7 @@ class Numbers : public dns::ReplyStream {
             return {State::Failed, 0};
         }
         if (at_ == 0) {
-            const int open = ++fate_.open;
-            fate_.most = std::max(fate_.most.load(), open);
+            ++fate_.open;
             fate_.hold.wait(true);
         }
         std::string text = std::to_string(at_++);
@@ -102,13 +100,19 @@ struct Streamer {
               limits) {
         dns::TcpServer::Options options;
         options.endpoints = {base::Endpoint::parse("127.0.0.1:0").take_value()};
-        options.slow = milliseconds(200);
+        options.slow = limits.slow;
         options.take = streams.take_function();
         server = dns::TcpServer::create(loop, options, [](auto packet, auto&, auto out) {
                      std::copy(packet.begin(), packet.end(), out.begin());
                      return packet.size();
                  }).take_value();
     }
+
+    // Workers are waited for: a test that has failed must not hold them.
+    ~Streamer() { fate.go(); }
+
+    Streamer(const Streamer&) = delete;
+    Streamer& operator=(const Streamer&) = delete;
 
     [[nodiscard]] std::unique_ptr<base::SocketStream> ask(std::string_view queries) const {
         auto stream =
@@ -260,23 +264,71 @@ BOOST_AUTO_TEST_CASE(a_client_that_goes_away_ends_its_stream) {
     });
 }
 
+// More than any socket buffer takes: who does not read it keeps his place.
+constexpr int kLongMessages = 1000;
+constexpr std::size_t kLongSize = 65000;
+
 BOOST_AUTO_TEST_CASE(no_more_at_once_than_there_are_places_and_the_others_wait) {
     test_support::run_in_fiber([](base::Loop& loop) {
-        const Streamer streamer(
-            loop, 3, false, 1, {.total_max = 2, .per_client_max = 2, .wait = seconds(20)});
+        dns::StreamLimits limits{
+            .total_max = 2, .per_client_max = 9, .wait = milliseconds(50), .slow = seconds(60)};
+        Streamer streamer(loop, kLongMessages, false, kLongSize, limits);
         std::vector<std::unique_ptr<base::SocketStream>> clients;
-        for (int i = 0; i < 8; ++i) {
+        for (int i = 0; i < 2; ++i) {
             clients.push_back(streamer.ask(framed("stream")));
         }
+        wait_for(streamer.fate.open, 2);
+        clients.push_back(streamer.ask(framed("stream")));
+        BOOST_TEST(read_message(*clients.back()).substr(0, 1) == "-");
+        BOOST_TEST(streamer.streams.counters().refused.value() == 1U);
+        // Patient ones come after each other, in their order: the answer to the query behind says
+        // that a stream has been taken.
+        limits.wait = seconds(60);
+        streamer.streams.set_limits(limits);
+        clients.pop_back();
+        for (int i = 0; i < 4; ++i) {
+            clients.push_back(streamer.ask(framed("stream") + framed("abc")));
+            BOOST_TEST(read_message(*clients.back()) == "abc");
+        }
+        int gone = 1;  // the one that was refused
         for (const auto& client : clients) {
-            for (const char* expected : {"0", "1", "2"}) {
-                BOOST_TEST(read_message(*client) == expected);
+            wait_for(streamer.fate.open, std::min(2, 7 - gone));
+            BOOST_TEST(read_message(*client).substr(0, 2) == "0.");
+            client->close();
+            wait_for(streamer.fate.ended, ++gone);
+        }
+        BOOST_TEST(streamer.streams.counters().refused.value() == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(only_so_many_wait_and_the_next_is_refused_at_once) {
+    constexpr std::size_t kEach = 16;  // queries of a connection
+    static_assert(dns::kStreamsWaitingMax % kEach == 0);
+    test_support::run_in_fiber([](base::Loop& loop) {
+        Streamer streamer(
+            loop, 1, false, 1, {.total_max = 1, .per_client_max = 9, .wait = seconds(60)});
+        streamer.fate.hold = true;
+        const auto first = streamer.ask(framed("stream"));
+        wait_for(streamer.fate.open, 1);
+        std::string queries;
+        for (std::size_t i = 0; i < kEach; ++i) {
+            queries += framed("stream");
+        }
+        std::vector<std::unique_ptr<base::SocketStream>> clients;
+        for (std::size_t i = 0; i < dns::kStreamsWaitingMax; i += kEach) {
+            clients.push_back(streamer.ask(queries + framed("abc")));
+            BOOST_TEST(read_message(*clients.back()) == "abc");
+        }
+        const auto next = streamer.ask(framed("stream"));
+        BOOST_TEST(read_message(*next) == "-");
+        BOOST_TEST(streamer.streams.counters().refused.value() == 1U);
+        streamer.fate.go();
+        for (const auto& client : clients) {
+            for (std::size_t i = 0; i < kEach; ++i) {
+                BOOST_TEST(read_message(*client) == "0");
             }
         }
-        wait_for(streamer.fate.ended, 8);
-        BOOST_TEST(streamer.fate.most <= 2);
-        BOOST_TEST(streamer.streams.counters().sent.value() == 8U);
-        BOOST_TEST(streamer.streams.counters().refused.value() == 0U);
+        BOOST_TEST(streamer.streams.counters().sent.value() == dns::kStreamsWaitingMax + 1);
     });
 }
 
