@@ -11,12 +11,9 @@
 #include "base/fiber.h"
 #include "dns/control/variant_signer.h"
 #include "dns/udp_server.h"
-#include "dns/zone_sealer.h"
 #include "test/support/loop_runner.h"
-#include "test/unit/dns/dnssec/text.h"
-#include "test/unit/dns/parts.h"
+#include "test/unit/dns/control/steered_zone.h"
 #include "test/unit/dns/udp_client.h"
-#include "test/unit/dns/world.h"
 
 using namespace dns::dnssec;  // NOLINT(google-build-using-namespace): what is waited for
 
@@ -25,32 +22,9 @@ namespace {
 // A signed zone whose anchor names a server that was taken out: nothing that is signed may be
 // served.
 std::unique_ptr<const dns::Snapshot> unsigned_snapshot() {
-    auto plan = std::make_shared<ZoneSigning>();
-    plan->zone_keys = {zone_key(dnssec_test::p256_key())};
-    plan->published = {dnssec_test::public_half(dnssec_test::p256_key())};
-    dns::ZoneSource written = dns_test::zone_source("z.test", {"www A 192.0.2.1"});
-    written.steers_mail = true;
-    const dns::Zone zone = dns::build_zone(written).take_value();
-    dns::Zone whole = zone;
-    BOOST_REQUIRE(dns::add_key_sets(whole, *plan));
-    const auto image =
-        std::make_shared<const dns::ZoneImage>(dns::compile_zone(whole).take_value());
-    auto names = std::make_shared<const dns::NameTable>(dns::NameTable::Zones{image}, 7);
-    dns::Snapshot::Source source;
-    source.id = 1;
-    dns_test::steer_all(source, 1, dns_test::kSerial);
     dns_test::Pool pool = dns_test::pool(dns::PoolKind::Mail, {4, 2, 1});
     pool.input.servers[0].forced = dns::steering::ForcedState::Down;
-    source.groups[0].mail = dns::SteeredSet::build(pool.source(), *names).take_value();
-    SignatureCache cache;
-    const std::int64_t now_s = base::wall_us() / 1'000'000;
-    auto sealed =
-        dns::seal_zone(
-            {zone, *image, source.groups[0], plan, dns_test::kSerial, now_s, {}}, cache, nullptr)
-            .take_value();
-    source.seals = dns_test::seals({sealed.seal});
-    source.names = std::move(names);
-    return dns::Snapshot::create(std::move(source)).take_value();
+    return dns_test::SteeredZone(pool).snapshot;
 }
 
 std::vector<std::byte> with_do() {

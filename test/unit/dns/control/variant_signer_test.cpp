@@ -6,10 +6,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include "base/clock.h"
-#include "dns/zone_sealer.h"
+#include "test/unit/dns/control/steered_zone.h"
 #include "test/unit/dns/dnssec/text.h"
-#include "test/unit/dns/parts.h"
-#include "test/unit/dns/world.h"
 
 using namespace dns::dnssec;  // NOLINT(google-build-using-namespace): what it signs
 
@@ -17,43 +15,11 @@ namespace {
 
 // A signed zone in force, steered by three servers.
 struct Signing {
-    explicit Signing(bool with_key = true) {
-        auto plan = std::make_shared<ZoneSigning>();
-        plan->zone_keys = {zone_key(dnssec_test::p256_key())};
-        plan->published = {dnssec_test::public_half(dnssec_test::p256_key())};
-        dns::ZoneSource written = dns_test::zone_source("z.test", {"www A 192.0.2.1"});
-        written.steers_mail = true;
-        const dns::Zone zone = dns::build_zone(written).take_value();
-        dns::Zone whole = zone;
-        BOOST_REQUIRE(dns::add_key_sets(whole, *plan));
-        const auto image =
-            std::make_shared<const dns::ZoneImage>(dns::compile_zone(whole).take_value());
-        auto names = std::make_shared<const dns::NameTable>(dns::NameTable::Zones{image}, 7);
-        dns::Snapshot::Source source;
-        source.id = 1;
-        dns_test::steer_all(source, 1, dns_test::kSerial + 1);
-        const dns_test::Pool pool = dns_test::pool(dns::PoolKind::Mail, {4, 2, 1});
-        source.groups[0].mail = dns::SteeredSet::build(pool.source(), *names).take_value();
-        SignatureCache cache;
-        const std::int64_t now_s = base::wall_us() / 1'000'000;
-        auto sealed =
-            dns::seal_zone({zone, *image, source.groups[0], plan, dns_test::kSerial, now_s, {}},
-                           cache,
-                           nullptr)
-                .take_value();
-        if (!with_key) {
-            ZoneVariants::Source keyless = sealed.seal.variants->source();
-            auto bare = std::make_shared<ZoneSigning>(*plan);
-            bare->zone_keys = {zone_key(plan->published.front())};
-            keyless.plan = std::move(bare);
-            sealed.seal.variants =
-                std::make_shared<const ZoneVariants>(std::move(keyless), nullptr, 0);
-        }
-        variants = sealed.seal.variants;
-        set = source.groups[0].mail;
-        source.seals = dns_test::seals({sealed.seal});
-        source.names = std::move(names);
-        holder.publish(dns::Snapshot::create(std::move(source)).take_value());
+    explicit Signing(dns_test::PrivateKey key = dns_test::PrivateKey::AtHand) {
+        dns_test::SteeredZone zone(dns_test::pool(dns::PoolKind::Mail, {4, 2, 1}), key);
+        variants = zone.variants;
+        set = zone.set;
+        holder.publish(std::move(zone.snapshot));
         signer = dns::VariantSigner::create(holder, {}, [this] { ++batches; }).take_value();
     }
 
@@ -123,7 +89,7 @@ BOOST_AUTO_TEST_CASE(what_nobody_would_serve_is_not_signed) {
 }
 
 BOOST_AUTO_TEST_CASE(without_a_private_key_the_next_query_asks_again) {
-    Signing world(false);
+    Signing world(dns_test::PrivateKey::Missing);
     BOOST_TEST(world.variants->ask(1, world.row_content()));
     world.ask(1, world.row_content());
     world.wait_for(world.signer->counters().failed, 1);
