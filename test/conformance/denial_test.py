@@ -24,8 +24,9 @@ import dns_test  # noqa: E402
 import dnssec_test  # noqa: E402
 import ran  # noqa: E402
 from dns_test import HOST, Dig, encode_name, free_port  # noqa: E402
-from dnssec_test import anchor, delv, signed  # noqa: E402
+from dnssec_test import anchor, delv, resolve, signed  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from unbound import Unbound  # noqa: E402
 
 FLOOD = int(os.environ.get("ROUNDTABLE_DENIAL_FLOOD", "20000"))
 ZONES = {"nsec.test": "nsec", "nsec3.test": "nsec3", "compact.test": "compact"}
@@ -157,46 +158,21 @@ class Denied(unittest.TestCase):
             self.assertEqual(len(Dig(zone, "NSEC").answer), 1)  # without DO no RRSIG
 
 
-class Unbound:
-    """A validating resolver that knows the three zones."""
-
-    def __init__(self):
-        self.directory = WORLD.directory / "unbound"
-        self.directory.mkdir(exist_ok=True)
-        self.port = free_port()
-        stubs = "".join(f"stub-zone:\n  name: {zone}\n  stub-addr: {HOST}@{WORLD.server.port}\n"
-                        for zone in ZONES)
-        anchors = "".join(f"  trust-anchor: \"{zone}. DNSKEY {anchor(zone)}\"\n" for zone in ZONES)
-        (self.directory / "unbound.conf").write_text(
-            f"server:\n  interface: {HOST}@{self.port}\n  username: \"\"\n  chroot: \"\"\n"
-            f"  directory: {self.directory}\n  pidfile: {self.directory}/pid\n  use-syslog: no\n"
-            f"  logfile: {self.directory}/log\n  do-not-query-localhost: no\n  do-daemonize: no\n"
-            f"  module-config: \"validator iterator\"\n  val-log-level: 2\n  num-threads: 1\n"
-            f"  local-zone: test. nodefault\n  aggressive-nsec: yes\n{anchors}{stubs}"
-            f"remote-control:\n  control-enable: no\n")
-        log = (self.directory / "out").open("ab")
-        self.process = subprocess.Popen(["unbound", "-d", "-c", self.directory / "unbound.conf"],
-                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until("unbound", lambda: self.ask("www.nsec.test", "A").status == "NOERROR", 20)
-
-    def ask(self, name, rtype):
-        return Dig(name, rtype, "+dnssec", "+recurse", port=self.port)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(20)
-
-
 class Resolved(unittest.TestCase):
     def test_unbound_believes_every_kind_of_answer(self):
-        unbound = Unbound()
+        """It knows the three zones, and concludes what it can from what it has (RFC 8198)."""
+        unbound = Unbound(WORLD.directory, HOST, "    aggressive-nsec: yes\n", port=free_port(),
+                          stubs={zone: [f"{HOST}@{WORLD.server.port}"] for zone in ZONES},
+                          anchors={zone: anchor(zone) for zone in ZONES})
         self.addCleanup(unbound.stop)
+        wait_until("unbound",
+                   lambda: resolve(unbound, "www.nsec.test", "A").status == "NOERROR", 20)
         for zone in ZONES:
             for name, rtype in POSITIVE + NODATA + NONAME:
                 if zone == "compact.test" and rtype == "NSEC3":
                     continue
                 with self.subTest(zone=zone, name=name, type=rtype):
-                    reply = unbound.ask(full(name, zone), rtype)
+                    reply = resolve(unbound, full(name, zone), rtype)
                     absent = (name, rtype) in NONAME
                     if absent and zone == "compact.test":
                         # Beside a wildcard it may know better by itself: there is a piece of

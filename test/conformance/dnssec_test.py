@@ -10,7 +10,6 @@ unbound lives through (default 40).
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ import dns_test  # noqa: E402
 import ran  # noqa: E402
 from dns_test import HOST, Dig, free_port  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from unbound import SHORT_CACHES, Unbound  # noqa: E402
 
 COMMITS = int(os.environ.get("ROUNDTABLE_DNSSEC_COMMITS", "40"))
 SIGNED = ("mail.test", "load.test", "rotate.test", "up.test")
@@ -96,13 +96,23 @@ def clear():
 
 def delv(zone, name, rtype):
     """What delv says of an answer, with our key of the zone as its only anchor."""
-    fields = anchor(zone).split(" ", 3)
+    return delv_by(anchor(zone), zone, name, rtype)
+
+
+def delv_by(key, zone, name, rtype):
+    """The same with another key as the zone's: the data of a DNSKEY."""
+    fields = key.split(" ", 3)
     anchors = WORLD.directory / "anchors"
     anchors.write_text(f'trust-anchors {{ "{zone}." static-key {fields[0]} {fields[1]} '
                        f'{fields[2]} "{fields[3]}"; }};\n')
     return subprocess.run(["delv", f"@{HOST}", "-p", str(WORLD.server.port), "-a", anchors,
                            f"+root={zone}", "+nomultiline", name, rtype],
                           capture_output=True, text=True, check=False).stdout
+
+
+def resolve(resolver, name, rtype):
+    """The answer of a resolver that validates, as dig shows it."""
+    return Dig(name, rtype, "+dnssec", "+recurse", port=resolver.port)
 
 
 class Validated(unittest.TestCase):
@@ -130,16 +140,9 @@ class Validated(unittest.TestCase):
                 self.assertIn(said, delv("mail.test", name, rtype))
 
     def test_a_changed_answer_is_not_believed(self):
-        fields = anchor("mail.test").split(" ", 3)
-        other = anchor("load.test").split(" ", 3)
-        self.assertNotEqual(fields, other)
-        anchors = WORLD.directory / "wrong"
-        anchors.write_text(f'trust-anchors {{ "mail.test." static-key {other[0]} {other[1]} '
-                           f'{other[2]} "{other[3]}"; }};\n')
-        said = subprocess.run(["delv", f"@{HOST}", "-p", str(WORLD.server.port), "-a", anchors,
-                               "+root=mail.test", "mail.test", "MX"],
-                              capture_output=True, text=True, check=False)
-        self.assertNotIn("fully validated", said.stdout)
+        other = anchor("load.test")
+        self.assertNotEqual(anchor("mail.test"), other)
+        self.assertNotIn("fully validated", delv_by(other, "mail.test", "mail.test", "MX"))
 
     def test_whole_zones_verify(self):
         for zone in ("mail.test", "load.test", "rotate.test"):
@@ -207,31 +210,16 @@ class Restarted(unittest.TestCase):
             WORLD.postgres.start()
 
 
-class Unbound:
+class Resolver(Unbound):
     """A validating resolver that knows one anchor and where our zones are."""
 
     def __init__(self):
-        self.directory = WORLD.directory / "unbound"
-        self.directory.mkdir(exist_ok=True)
-        self.port = free_port()
-        stubs = "".join(f"stub-zone:\n  name: {zone}\n  stub-addr: {HOST}@{WORLD.server.port}\n"
-                        for zone in ("up.test", "roll.up.test", "hosts.test"))
-        (self.directory / "unbound.conf").write_text(
-            f"server:\n  interface: {HOST}@{self.port}\n  username: \"\"\n  chroot: \"\"\n"
-            f"  directory: {self.directory}\n  pidfile: {self.directory}/pid\n  use-syslog: no\n"
-            f"  logfile: {self.directory}/log\n  do-not-query-localhost: no\n  do-daemonize: no\n"
-            f"  module-config: \"validator iterator\"\n  val-log-level: 2\n  num-threads: 1\n"
-            f"  local-zone: test. nodefault\n  domain-insecure: hosts.test\n"
-            f"  trust-anchor: \"up.test. DNSKEY {anchor('up.test')}\"\n"
-            f"  cache-max-negative-ttl: 1\n  infra-host-ttl: 1\n  val-bogus-ttl: 1\n{stubs}"
-            f"remote-control:\n  control-enable: no\n")
-        log = (self.directory / "out").open("ab")
-        self.process = subprocess.Popen(["unbound", "-d", "-c", self.directory / "unbound.conf"],
-                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until("unbound", lambda: self.ask("www.up.test", "A").status == "NOERROR", 20)
-
-    def ask(self, name, rtype):
-        return Dig(name, rtype, "+dnssec", "+recurse", port=self.port)
+        super().__init__(
+            WORLD.directory, HOST, "    domain-insecure: hosts.test\n" + SHORT_CACHES,
+            port=free_port(), anchors={"up.test": anchor("up.test")},
+            stubs={zone: [f"{HOST}@{WORLD.server.port}"]
+                   for zone in ("up.test", "roll.up.test", "hosts.test")})
+        wait_until("unbound", lambda: resolve(self, "www.up.test", "A").status == "NOERROR", 20)
 
     def verdict(self, name, rtype):
         """(rcode, AD) of an answer, by a datagram of our own: a process for each would be most of
@@ -247,10 +235,6 @@ class Unbound:
                                                   counts=(1, 0, 0, 1), extra=dns_test.opt()),
                                   port=self.port, seconds=10)
         return reply is None or host.encode() in reply
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
 
 
 class Rolled(unittest.TestCase):
@@ -284,14 +268,14 @@ class Rolled(unittest.TestCase):
         self.wait_state("waiting")
         self.publish_ds(1)
         self.wait_state("active")
-        unbound = Unbound()
+        unbound = Resolver()
         self.addCleanup(unbound.stop)
         wait_until("a validated answer",
-                   lambda: "ad" in unbound.ask("roll.up.test", "MX").flags, 30)
+                   lambda: "ad" in resolve(unbound, "roll.up.test", "MX").flags, 30)
         stop = threading.Event()
         asked, wrong = [0], []
 
-        def resolve():
+        def keep_asking():
             while not stop.is_set():
                 for name, rtype, rcode in (("roll.up.test", 15, 0), ("www.roll.up.test", 1, 0),
                                            ("www.roll.up.test", 16, 0),
@@ -303,7 +287,7 @@ class Rolled(unittest.TestCase):
                         wrong.append((name, rtype, verdict))
                 time.sleep(0.01)  # what is asked must not keep the others from the machine
 
-        resolver = threading.Thread(target=resolve)
+        resolver = threading.Thread(target=keep_asking)
         resolver.start()
         try:
             WORLD.operate("dnssec", "roll", "roll.up.test")

@@ -25,6 +25,7 @@ import dns_test  # noqa: E402
 import ran  # noqa: E402
 from dns_test import HOST, Dig, free_port  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from unbound import SHORT_CACHES, Unbound  # noqa: E402
 
 PARENT, ZONE = "par.test", "kid.par.test"
 DIRECTORY = rf"""
@@ -116,36 +117,25 @@ class World(dns_test.World):
         self.second = Knot(self, "parent2", second, "    master: first\n",
                            ACL + f"remote:\n  - id: first\n    address: {first}@53\n")
         wait_until("its second server", lambda: self.second.ask(PARENT, "DNSKEY"), 20)
-        self.resolver = free_port()
         self.start_unbound()
         self.server.stop()
         with self.server.config.open("a") as config:
-            config.write(f"parent_resolvers: ['{HOST}:{self.resolver}']\n")
+            config.write(f"parent_resolvers: ['{HOST}:{self.resolver.port}']\n")
         self.server.start()
 
     def start_unbound(self):
-        directory = self.directory / "unbound"
-        directory.mkdir()
         key = self.first.ask(PARENT, "DNSKEY")[0].split(" DNSKEY ")[1]
-        (directory / "unbound.conf").write_text(
-            f"server:\n  interface: {HOST}@{self.resolver}\n  username: \"\"\n  chroot: \"\"\n"
-            f"  directory: {directory}\n  pidfile: {directory}/pid\n  use-syslog: no\n"
-            f"  logfile: {directory}/log\n  do-not-query-localhost: no\n  do-daemonize: no\n"
-            f"  module-config: \"validator iterator\"\n  val-log-level: 2\n  num-threads: 1\n"
-            f"  local-zone: test. nodefault\n  domain-insecure: hosts.test\n"
-            f"  trust-anchor: \"{PARENT}. DNSKEY {key}\"\n"
-            f"  cache-max-negative-ttl: 1\n  infra-host-ttl: 1\n  val-bogus-ttl: 1\n"
-            f"stub-zone:\n  name: {PARENT}\n  stub-addr: {self.first.address}\n"
-            f"  stub-addr: {self.second.address}\n"
-            f"stub-zone:\n  name: {ZONE}\n  stub-addr: {HOST}@{self.server.port}\n"
-            f"stub-zone:\n  name: hosts.test\n  stub-addr: {HOST}@{self.server.port}\n"
-            f"remote-control:\n  control-enable: no\n")
-        process = start(directory, "unbound", "-d", "-c", directory / "unbound.conf")
-        self.cleanup.callback(stop, process)
+        ours = [f"{HOST}@{self.server.port}"]
+        self.resolver = Unbound(
+            self.directory, HOST, "    domain-insecure: hosts.test\n" + SHORT_CACHES,
+            port=free_port(), anchors={PARENT: key},
+            stubs={PARENT: [self.first.address, self.second.address], ZONE: ours,
+                   "hosts.test": ours})
+        self.cleanup.callback(self.resolver.stop)
         wait_until("unbound", lambda: self.resolve(PARENT, "NS").status == "NOERROR", 20)
 
     def resolve(self, name, rtype):
-        return Dig(name, rtype, "+dnssec", "+recurse", port=self.resolver)
+        return Dig(name, rtype, "+dnssec", "+recurse", port=self.resolver.port)
 
     def operate(self, *arguments):
         binaries = pathlib.Path(os.environ.get("ROUNDTABLE_BIN", ROOT / "build/release/bin"))
