@@ -21,6 +21,8 @@ using std::chrono::duration_cast;
 
 // How long BEGIN, ROLLBACK and PREPARE may take beside the grace.
 constexpr Duration kControlTime = std::chrono::seconds(5);
+// How long a server may take to hear that a connection ends.
+constexpr Duration kCloseTime = std::chrono::seconds(2);
 
 // Our defaults come first: libpq lets a later setting of the same name win.
 std::string with_defaults(const std::string& conninfo,
@@ -235,8 +237,10 @@ struct DbConnection {
     ~DbConnection() { close(); }
 
     void close() noexcept {
+        watch.begin(monotonic_now() + kCloseTime);
+        receivers.clear();  // each says UNLISTEN, and waits for a server that may be hung
+        watch.end();
         watch.set_socket(-1);
-        receivers.clear();
         notices.reset();
         link.reset();
         prepared.clear();
@@ -486,6 +490,10 @@ bool Connection::is_alive() const noexcept {
 
 int Connection::socket() const noexcept {
     return state_->is_open() ? state_->link->sock() : -1;
+}
+
+void Connection::end_by(Instant last_at) noexcept {
+    state_->watch.end_by(last_at);
 }
 
 void Connection::close() noexcept {

@@ -102,8 +102,12 @@ class Connection {
     [[nodiscard]] bool is_alive() const noexcept;
     /// For poll() beside other things, before wait_notifications(0); -1 when closed.
     [[nodiscard]] int socket() const noexcept;
-    /// Closes; the next use opens anew.
+    /// Closes; the next use opens anew. A server that does not answer is not waited for longer than
+    /// a few seconds.
     void close() noexcept;
+    /// The program ends: a statement that still runs at that time, or is begun later, is cut off,
+    /// as if the server had gone. Any thread, while the connection is there.
+    void end_by(Instant last_at) noexcept;
 
   private:
     friend class Tx;
@@ -143,13 +147,17 @@ struct DbPoolOptions {
     DbTimeouts timeouts;
 };
 
+/// What statements get that run when their pool ends.
+inline constexpr Duration kDbEndGrace = std::chrono::seconds(3);
+
 /// Connections on threads of their own, and a bounded queue of jobs. A job gets a connection that
 /// was open when it started; while the database is away jobs wait (until their deadline), and each
 /// worker tries to connect with a back-off of 100 ms to 5 s.
 class DbPool {
   public:
     DbPool(std::string conninfo, std::string application_name, const DbPoolOptions& options = {});
-    /// Queued jobs are dropped (their waiters get Errc::Cancelled); waits for the running ones.
+    /// Queued jobs are dropped (their waiters get Errc::Cancelled); waits for the running ones,
+    /// whose statements are cut off after kDbEndGrace: a lock or a hung server keeps no program.
     ~DbPool();
     DbPool(const DbPool&) = delete;
     DbPool& operator=(const DbPool&) = delete;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,11 +59,15 @@ class DbWatch {
 
     void end() noexcept { cut_at_.store(0); }
 
+    // No statement runs past that time, whatever it was begun with. Any thread.
+    void end_by(Instant last_at) noexcept { last_at_.store(last_at.time_since_epoch().count()); }
+
   private:
     friend class DbWatchdog;
 
     std::atomic<std::int64_t> cut_at_{0};  // 0: nothing runs
-    int socket_ = -1;                      // guarded by the watchdog's mutex
+    std::atomic<std::int64_t> last_at_{std::numeric_limits<std::int64_t>::max()};
+    int socket_ = -1;  // guarded by the watchdog's mutex
 };
 
 }  // namespace base::detail

@@ -2,6 +2,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -61,9 +62,10 @@ struct DbPool::State {
     DbPoolOptions options;
     std::atomic<std::size_t> connected{0};
 
-    mutable std::mutex mutex;  // guards the four below
+    mutable std::mutex mutex;  // guards the five below
     std::condition_variable condition;
     std::deque<Job> jobs;
+    std::set<Connection*> serving;
     std::size_t running = 0;
     bool ending = false;
 
@@ -151,10 +153,15 @@ void DbPool::State::work() noexcept {
         if (!connection) {
             return;
         }
+        {
+            const std::lock_guard lock(mutex);
+            serving.insert(connection.get());
+        }
         ++connected;
         serve(*connection);
         --connected;
         const std::lock_guard lock(mutex);
+        serving.erase(connection.get());
         if (ending) {
             return;
         }
@@ -179,6 +186,9 @@ DbPool::~DbPool() {
         const std::lock_guard lock(state_->mutex);
         state_->ending = true;
         dropped.swap(state_->jobs);
+        for (Connection* const connection : state_->serving) {
+            connection->end_by(monotonic_now() + kDbEndGrace);
+        }
     }
     state_->condition.notify_all();
     for (const State::Job& job : dropped) {

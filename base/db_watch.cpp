@@ -73,7 +73,8 @@ class DbWatchdog {
         const std::int64_t now = monotonic_now().time_since_epoch().count();
         for (DbWatch* watch : watches_) {
             const std::int64_t cut_at = watch->cut_at_.load();
-            if (cut_at != 0 && now >= cut_at && watch->socket_ >= 0) {
+            if (cut_at != 0 && now >= std::min(cut_at, watch->last_at_.load()) &&
+                watch->socket_ >= 0) {
                 // The library, waiting in poll(), reads end of file and reports a lost connection.
                 (void)::shutdown(watch->socket_, SHUT_RDWR);
                 watch->end();

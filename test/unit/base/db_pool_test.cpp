@@ -161,6 +161,56 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_pool_tells_those_who_wait) {
     (void)server;
 }
 
+// A lock that somebody holds in the database must not keep a daemon from its end.
+BOOST_AUTO_TEST_CASE(the_end_of_a_pool_cuts_what_runs_for_long) {
+    const Database db;
+    std::atomic<bool> runs{false};
+    std::atomic<int> code{-1};
+    base::Instant begin;
+    {
+        DbPool pool(db.conninfo(), "test", options(1));
+        BOOST_REQUIRE(pool.submit(
+            [&](Connection& connection) {
+                runs = true;
+                const Result<Rows> slept = connection.query("SELECT pg_sleep(25)");
+                code = slept ? 0 : int(slept.error().code);
+            },
+            later()));
+        BOOST_REQUIRE(comes_true([&] { return runs.load(); }));
+        begin = base::monotonic_now();
+    }
+    BOOST_TEST((base::monotonic_now() - begin < 15s));
+    BOOST_TEST(code == int(Errc::UnknownOutcome));
+}
+
+BOOST_AUTO_TEST_CASE(a_change_listener_ends_while_its_server_is_hung) {
+    PostgresServer server;
+    std::atomic<bool> connected{false};
+    std::atomic<bool> ended{false};
+    auto listener = std::make_unique<ChangeListener>(
+        server.conninfo("postgres"),
+        "test-listener",
+        std::vector<std::string>{"mail"},
+        ChangeListener::Callbacks{[](const std::string&, const std::string&) {},
+                                  [&] { connected = true; }});
+    BOOST_REQUIRE(comes_true([&] { return connected.load(); }));
+    server.freeze();
+    // So that a listener that does wait fails this test, and is not waited for.
+    std::thread thawing([&] {
+        const Deadline deadline = Deadline::after(15s);
+        while (!ended && !deadline.passed()) {
+            std::this_thread::yield();
+        }
+        server.thaw();
+    });
+    const base::Instant begin = base::monotonic_now();
+    listener.reset();
+    const base::Duration took = base::monotonic_now() - begin;
+    ended = true;
+    thawing.join();
+    BOOST_TEST((took < 12s));
+}
+
 BOOST_AUTO_TEST_CASE(a_change_listener_tells_changes_and_reconnects) {
     const Database db;
     std::mutex mutex;
