@@ -171,6 +171,11 @@ def looks():
                               "directory.dnssec_parent")
 
 
+def problems():
+    return WORLD.postgres.sql("SELECT coalesce(max(problem_at)::text, '') FROM "
+                              "directory.dnssec_parent")
+
+
 def wait_looks(count):
     for _ in range(count):
         before = looks()
@@ -283,6 +288,13 @@ class Rolled(unittest.TestCase):
         text = WORLD.operate("dnssec", "status", ZONE)
         self.assertIn("1 DS at its 2 servers", text)
         parent.put([])
+        WORLD.second.process.send_signal(signal.SIGSTOP)
+        try:
+            before = problems()
+            wait_until("a look in vain", lambda: problems() != before, 60)
+            self.assertEqual(states(), ["active"], "who does not answer may have the DS")
+        finally:
+            WORLD.second.process.send_signal(signal.SIGCONT)
         parent.tell_second()
         wait_until("the end of signing", lambda: states() == [], 60)
 
