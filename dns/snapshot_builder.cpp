@@ -56,6 +56,13 @@ base::Digest256 digest_of(const ZoneSource& source,
     return base::sha256(base::as_bytes(out.take()));
 }
 
+base::Status stopped(const std::stop_token& stop) {
+    if (stop.stop_requested()) {
+        return base::Error{base::Errc::Cancelled, "the name server ends"};
+    }
+    return base::Done{};
+}
+
 const dnssec::StoredKeys* keys_of(const Directory& directory, const std::string& domain) {
     const auto found =
         std::ranges::lower_bound(directory.signing, domain, {}, &dnssec::StoredKeys::domain);
@@ -110,7 +117,8 @@ bool SnapshotBuilder::same_surroundings(const Directory& left, const Directory& 
     return left.name_servers == right.name_servers && left.signing == right.signing && same_secrets;
 }
 
-void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& directory) {
+base::Status SnapshotBuilder::take_directory(const BuildInput& input) {
+    const auto& directory = input.directory;
     HostsByDomain hosts = hosts_by_domain(*directory);
     // Of many domains an edit changes few, and the others are the same objects.
     const bool same_around =
@@ -121,6 +129,7 @@ void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& dir
     bool names_changed = names_ == nullptr;
     std::set<std::string_view> present;
     for (std::size_t i = 0; i < directory->domains.size(); ++i) {
+        TRY(stopped(input.stop));
         const DirectoryDomain& domain = directory->domains[i];
         present.insert(domain.name);
         const auto old = zones_.find(domain.name);
@@ -157,6 +166,7 @@ void SnapshotBuilder::take_directory(const std::shared_ptr<const Directory>& dir
     }
     place_zones();
     keep_last_good();
+    return base::Done{};
 }
 
 // Places are those of zones_, which are those of the names and of last_good_'s domains: all ascend.
@@ -251,8 +261,11 @@ bool SnapshotBuilder::is_fetched(const ServedZone& zone) const {
 
 // Zones that somebody may fetch now and nobody could before. One that would not be built again (its
 // domain is refused at present) is not fetched until it is.
-void SnapshotBuilder::fill_contents() {
+void SnapshotBuilder::fill_contents(const std::stop_token& stop) {
     for (auto& [name, zone] : zones_) {
+        if (stop.stop_requested()) {
+            return;
+        }
         if (!is_fetched(zone)) {
             zone.content = nullptr;
         } else if (zone.content == nullptr) {
@@ -323,6 +336,9 @@ void SnapshotBuilder::seal_zones(const BuildInput& input) {
     }
     const std::size_t threads = due.size() < kSealTogetherMin ? 1 : input.sign_threads;
     base::parallel_for("dns-seal", threads, due.size(), [&](std::size_t i) {
+        if (input.stop.stop_requested()) {
+            return;
+        }
         const base::Status sealed = seal(input, *due[i]);
         due[i]->sealing->problem = sealed ? "" : sealed.error().detail;
     });
@@ -401,14 +417,15 @@ base::Result<BuildReport> SnapshotBuilder::build(const BuildInput& input) {
     const bool other_directory = input.directory != directory_;
     rights_ = input.rights;
     if (other_directory) {
-        take_directory(input.directory);
+        TRY(take_directory(input));
     }
     if (other_rights) {
-        fill_contents();
+        fill_contents(input.stop);
     }
     const auto group_of = groups_.group_of();
     TRY(groups_.assign(input.mail, input.access, names_));
     seal_zones(input);
+    TRY(stopped(input.stop));
     BuildReport report;
     report.signed_anew = std::exchange(signed_anew_, false);
     report.compiled = std::exchange(compiled_, 0);

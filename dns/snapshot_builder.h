@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct BuildInput {
     std::int64_t now_s = 0;                                    ///< since 1970: signatures end
     dnssec::ValidityPolicy validity{};
     unsigned sign_threads = 1;  ///< that sign zones, many at once
+    std::stop_token stop{};     ///< the program ends: nobody waits for what is built
 };
 
 /// Why a domain's present configuration is not served.
@@ -78,7 +80,8 @@ class SnapshotBuilder {
     explicit SnapshotBuilder(std::uint64_t seed) : seed_(seed) {}
 
     /// Takes what has changed. Zones have places: those of last_good()'s domains. Errors: what
-    /// SteeredSet refuses; the builder is then as before but for zones that compiled.
+    /// SteeredSet refuses; the builder is then as before but for zones that compiled. Cancelled: it
+    /// was asked to stop; the builder is then good for nothing more.
     base::Result<BuildReport> build(const BuildInput& input);
 
     /// The snapshot of the last build. `serials`: by place. Errors: what Snapshot refuses.
@@ -127,7 +130,8 @@ class SnapshotBuilder {
 
     using Zones = std::map<std::string, ServedZone, std::less<>>;
 
-    void take_directory(const std::shared_ptr<const Directory>& directory);
+    // Cancelled: asked to stop.
+    base::Status take_directory(const BuildInput& input);
 
     // A domain's zone as it is written, and the keys it is signed with (null: none).
     struct ZonePlan {
@@ -152,7 +156,7 @@ class SnapshotBuilder {
     void arrange_names();
     void place_zones();
     void keep_last_good();
-    void fill_contents();
+    void fill_contents(const std::stop_token& stop);
     void keep_records(ServedZone& served, bool& names_changed);
     [[nodiscard]] bool is_transferred(const Name& zone) const;
     [[nodiscard]] bool is_fetched(const ServedZone& zone) const;

@@ -544,6 +544,7 @@ base::Result<std::vector<std::string>> NameServer::reconfigure(NameServerConfig 
 }
 
 void NameServer::save() {
+    state_->publisher.stop();  // it would take its part of the machine until the end
     state_->saver.save();
     if (state_->internal != nullptr) {
         state_->internal->save();

@@ -43,7 +43,8 @@ class NameServer {
     /// Refused: nothing was changed. On the loop.
     base::Result<std::vector<std::string>> reconfigure(NameServerConfig next);
 
-    /// After the loop's run(): keeps what was learnt. Blocks, a minute at most.
+    /// After the loop's run(): keeps what was learnt, and gives up what is being built. Blocks, a
+    /// minute at most.
     void save();
 
     /// Why the loop ended; Ok when it was asked to.

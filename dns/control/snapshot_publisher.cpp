@@ -49,6 +49,7 @@ struct SnapshotPublisher::Work {
     std::optional<double> owed_s;
     std::optional<std::int64_t> resign_at_s;
     std::size_t compiled = 0;  // zones, since memory was given back
+    std::stop_source stop;  // asked by the loop thread
 };
 
 std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_to_publish() const {
@@ -107,7 +108,7 @@ void SnapshotPublisher::Work::update_transfers(const BuildInput& input,
                            : transfer::SerialOrigin::Foreign;
     }
     auto transferred = transfers.update(
-        input.rights, offers, static_cast<std::uint64_t>(input.now_s), input.validity);
+        input.rights, offers, static_cast<std::uint64_t>(input.now_s), input.validity, input.stop);
     if (transferred) {
         view = std::move(transferred).take_value();
         view_rights = input.rights;
@@ -122,6 +123,7 @@ Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
     BuildInput input = request.input;
     input.rights = rights_of(input.directory->transfer);
     input.now_s = base::wall_us() / 1'000'000;
+    input.stop = stop.get_token();
     auto built = builder.build(input);
     if (!built) {
         published.outcome = std::move(built).take_error();
@@ -136,6 +138,10 @@ Published SnapshotPublisher::Work::publish(const PublishRequest& request) {
     owed_s = keeper.due_s();
     if (report.other_zones || report.signed_anew || !moved.empty() || view_rights != input.rights) {
         update_transfers(input, moved);
+    }
+    if (input.stop.stop_requested()) {
+        published.outcome = base::Error{base::Errc::Cancelled, "the name server ends"};
+        return published;
     }
     auto snapshot = builder.snapshot(keeper.serials(), view);
     if (!snapshot) {
@@ -177,7 +183,13 @@ SnapshotPublisher::SnapshotPublisher(base::Loop& loop,
       worker_("dns-build", 1, kJobsMax) {
 }
 
-SnapshotPublisher::~SnapshotPublisher() = default;
+SnapshotPublisher::~SnapshotPublisher() {
+    stop();
+}
+
+void SnapshotPublisher::stop() noexcept {
+    work_->stop.request_stop();
+}
 
 void SnapshotPublisher::restore(SignatureCaches caches) {
     work_->builder.restore(std::move(caches));

@@ -7,7 +7,7 @@
 // anew by a publication of its own.
 //
 // Owner: NameServer; destroy it before the holder and the loop. It may go while the loop runs on: a
-// build that has ended is then put in force but not told. Thread rule: loop thread only; the
+// build that is in force then is not told. Thread rule: loop thread only; the
 // callback comes there, too, and must not destroy the publisher.
 
 #include <functional>
@@ -52,7 +52,7 @@ class SnapshotPublisher {
     using OnPublished = std::function<void(const Published&)>;
 
     SnapshotPublisher(base::Loop& loop, SnapshotHolder& holder, OnPublished on_published);
-    /// Waits for the build that is under way.
+    /// Gives up the build that is under way, unless it is in force already, and waits for its end.
     ~SnapshotPublisher();
     SnapshotPublisher(const SnapshotPublisher&) = delete;
     SnapshotPublisher& operator=(const SnapshotPublisher&) = delete;
@@ -61,6 +61,9 @@ class SnapshotPublisher {
     void restore(SignatureCaches caches);
 
     void request(PublishRequest request);
+
+    /// The program ends: the build that is under way is given up, and none is begun any more.
+    void stop() noexcept;
 
     /// Frees something large on the worker, behind the build that is under way. Whoever else has it
     /// should have let go of it.

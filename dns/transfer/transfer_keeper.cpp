@@ -52,7 +52,8 @@ void note_moved(MovedZones& moved, const SharedZone& zone) {
 base::Result<SharedView> TransferKeeper::update(const std::shared_ptr<const TransferRights>& rights,
                                                 const std::vector<ZoneOffer>& offers,
                                                 std::uint64_t now_s,
-                                                const dnssec::ValidityPolicy& validity) {
+                                                const dnssec::ValidityPolicy& validity,
+                                                const std::stop_token& stop) {
     if (rights == nullptr) {
         zones_.clear();
         catalog_ = nullptr;
@@ -61,6 +62,9 @@ base::Result<SharedView> TransferKeeper::update(const std::shared_ptr<const Tran
     Zones next;
     MovedZones moved{.all = std::exchange(unseen_, false)};
     for (const ZoneOffer& offer : offers) {
+        if (stop.stop_requested()) {
+            return base::Error{base::Errc::Cancelled, "the name server ends"};
+        }
         const Name& apex = offer.fixed->apex;
         const auto known = zones_.find(apex);
         const SharedZone before = known == zones_.end() ? nullptr : known->second;

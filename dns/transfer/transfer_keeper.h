@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 #include "base/result.h"
@@ -35,11 +36,13 @@ class TransferKeeper {
   public:
     /// Takes all zones that may be fetched; others are forgotten. A version that cannot be signed
     /// is not made: the one before stays. Null rights: nobody may fetch anything, and the view is
-    /// null. TooLarge: the catalog zone, which then stays as it was.
+    /// null. TooLarge: the catalog zone, which then stays as it was. Cancelled: asked to stop; it
+    /// is then good for nothing more.
     base::Result<SharedView> update(const std::shared_ptr<const TransferRights>& rights,
                                     const std::vector<ZoneOffer>& offers,
                                     std::uint64_t now_s,
-                                    const dnssec::ValidityPolicy& validity = {});
+                                    const dnssec::ValidityPolicy& validity = {},
+                                    const std::stop_token& stop = {});
 
   private:
     using Zones = std::map<Name, SharedZone>;

@@ -41,7 +41,7 @@ struct Building {
                               const dns::PoolInput& mail_pool,
                               const dns::PoolInput& access_pool) {
         Built built{
-            TRY(builder.build({of, mail_pool, access_pool, rights, now_s, {}, sign_threads})),
+            TRY(builder.build({of, mail_pool, access_pool, rights, now_s, {}, sign_threads, stop})),
             nullptr};
         built.snapshot = TRY(
             builder.snapshot(serials == nullptr ? builder.directory_serials() : serials, nullptr));
@@ -71,6 +71,7 @@ struct Building {
     std::int64_t now_s = 1'800'000'000;
     unsigned sign_threads = 1;
     std::shared_ptr<const dns::transfer::TransferRights> rights;  // null: nobody fetches zones
+    std::stop_token stop;
 };
 
 // Somebody may fetch every zone.
@@ -319,6 +320,32 @@ BOOST_AUTO_TEST_CASE(without_keys_at_hand_the_signatures_of_before_serve) {
     BOOST_TEST(restored.zones_signed == 1U);
     BOOST_TEST(restored.refused.empty());
     BOOST_TEST(answers(*restored.snapshot, "www.mail.test", RrType::A) == 1U);
+}
+
+// Whatever it is at: compiling zones, signing them, or making what secondaries fetch.
+BOOST_AUTO_TEST_CASE(a_build_is_given_up_when_it_is_asked_to_stop) {
+    std::stop_source ending;
+    ending.request_stop();
+    stop = ending.get_token();
+    BOOST_TEST((build().error().code == base::Errc::Cancelled));
+    BOOST_TEST(builder.last_good() == nullptr, "no zone was compiled");
+
+    sign_mail();
+    builder = dns::SnapshotBuilder(7);
+    stop = {};
+    const auto shared = std::make_shared<const dns::Directory>(directory);
+    const auto mail_pool = pool(PoolName::Mail);
+    const auto access_pool = pool(PoolName::Access);
+    now_s = build(shared, mail_pool, access_pool).value().resign_at_s.value();
+    const auto data = [this] {
+        return builder.signatures().begin()->second.signatures().begin()->second.data;
+    };
+    const std::string before = data();
+    rights = rights_of_a_peer();
+    stop = ending.get_token();
+    BOOST_TEST((build(shared, mail_pool, access_pool).error().code == base::Errc::Cancelled));
+    BOOST_TEST(data() == before, "nothing was signed");
+    BOOST_TEST(offered(builder).empty());
 }
 
 BOOST_AUTO_TEST_CASE(many_zones_are_signed_by_several_threads_as_by_one) {

@@ -185,6 +185,19 @@ BOOST_AUTO_TEST_CASE(a_change_is_not_forgotten_by_a_build_that_failed) {
     });
 }
 
+// Or a name server with many zones would end when its last build does, long after it was told to.
+BOOST_AUTO_TEST_CASE(gives_up_what_it_builds_when_it_is_to_stop) {
+    run([](Publishing& world) {
+        (void)world.publish();
+        world.publisher->stop();
+        world.mail().records.push_back({"new", "A", std::nullopt, "192.0.2.9"});
+        world.publisher->request(world.request());
+        BOOST_REQUIRE(wait_until([&] { return world.done.size() == 2U; }));
+        BOOST_REQUIRE(!world.done[1].outcome);
+        BOOST_TEST((world.done[1].outcome.error().code == base::Errc::Cancelled));
+    });
+}
+
 BOOST_AUTO_TEST_CASE(may_go_while_its_loop_runs_on) {
     test_support::run_in_fiber([](base::Loop&) {
         base::Loop& loop = *base::Loop::current();

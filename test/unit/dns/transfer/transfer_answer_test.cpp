@@ -199,6 +199,19 @@ BOOST_AUTO_TEST_CASE(a_catalog_lists_the_zones_and_moves_with_them) {
     BOOST_TEST(second->fixed->records.count() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(no_version_is_made_for_a_name_server_that_ends) {
+    World world;
+    const auto rights = dns::transfer::TransferRights::create(config()).take_value();
+    dns::transfer::ZoneOffer offer;
+    offer.serial = 2;
+    offer.fixed = dns_test::fixed({});
+    std::stop_source ending;
+    ending.request_stop();
+    const auto given_up = world.keeper.update(rights, {offer}, kNow, {}, ending.get_token());
+    BOOST_REQUIRE(!given_up);
+    BOOST_TEST((given_up.error().code == base::Errc::Cancelled));
+}
+
 BOOST_AUTO_TEST_CASE(a_view_lists_what_moved_since_the_one_before) {
     World world;
     BOOST_TEST(!world.view->moved().all);
