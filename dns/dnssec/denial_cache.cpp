@@ -1,20 +1,14 @@
 #include "dns/dnssec/denial_cache.h"
 
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <utility>
-
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/random.h"
 
 namespace dns::dnssec {
 namespace {
 
-constexpr int kWaitMaxMs = 500;
 /// Signed anew when no more is left: what is served holds longer than any negative TTL.
 constexpr std::int64_t kLeftMin_s = 86400;
 
@@ -57,18 +51,11 @@ std::int64_t expiration_of(std::uint64_t times) noexcept {
 }  // namespace
 
 base::Result<std::unique_ptr<DenialCache>> DenialCache::create() {
-    base::Fd event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!event) {
-        return base::errno_error("eventfd", errno);
-    }
-    return std::unique_ptr<DenialCache>(new DenialCache(std::move(event)));
+    return std::unique_ptr<DenialCache>(new DenialCache(TRY(Asks::create())));
 }
 
-DenialCache::DenialCache(base::Fd event)
-    : key_{base::random_u64(), base::random_u64()}, slots_(kDenialsKept), event_(std::move(event)) {
-    for (std::size_t i = 0; i < cells_.size(); ++i) {
-        cells_[i].turn.store(i, std::memory_order_relaxed);
-    }
+DenialCache::DenialCache(std::unique_ptr<Asks> asks)
+    : key_{base::random_u64(), base::random_u64()}, slots_(kDenialsKept), asks_(std::move(asks)) {
 }
 
 SipWords DenialCache::key_of(std::uint64_t signer, std::span<const std::byte> name) const noexcept {
@@ -137,57 +124,29 @@ void DenialCache::put(std::uint64_t signer,
 }
 
 bool DenialCache::ask(const DenialAsk& ask) noexcept {
-    std::uint64_t place = pushed_.load(std::memory_order_relaxed);
-    for (;;) {
-        Cell& cell = cells_[place % kDenialAsksMax];
-        const std::uint64_t turn = cell.turn.load(std::memory_order_acquire);
-        if (turn < place) {
-            return false;
-        }
-        if (turn > place) {
-            place = pushed_.load(std::memory_order_relaxed);
-        } else if (pushed_.compare_exchange_weak(
-                       place, place + 1, std::memory_order_relaxed, std::memory_order_relaxed)) {
-            cell.ask.zone = ask.zone;
-            cell.ask.index = ask.index;
-            cell.ask.signer = ask.signer;
-            cell.ask.size = ask.size;
-            std::memcpy(cell.ask.name.data(), ask.name.data(), ask.size);
-            cell.turn.store(place + 1, std::memory_order_seq_cst);
-            if (sleeping_.load(std::memory_order_seq_cst)) {
-                wake();
-            }
-            return true;
-        }
-    }
+    return asks_->push_by([&ask](DenialAsk& slot) {
+        slot.zone = ask.zone;
+        slot.index = ask.index;
+        slot.signer = ask.signer;
+        slot.size = ask.size;
+        std::memcpy(slot.name.data(), ask.name.data(), ask.size);
+    });
 }
 
 bool DenialCache::pop(DenialAsk& ask) noexcept {
-    Cell& cell = cells_[popped_ % kDenialAsksMax];
-    if (cell.turn.load(std::memory_order_seq_cst) != popped_ + 1) {
-        return false;
+    const auto next = asks_->pop();
+    if (next) {
+        ask = *next;
     }
-    ask = cell.ask;
-    cell.turn.store(popped_ + kDenialAsksMax, std::memory_order_release);
-    ++popped_;
-    return true;
+    return next.has_value();
 }
 
 void DenialCache::wait() noexcept {
-    sleeping_.store(true, std::memory_order_seq_cst);
-    // Who asked before that did not wake us.
-    if (cells_[popped_ % kDenialAsksMax].turn.load(std::memory_order_seq_cst) != popped_ + 1) {
-        pollfd watched{event_.get(), POLLIN, 0};
-        (void)poll(&watched, 1, kWaitMaxMs);
-    }
-    sleeping_.store(false, std::memory_order_seq_cst);
-    std::uint64_t count = 0;
-    (void)!read(event_.get(), &count, sizeof count);
+    asks_->wait();
 }
 
 void DenialCache::wake() noexcept {
-    const std::uint64_t one = 1;
-    (void)!write(event_.get(), &one, sizeof one);
+    asks_->wake();
 }
 
 }  // namespace dns::dnssec

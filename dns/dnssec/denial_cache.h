@@ -22,12 +22,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
-#include "base/fd.h"
 #include "base/result.h"
+#include "dns/dnssec/bounded_queue.h"
 #include "dns/limits.h"
 #include "dns/siphash.h"
 
@@ -98,7 +97,9 @@ class DenialCache {
     void wake() noexcept;
 
   private:
-    explicit DenialCache(base::Fd event);
+    using Asks = BoundedQueue<DenialAsk, kDenialAsksMax>;
+
+    explicit DenialCache(std::unique_ptr<Asks> asks);
 
     static constexpr std::size_t kWays = 4;
     static constexpr std::size_t kWords =
@@ -110,12 +111,6 @@ class DenialCache {
         std::array<std::atomic<std::uint64_t>, kWords> words{};
     };
 
-    // As in AskQueue: free for the push number `turn`, or filled for the pop number `turn` - 1.
-    struct Cell {
-        std::atomic<std::uint64_t> turn{0};
-        DenialAsk ask;
-    };
-
     [[nodiscard]] SipWords key_of(std::uint64_t signer,
                                   std::span<const std::byte> name) const noexcept;
     [[nodiscard]] std::size_t set_of(const SipWords& key) const noexcept;
@@ -123,11 +118,7 @@ class DenialCache {
     SipKey key_;
     std::vector<Slot> slots_;
     std::uint32_t replaced_ = 0;
-    base::Fd event_;
-    std::atomic<bool> sleeping_{false};
-    alignas(64) std::atomic<std::uint64_t> pushed_{0};
-    alignas(64) std::uint64_t popped_ = 0;
-    std::array<Cell, kDenialAsksMax> cells_;
+    std::unique_ptr<Asks> asks_;
 };
 
 }  // namespace dns::dnssec
