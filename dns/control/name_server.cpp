@@ -386,7 +386,7 @@ base::Status NameServer::State::listen_public() {
                                  deferred.get()}));
     notifier = TRY(transfer::Notifier::create(loop, tcp->bound(), config.notify_per_second));
     if (!config.powerdns.path.empty()) {
-        powerdns = TRY(PowerDnsPlugin::create(loop, holder, database, config.powerdns));
+        powerdns = TRY(PowerDnsPlugin::create(holder, config.powerdns));
     }
     return base::Done{};
 }

@@ -1,68 +1,9 @@
 #include "dns/control/powerdns_plugin.h"
 
-#include <optional>
+#include <string_view>
 #include <utility>
 
-#include "base/fiber.h"
-#include "base/log.h"
-#include "dns/directory/directory_reader.h"
-#include "dns/dnssec/key_store.h"
-
 namespace dns {
-namespace {
-
-constexpr base::Duration kPollEvery = std::chrono::seconds(2);
-constexpr base::Duration kReadDeadline = std::chrono::seconds(30);
-
-struct KeysRead {
-    std::int64_t version = 0;
-    plugin::SharedSigning signing;  // null: the version is the one that is known
-};
-
-base::Result<KeysRead> read_keys(base::Connection& connection, std::int64_t known) {
-    KeysRead read;
-    read.version = TRY(read_directory_version(connection));
-    if (read.version == known) {
-        return read;
-    }
-    auto tx = TRY(connection.begin());
-    const auto zones = TRY(dnssec::read_all_keys(tx));
-    const auto secrets = TRY(dnssec::read_secrets(tx));
-    TRY(tx.commit());
-    read.signing = std::make_shared<const plugin::SigningData>(zones, secrets);
-    return read;
-}
-
-}  // namespace
-
-// Reads keys in a fiber of the main loop until its owner has gone.
-struct PowerDnsPlugin::KeyReader {
-    KeyReader(base::DbPool& the_pool, plugin::RemoteServer& the_server)
-        : pool(the_pool), server(&the_server) {}
-
-    void look() {
-        const auto read =
-            pool.run([known = version](
-                         base::Connection& connection) { return read_keys(connection, known); },
-                     base::Deadline::after(kReadDeadline));
-        if (server == nullptr || (!read && read.error().code == base::Errc::Cancelled)) {
-            return;
-        }
-        if (!read && !away) {
-            base::log::warning("dns", "powerdns-keys-away", {{"error", read.error()}});
-        }
-        away = !read;
-        if (read && read.value().signing != nullptr) {
-            server->set_signing(read.value().signing);
-            version = read.value().version;
-        }
-    }
-
-    base::DbPool& pool;
-    plugin::RemoteServer* server;  // null: the owner has gone
-    std::int64_t version = -1;
-    bool away = false;
-};
 
 void PowerDnsPlugin::Follower::take(std::uint64_t total) {
     metric->add(total - taken);
@@ -85,30 +26,12 @@ PowerDnsPlugin::PowerDnsPlugin(std::unique_ptr<plugin::RemoteServer> server)
     }
 }
 
-PowerDnsPlugin::~PowerDnsPlugin() {
-    if (keys_ != nullptr) {
-        keys_->server = nullptr;
-    }
-}
+PowerDnsPlugin::~PowerDnsPlugin() = default;
 
 base::Result<std::unique_ptr<PowerDnsPlugin>> PowerDnsPlugin::create(
-    base::Loop& loop,
-    const SnapshotHolder& holder,
-    base::DbPool& database,
-    const plugin::PluginConfig& config) {
-    std::unique_ptr<PowerDnsPlugin> made(
+    const SnapshotHolder& holder, const plugin::PluginConfig& config) {
+    return std::unique_ptr<PowerDnsPlugin>(
         new PowerDnsPlugin(TRY(plugin::RemoteServer::create(holder, config))));
-    if (config.keys == plugin::KeyUse::Given) {
-        made->keys_ = std::make_shared<KeyReader>(database, *made->server_);
-        TRY(base::spawn(loop, "powerdns keys", [keys = made->keys_] {
-            while (keys->server != nullptr && !base::fiber_cancelled()) {
-                keys->look();
-                (void)base::sleep_until(
-                    base::Deadline::after(kPollEvery));  // its end is seen above
-            }
-        }));
-    }
-    return made;
 }
 
 void PowerDnsPlugin::take(const std::shared_ptr<const Directory>& directory) {

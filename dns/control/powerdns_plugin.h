@@ -1,21 +1,19 @@
 #pragma once
 
 // PowerDnsPlugin: what the name server does for a PowerDNS that has it as its remote backend: the
-// socket (plugin/remote_server.h), its metrics, and, where keys are handed out, the keys as the
-// directory has them.
+// socket (plugin/remote_server.h), its metrics, and the directory that the snapshot in force was
+// made from, with the keys where these are handed out.
 //
-// Keys are read from the database when the directory's version moves, and never kept on disk here:
-// until they have been read PowerDNS gets no answer that depends on them, and says SERVFAIL.
+// A directory that comes from the files has no private keys: until one was read from the database
+// PowerDNS gets no answer that depends on them, and says SERVFAIL.
 //
-// Owner: NameServer; destroy it before the holder, the pool and the loop. Thread rule: main loop's
-// thread. Errors of create(): those of RemoteServer.
+// Owner: NameServer; destroy it before the holder. Thread rule: main loop's thread. Errors of
+// create(): those of RemoteServer.
 
 #include <array>
 #include <cstdint>
 #include <memory>
 
-#include "base/db.h"
-#include "base/loop.h"
 #include "base/metrics.h"
 #include "base/result.h"
 #include "dns/plugin/remote_server.h"
@@ -25,9 +23,7 @@ namespace dns {
 /// See the top of this file.
 class PowerDnsPlugin {
   public:
-    static base::Result<std::unique_ptr<PowerDnsPlugin>> create(base::Loop& loop,
-                                                                const SnapshotHolder& holder,
-                                                                base::DbPool& database,
+    static base::Result<std::unique_ptr<PowerDnsPlugin>> create(const SnapshotHolder& holder,
                                                                 const plugin::PluginConfig& config);
     ~PowerDnsPlugin();
     PowerDnsPlugin(const PowerDnsPlugin&) = delete;
@@ -40,8 +36,6 @@ class PowerDnsPlugin {
     void do_chores();
 
   private:
-    struct KeyReader;
-
     struct Follower {
         base::Counter* metric = nullptr;
         std::uint64_t taken = 0;
@@ -53,7 +47,6 @@ class PowerDnsPlugin {
 
     std::unique_ptr<plugin::RemoteServer> server_;
     std::shared_ptr<const Directory> directory_;
-    std::shared_ptr<KeyReader> keys_;  // shared with its fiber
     std::array<Follower, plugin::kCallOutcomes> calls_;
     std::array<Follower, 3> connections_;
 };

@@ -35,6 +35,7 @@ struct RemoteServer::State {
     base::Status serve(base::Stream& stream);
     base::Status answer(base::Stream& stream, RemoteBackend& backend, std::string_view line);
     base::Status send(base::Stream& stream, BackendReply& reply);
+    void take(std::shared_ptr<const Directory> directory);
 
     const SnapshotHolder& holder;
     PluginConfig config;
@@ -43,6 +44,7 @@ struct RemoteServer::State {
     std::unique_ptr<base::UnixListener> listener;
     std::optional<SnapshotReader> reader;
     SharedZoneIds ids = std::make_shared<const ZoneIds>(Directory());
+    std::shared_ptr<const Directory> signed_from;  // null, as `signing`: no keys are known
     SharedSigning signing;
     NotifiedSerials notified;
     std::size_t connections = 0;
@@ -131,6 +133,19 @@ base::Status RemoteServer::State::send(base::Stream& stream, BackendReply& reply
     return base::Done{};
 }
 
+// Keys of all zones are made into text here, where only PowerDNS waits for it.
+void RemoteServer::State::take(std::shared_ptr<const Directory> directory) {
+    ids = std::make_shared<const ZoneIds>(*directory);
+    if (config.keys == KeyUse::None || directory->secrets == nullptr) {
+        return;
+    }
+    if (signed_from == nullptr || signed_from->signing != directory->signing ||
+        *signed_from->secrets != *directory->secrets) {
+        signing = std::make_shared<const SigningData>(directory->signing, *directory->secrets);
+    }
+    signed_from = std::move(directory);
+}
+
 RemoteServer::RemoteServer(std::unique_ptr<State> state) : state_(std::move(state)) {
 }
 
@@ -169,14 +184,8 @@ base::Result<std::unique_ptr<RemoteServer>> RemoteServer::create(const SnapshotH
 
 void RemoteServer::set_directory(std::shared_ptr<const Directory> directory) {
     // False once it is stopping: nobody asks then.
-    (void)state_->loop->post([state = state_.get(), directory = std::move(directory)] {
-        state->ids = std::make_shared<const ZoneIds>(*directory);
-    });
-}
-
-void RemoteServer::set_signing(SharedSigning signing) {
     (void)state_->loop->post(
-        [state = state_.get(), signing = std::move(signing)] { state->signing = signing; });
+        [state = state_.get(), directory = std::move(directory)] { state->take(directory); });
 }
 
 const RemoteCounters& RemoteServer::counters() const noexcept {

@@ -41,11 +41,9 @@ class RemoteServer {
     RemoteServer(const RemoteServer&) = delete;
     RemoteServer& operator=(const RemoteServer&) = delete;
 
-    /// Zones are known by the numbers of this directory from now on.
+    /// Zones are known by the numbers of this directory from now on. With KeyUse::Given its keys
+    /// are handed out; one without secrets (of the files) leaves those of before, or none.
     void set_directory(std::shared_ptr<const Directory> directory);
-
-    /// With KeyUse::Given: the keys to hand out from now on.
-    void set_signing(SharedSigning signing);
 
     [[nodiscard]] const RemoteCounters& counters() const noexcept;
 

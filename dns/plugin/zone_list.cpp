@@ -14,22 +14,6 @@ constexpr std::size_t kZonesPerPiece = 256;
 constexpr std::string_view kBegin = R"({"result":[)";
 constexpr std::string_view kEnd = "]}\n";
 
-std::uint16_t type_of(SteeredKind kind) {
-    switch (kind) {
-        case SteeredKind::Mx:
-            return static_cast<std::uint16_t>(RrType::Mx);
-        case SteeredKind::A:
-            return static_cast<std::uint16_t>(RrType::A);
-        case SteeredKind::Aaaa:
-            return static_cast<std::uint16_t>(RrType::Aaaa);
-        case SteeredKind::ImapSrv:
-        case SteeredKind::PopSrv:
-        case SteeredKind::None:
-            break;
-    }
-    return static_cast<std::uint16_t>(RrType::Srv);
-}
-
 class ZonePieces final : public ReplyPieces {
   public:
     ZonePieces(const Snapshot& snapshot, std::uint32_t zone, std::int64_t zone_id)
@@ -45,11 +29,12 @@ class ZonePieces final : public ReplyPieces {
         }
         const auto nodes = zone_->nodes();
         ZoneRecords records;
-        const auto steered = [this](SteeredKind kind, const Name& owner, ZoneRecords& to) {
-            const transfer::SharedSteered& part = kind == SteeredKind::Mx ? mail_ : access_;
+        const auto steered = [this](const SetRef& set, const Name& owner, ZoneRecords& to) {
+            const bool is_mail = set.steered == SteeredKind::Mx;
+            const transfer::SharedSteered& part = is_mail ? mail_ : access_;
             if (part != nullptr) {
-                for (const std::string& data : part->data[static_cast<std::size_t>(kind)]) {
-                    to.push_back({owner, type_of(kind), part->ttl, data, true, 0});
+                for (const std::string& data : part->data[static_cast<std::size_t>(set.steered)]) {
+                    to.push_back({owner, set.type, part->ttl, data, true, 0});
                 }
             }
         };

@@ -102,7 +102,7 @@ void add_node(const ZoneImage& zone,
             continue;
         }
         if (set.steered != SteeredKind::None) {
-            steered(set.steered, name, out);
+            steered(set, name, out);
             continue;
         }
         for (ImageRecord& record : read_image(zone.image(set.image_at), name).own) {
@@ -162,7 +162,8 @@ FoundRecords ZoneReader::lookup(const Snapshot& snapshot,
         }
         return found;
     }
-    const auto steered = [&](SteeredKind kind, const Name& owner, ZoneRecords& out) {
+    const auto steered = [&](const SetRef& ref, const Name& owner, ZoneRecords& out) {
+        const SteeredKind kind = ref.steered;
         const SteeredSet* const set = snapshot.parts(found.zone).set_for(kind);
         if (set == nullptr || !set->has(kind)) {
             return;

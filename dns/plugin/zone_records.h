@@ -39,7 +39,7 @@ struct ZoneRecord {
 using ZoneRecords = std::vector<ZoneRecord>;
 
 /// Adds a steered RRset at a name.
-using AddSteered = std::function<void(SteeredKind kind, const Name& owner, ZoneRecords& out)>;
+using AddSteered = std::function<void(const SetRef& set, const Name& owner, ZoneRecords& out)>;
 
 /// Adds what a node has of a type (RrType::Any: all), of a delegation the NS and all glue below it.
 /// `serial`: of the zone's SOA.

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/unix_socket.h"
 #include "test/unit/dns/world.h"
 
@@ -31,7 +32,9 @@ struct World {
     dns::plugin::PluginConfig config;
     std::unique_ptr<dns::plugin::RemoteServer> server;
 
-    explicit World(std::size_t names = 0, std::size_t connections = 8) {
+    explicit World(std::size_t names = 0,
+                   std::size_t connections = 8,
+                   dns::plugin::KeyUse keys = dns::plugin::KeyUse::None) {
         BOOST_REQUIRE(mkdtemp(directory.data()) != nullptr);
         std::vector<std::string> lines;
         for (std::size_t i = 0; i < names; ++i) {
@@ -41,6 +44,7 @@ struct World {
         config.path = directory + "/socket";
         config.mode = 0600;
         config.connections = connections;
+        config.keys = keys;
         server = dns::plugin::RemoteServer::create(holder, config).take_value();
     }
 
@@ -78,6 +82,23 @@ std::string hear(const base::Fd& fd) {
         line.push_back(octet);
     }
     return line;
+}
+
+// A directory with one signed zone; of the files, if without secrets.
+std::shared_ptr<const dns::Directory> directory_with_key(const std::string& secret) {
+    auto directory = std::make_shared<dns::Directory>();
+    dns::dnssec::StoredKeys stored;
+    stored.domain = "mail.test";
+    dns::dnssec::KeyRecord record;
+    record.id = 3;
+    record.state = dns::dnssec::KeyState::Active;
+    stored.keys.keys = {record};
+    directory->signing = {stored};
+    if (!secret.empty()) {
+        directory->secrets =
+            std::make_shared<const dns::dnssec::Secrets>(dns::dnssec::Secrets{{3, secret}});
+    }
+    return directory;
 }
 
 }  // namespace
@@ -122,6 +143,31 @@ BOOST_AUTO_TEST_CASE(knows_zones_by_the_numbers_of_the_directory) {
     const base::Fd fd = world.connect();
     say(fd, "{\"method\":\"getDomainInfo\",\"parameters\":{\"name\":\"mail.test.\"}}\n");
     BOOST_TEST(hear(fd).find("{\"id\":42,") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(hands_out_the_keys_of_the_directory) {
+    const std::string first(32, 'a');
+    const std::string second(32, 'b');
+    const auto asked = [](const World& world) {
+        const base::Fd fd = world.connect();
+        say(fd, "{\"method\":\"getDomainKeys\",\"parameters\":{\"name\":\"mail.test.\"}}\n");
+        return hear(fd);
+    };
+    const auto has = [](const std::string& reply, const std::string& secret) {
+        return reply.find(base::base64(secret)) != std::string::npos;
+    };
+    World world(0, 8, dns::plugin::KeyUse::Given);
+    world.server->set_directory(directory_with_key(""));
+    BOOST_TEST(asked(world).find("\"result\"") == std::string::npos, "not known yet");
+    world.server->set_directory(directory_with_key(first));
+    BOOST_TEST(has(asked(world), first));
+    world.server->set_directory(directory_with_key(""));
+    BOOST_TEST(has(asked(world), first), "still the last that are known");
+    world.server->set_directory(directory_with_key(second));
+    BOOST_TEST(has(asked(world), second));
+    World other;
+    other.server->set_directory(directory_with_key(first));
+    BOOST_TEST(!has(asked(other), first), "nobody said that they are given");
 }
 
 BOOST_AUTO_TEST_CASE(a_request_without_an_end_ends_the_connection) {
