@@ -1,6 +1,7 @@
 #include "dns/update/update_store.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "dns/directory/directory_reader.h"
@@ -119,16 +120,24 @@ base::Result<LockedZone> read_zone(base::Tx& tx,
     return locked;
 }
 
-// A zone of ours below this one answers for its names itself: only its delegation is here.
-base::Result<bool> in_zone_below(const Directory& directory,
-                                 const Name& apex,
-                                 const UpdateRecord& record) {
+// Zones of ours below this one.
+base::Result<std::set<Name>> zones_below(const Directory& directory, const Name& apex) {
+    std::set<Name> below;
     for (const DirectoryDomain& domain : directory.domains) {
-        const Name other = TRY(Name::from_text(domain.name));
-        const bool delegation =
-            record.owner == other && (record.type == static_cast<std::uint16_t>(RrType::Ns) ||
-                                      record.type == static_cast<std::uint16_t>(RrType::Ds));
-        if (other != apex && record.owner.is_within(other) && !delegation) {
+        Name name = TRY(Name::from_text(domain.name));
+        if (name != apex) {
+            below.insert(std::move(name));
+        }
+    }
+    return below;
+}
+
+// Such a zone answers for its names itself: only its delegation is here.
+bool in_zone_below(const std::set<Name>& below, const Name& apex, const UpdateRecord& record) {
+    const bool delegation = record.type == static_cast<std::uint16_t>(RrType::Ns) ||
+                            record.type == static_cast<std::uint16_t>(RrType::Ds);
+    for (Name name = record.owner; name != apex && name.is_within(apex); name = name.parent()) {
+        if (below.contains(name) && !(delegation && name == record.owner)) {
             return true;
         }
     }
@@ -214,8 +223,9 @@ base::Result<UpdateResult> store_update(base::Connection& connection, const Upda
     }
     const auto serial = static_cast<std::uint32_t>(domain[0].int64(1));
     LockedZone locked = TRY(read_zone(tx, id, serial, name));
+    const std::set<Name> below = TRY(zones_below(locked.directory, job.request.zone));
     for (const UpdateRecord& record : job.request.updates) {
-        if (TRY(in_zone_below(locked.directory, job.request.zone, record))) {
+        if (in_zone_below(below, job.request.zone, record)) {
             return refused(kRcodeNotZone, record.owner.to_text() + " is in a zone of its own");
         }
     }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -82,9 +84,6 @@ class Updater {
             entry.ttl = row.ttl;
             entry.row = i < zone_.own ? i : kMadeRow;
             names_[owner][type].push_back(std::move(entry));
-            if (i < zone_.own) {
-                rows_.push_back({owner, type});
-            }
         }
         load_soa(built.value());
         return true;
@@ -211,10 +210,20 @@ class Updater {
                 return false;
             }
         }
-        std::erase_if(set->second, [&which](const Entry& entry) {
+        drop(record, set->second, [&which](const Entry& entry) {
             return which(entry) && entry.row != kMadeRow;
         });
         return true;
+    }
+
+    template <typename Which>
+    void drop(const UpdateRecord& record, std::vector<Entry>& set, const Which& which) {
+        for (const Entry& entry : set) {
+            if (which(entry) && entry.row != kNoRow && entry.row != kMadeRow) {
+                removed_[{record.owner, record.type}].push_back(entry);
+            }
+        }
+        std::erase_if(set, which);
     }
 
     // RFC 2136 3.4.2.3.
@@ -258,7 +267,7 @@ class Updater {
         std::vector<Entry>& set = sets[record.type];
         const std::string data = comparable_data(record.type, record.data);
         if (alias || record.type == kDname) {
-            std::erase_if(set, [&data](const Entry& entry) { return entry.data != data; });
+            drop(record, set, [&data](const Entry& entry) { return entry.data != data; });
         }
         for (Entry& entry : set) {
             entry.ttl = record.ttl;
@@ -275,19 +284,13 @@ class Updater {
     // A record that this update has removed before is the one that was there.
     Entry entry_of(const UpdateRecord& record, const std::string& data) const {
         Entry entry{data, record.data, record.ttl, kNoRow, true};
-        for (std::size_t i = 0; i < rows_.size(); ++i) {
-            if (rows_[i].first == record.owner && rows_[i].second == record.type &&
-                row_data(i) == data) {
-                entry.row = i;
+        const auto removed = removed_.find({record.owner, record.type});
+        if (removed != removed_.end()) {
+            for (const Entry& before : removed->second) {
+                entry.row = before.data == data ? before.row : entry.row;
             }
         }
         return entry;
-    }
-
-    [[nodiscard]] std::string row_data(std::size_t row) const {
-        const std::uint16_t type = rows_[row].second;
-        return comparable_data(
-            type, record_data(type, zone_.source.records[row].data, apex_).take_value());
     }
 
     void gather_changes() {
@@ -344,7 +347,7 @@ class Updater {
     const UpdateRights& rights_;
     Name apex_;
     std::map<Name, Sets> names_;
-    std::vector<std::pair<Name, std::uint16_t>> rows_;  // of what operators wrote
+    std::map<std::pair<Name, std::uint16_t>, std::vector<Entry>> removed_;  // by this update
     UpdateOutcome outcome_;
 };
 
@@ -359,27 +362,35 @@ UpdateOutcome apply_update(const UpdatedZone& zone,
 
 std::vector<DirectoryRecord> changed_records(std::vector<DirectoryRecord> records,
                                              const UpdateChanges& changes) {
-    std::erase_if(records, [&changes](const DirectoryRecord& record) {
-        return std::ranges::find(changes.removed,
-                                 RecordKey{record.owner, record.type, record.data}) !=
-               changes.removed.end();
+    using Key = std::tuple<std::string_view, std::string_view, std::string_view>;
+    std::set<Key> removed;
+    for (const RecordKey& key : changes.removed) {
+        removed.insert({key.owner, key.type, key.data});
+    }
+    std::erase_if(records, [&removed](const DirectoryRecord& record) {
+        return removed.contains({record.owner, record.type, record.data});
     });
-    for (DirectoryRecord& record : records) {
-        for (const SetTtl& set : changes.retimed) {
-            if (set.owner == record.owner && set.type == record.type) {
-                record.ttl = set.ttl;
-            }
-        }
+    std::map<std::pair<std::string_view, std::string_view>, std::uint32_t> ttls;
+    for (const SetTtl& set : changes.retimed) {
+        ttls[{set.owner, set.type}] = set.ttl;
+    }
+    // Keys borrow from what is not moved any more, but for what is added: that comes from
+    // `changes`.
+    records.reserve(records.size() + changes.added.size());
+    std::map<Key, std::size_t> places;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        DirectoryRecord& record = records[i];
+        const auto ttl = ttls.find({record.owner, record.type});
+        record.ttl = ttl == ttls.end() ? record.ttl : ttl->second;
+        places.insert({{record.owner, record.type, record.data}, i});
     }
     for (const RecordRow& row : changes.added) {
-        const auto same = [&row](const DirectoryRecord& record) {
-            return record.owner == row.owner && record.type == row.type && record.data == row.data;
-        };
-        const auto there = std::ranges::find_if(records, same);
-        if (there == records.end()) {
+        const auto [there, added] =
+            places.insert({{row.owner, row.type, row.data}, records.size()});
+        if (added) {
             records.push_back({row.owner, row.type, row.ttl, row.data});
         } else {
-            there->ttl = row.ttl;
+            records[there->second].ttl = row.ttl;
         }
     }
     return records;
