@@ -20,8 +20,14 @@ inline constexpr std::size_t kUdpPlainMax = 512;      ///< RFC 1035 4.2.1
 inline constexpr std::size_t kUdpResponseMax = 1232;  ///< RFC 9715: never a fragment
 inline constexpr std::size_t kUdpQueryMax = 1500;     ///< longer datagrams are cut and refused
 
-/// A query over TCP: a header, a name, and perhaps an OPT with options.
+/// A query over TCP: a header, a name, and perhaps an OPT with options. Only updates may be longer,
+/// up to kMessageMax, within what follows.
 inline constexpr std::size_t kTcpQueryMax = 4096;
+
+/// Room that all connections of a server together have for longer ones, and those of one client:
+/// 60 and 15 of the longest at once.
+inline constexpr std::size_t kLargeQueriesMax = std::size_t{4} * 1024 * 1024;
+inline constexpr std::size_t kLargeQueriesPerClientMax = kLargeQueriesMax / 4;
 
 /// Queries that one UDP thread has left to the main loop and that are not taken yet: a power of
 /// two. 1.7 KiB each.

@@ -1,5 +1,7 @@
 #include "dns/tcp_connection.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "dns/limits.h"
@@ -9,6 +11,11 @@ namespace dns {
 namespace {
 
 constexpr std::size_t kLengthSize = 2;
+// What the stream holds, and is moved to the input at once.
+constexpr std::size_t kStreamInput = kLengthSize + kTcpQueryMax;
+// Room that every connection has: for half a query, and what comes at once.
+constexpr std::size_t kRoomPlain = 2 * kStreamInput;
+constexpr std::size_t kRoomMax = kLengthSize + kMessageMax + kStreamInput;
 // What is written is sent from this many octets on, or when no query is at hand.
 constexpr std::size_t kOutputBatch = std::size_t{16} * 1024;
 // Replies in the queue, in octets, above which their makers wait.
@@ -20,7 +27,7 @@ constexpr base::Duration kReplyDeadline = std::chrono::minutes(1);
 
 base::StreamLimits stream_limits(base::Duration slow) {
     base::StreamLimits limits;
-    limits.input_max = kLengthSize + kTcpQueryMax;
+    limits.input_max = kStreamInput;
     // So much that write() never waits; run() flushes.
     limits.output_high_water = kOutputBatch + kLengthSize + kMessageMax;
     limits.write_timeout = slow;
@@ -30,7 +37,7 @@ base::StreamLimits stream_limits(base::Duration slow) {
 }  // namespace
 
 TcpConnection::TcpConnection(Host& host, std::unique_ptr<base::Stream> stream, const Limits& limits)
-    : host_(host), stream_(std::move(stream)), limits_(limits) {
+    : host_(host), stream_(std::move(stream)), limits_(limits), input_room_(kRoomPlain) {
     stream_->set_limits(stream_limits(limits.slow));
 }
 
@@ -52,6 +59,7 @@ base::Status TcpConnection::run() {
             TRY(stream_->flush(base::Deadline::after(limits_.slow)));
             return base::Error{base::Errc::Closed, "an answer could not be finished"};
         }
+        TRY(check_length());
         if (whole_query() != 0 && taken_ < limits_.taken_max) {
             note_idle(false);
             TRY(answer_queries());
@@ -78,14 +86,14 @@ void TcpConnection::note_idle(bool idle) {
     }
 }
 
-// Octets of the query at the front of the input with its length; 0: it is not whole. A query too
-// long to be taken is never whole, and ends the connection when it is read further.
+// Octets of the query at the front of the input with its length; 0: it is not whole. One that is
+// too long is never whole before check_length() has let it in.
 std::size_t TcpConnection::whole_query() const noexcept {
     if (input_.size() < kLengthSize) {
         return 0;
     }
     const std::size_t size = kLengthSize + load_u16(base::as_bytes(input_).data());
-    return input_.size() >= size && size <= kLengthSize + kTcpQueryMax ? size : 0;
+    return input_.size() >= size && (large_ || size <= kLengthSize + kTcpQueryMax) ? size : 0;
 }
 
 base::Status TcpConnection::answer_queries() {
@@ -97,7 +105,7 @@ base::Status TcpConnection::answer_queries() {
         bool taken = false;
         const auto packet = base::as_bytes(input_).subspan(kLengthSize, size - kLengthSize);
         const std::span<const std::byte> answer = host_.on_query(*this, packet, taken);
-        input_.erase(0, size);
+        drop_query(size);
         if (!taken) {
             if (answer.empty()) {
                 // What was answered before it is still sent.
@@ -164,15 +172,65 @@ base::Status TcpConnection::wait(base::Deadline idle_deadline) {
 
 // The stream's buffer is empty between two reads, so that it tells when there is more.
 base::Status TcpConnection::read_more(base::Deadline deadline) {
-    if (input_.size() >= kLengthSize && load_u16(base::as_bytes(input_).data()) > kTcpQueryMax) {
-        return base::Error{base::Errc::TooLarge, "query"};
-    }
     if (stream_->buffered().empty()) {
         TRY(stream_->fill(deadline));
     }
+    if (forgotten_) {
+        return base::Error{base::Errc::Closed, "its room is another's"};
+    }
+    TRY(make_room(stream_->buffered().size()));
     input_.append(stream_->buffered());
     stream_->consume(stream_->buffered().size());
     return base::Done{};
+}
+
+// A long query is judged by its header, so that nothing is kept of what may not be long.
+base::Status TcpConnection::check_length() {
+    const auto input = base::as_bytes(input_);
+    if (large_ || input.size() < kLengthSize || load_u16(input.data()) <= kTcpQueryMax) {
+        return base::Done{};
+    }
+    const bool known = input.size() >= kLengthSize + kHeaderSize;
+    if (!host_.takes_large(known ? input.subspan(kLengthSize, kHeaderSize) : input.first(0))) {
+        // What was answered before it is still sent.
+        TRY(stream_->flush(base::Deadline::after(limits_.slow)));
+        return base::Error{base::Errc::TooLarge, "query"};
+    }
+    large_ = known;
+    return base::Done{};
+}
+
+// Room grows as octets come, whatever length was announced: 8, 16, 32, 68 KiB.
+base::Status TcpConnection::make_room(std::size_t more) {
+    const std::size_t wanted = input_.size() + more;
+    if (wanted <= input_room_) {
+        return base::Done{};
+    }
+    CHECK(wanted <= kRoomMax);
+    const std::size_t next = std::max(wanted, 2 * input_room_);
+    const std::size_t room = next > kRoomMax / 2 ? kRoomMax : next;
+    if (!host_.hold(*this, room)) {
+        return base::Error{base::Errc::TooLarge, "too many long queries at once"};
+    }
+    input_room_ = room;
+    input_.reserve(room);
+    return base::Done{};
+}
+
+void TcpConnection::drop_query(std::size_t size) {
+    input_.erase(0, size);
+    large_ = false;
+    if (input_room_ > kRoomPlain && input_.size() <= kRoomPlain) {
+        std::string(input_).swap(input_);
+        input_room_ = kRoomPlain;
+        host_.give_back(*this);
+    }
+}
+
+void TcpConnection::forget_input() noexcept {
+    CHECK(idle_);
+    forgotten_ = true;
+    std::string().swap(input_);
 }
 
 void TcpConnection::begin_reply() {

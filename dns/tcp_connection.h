@@ -35,6 +35,13 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
                                                     bool& taken) = 0;
         /// Whether it waits for a query with nothing owed to the client.
         virtual void on_idle(TcpConnection& connection, bool idle) = 0;
+        /// Whether a query that begins like this may be longer than kTcpQueryMax. Empty: whether
+        /// any may.
+        virtual bool takes_large(std::span<const std::byte> header) = 0;
+        /// Whether it may have room for so many octets of input, more than others.
+        virtual bool hold(TcpConnection& connection, std::size_t octets) = 0;
+        /// It has as much as others again.
+        virtual void give_back(TcpConnection& connection) = 0;
     };
 
     struct Limits {
@@ -50,6 +57,9 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
 
     [[nodiscard]] const base::Endpoint& peer() const noexcept { return stream_->peer(); }
 
+    /// Frees the input of one that is idle, and whose fiber has been told to end.
+    void forget_input() noexcept;
+
     // For TcpReply.
     void begin_reply();
     void end_reply();
@@ -63,6 +73,9 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
     base::Status write_replies();
     base::Status wait(base::Deadline idle_deadline);
     base::Status read_more(base::Deadline deadline);
+    base::Status check_length();
+    base::Status make_room(std::size_t more);
+    void drop_query(std::size_t size);
     void note_idle(bool idle);
     [[nodiscard]] std::size_t whole_query() const noexcept;
 
@@ -70,6 +83,8 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
     std::unique_ptr<base::Stream> stream_;
     Limits limits_;
     std::string input_;        // received, not yet answered
+    std::size_t input_room_;   // what it may grow to
+    bool large_ = false;       // the query at its front may be longer than kTcpQueryMax
     bool input_over_ = false;  // the client has closed its side
     std::size_t taken_ = 0;    // replies in the making
     std::deque<std::string> replies_;
@@ -78,6 +93,7 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
     base::WaitQueue room_;   // for more replies
     bool idle_ = false;
     bool abandoned_ = false;  // an answer that cannot be finished
+    bool forgotten_ = false;  // see forget_input()
     bool closed_ = false;
 };
 

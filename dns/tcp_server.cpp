@@ -8,6 +8,7 @@
 
 #include "base/fiber.h"
 #include "base/stream.h"
+#include "dns/large_queries.h"
 #include "dns/limits.h"
 #include "dns/tcp_connection.h"
 
@@ -32,6 +33,7 @@ struct TcpServer::State : TcpConnection::Host, std::enable_shared_from_this<Stat
         : loop(the_loop),
           options(std::move(the_options)),
           respond(std::move(the_respond)),
+          large(kLargeQueriesMax, kLargeQueriesPerClientMax),
           out(kMessageMax) {}
 
     // An open connection that has its place in the counts.
@@ -50,14 +52,19 @@ struct TcpServer::State : TcpConnection::Host, std::enable_shared_from_this<Stat
                                         std::span<const std::byte> packet,
                                         bool& taken) override;
     void on_idle(TcpConnection& connection, bool idle) override;
+    bool takes_large(std::span<const std::byte> header) override;
+    bool hold(TcpConnection& connection, std::size_t octets) override;
+    [[nodiscard]] bool free_large(const TcpConnection& wanting);
+    void give_back(TcpConnection& connection) override;
 
     base::Loop& loop;
     Options options;
     RespondFunction respond;  // empty once the server is gone
     std::map<base::IpAddress, std::size_t> clients;
     std::size_t connections = 0;
-    std::map<TcpConnection*, Place> places;
+    std::map<TcpConnection*, Place, std::less<>> places;
     std::list<TcpConnection*> idle_longest;  // from the longest idle to the latest
+    LargeQueries large;
     // Every answer is written here first, and copied before any wait.
     std::vector<std::byte> out;
     TcpCounters counters;
@@ -85,6 +92,7 @@ bool TcpServer::State::replace_idle() {
     }
     TcpConnection& longest = *idle_longest.front();
     const base::FiberId fiber = places.at(&longest).fiber;
+    longest.forget_input();
     leave(longest);
     base::cancel_fiber(loop, fiber);
     counters.replaced.add();
@@ -92,6 +100,7 @@ bool TcpServer::State::replace_idle() {
 }
 
 void TcpServer::State::leave(TcpConnection& connection) {
+    give_back(connection);
     const auto place = places.find(&connection);
     if (place == places.end()) {
         return;  // it was replaced
@@ -173,6 +182,46 @@ void TcpServer::State::on_idle(TcpConnection& connection, bool idle) {
     }
 }
 
+bool TcpServer::State::takes_large(std::span<const std::byte> header) {
+    return options.large && (header.empty() || options.large(header));
+}
+
+bool TcpServer::State::hold(TcpConnection& connection, std::size_t octets) {
+    const base::IpAddress client = tcp_client(connection.peer().address());
+    for (;;) {
+        const LargeQueries::Verdict verdict = large.hold(&connection, client, octets);
+        if (verdict == LargeQueries::Verdict::Granted) {
+            return true;
+        }
+        if (verdict == LargeQueries::Verdict::ClientFull || !free_large(connection)) {
+            counters.refused_large.add();
+            return false;
+        }
+    }
+}
+
+// Who began longest ago and still waits for the rest. Its memory is free at once.
+bool TcpServer::State::free_large(const TcpConnection& wanting) {
+    for (const LargeQueries::Held& held : large.held()) {
+        const auto place = places.find(held.holder);
+        if (held.holder == &wanting || place == places.end() || !place->second.idle) {
+            continue;
+        }
+        TcpConnection& longest = *place->first;
+        const base::FiberId fiber = place->second.fiber;
+        longest.forget_input();
+        leave(longest);
+        base::cancel_fiber(loop, fiber);
+        counters.refused_large.add();
+        return true;
+    }
+    return false;
+}
+
+void TcpServer::State::give_back(TcpConnection& connection) {
+    large.give_back(&connection);
+}
+
 TcpReply::TcpReply(std::shared_ptr<TcpConnection> connection) : connection_(std::move(connection)) {
     connection_->begin_reply();
 }
@@ -200,6 +249,7 @@ TcpServer::~TcpServer() {
     listeners_.clear();
     state_->respond = nullptr;
     state_->options.take = nullptr;
+    state_->options.large = nullptr;
 }
 
 base::Result<std::unique_ptr<TcpServer>> TcpServer::create(base::Loop& loop,

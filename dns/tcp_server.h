@@ -7,9 +7,12 @@
 // and handed in later, while the queries behind it are answered (RFC 7766 6.2.1.1, 7).
 //
 // Bounded: connections in all and per client, time without a whole query, time for a slow reader,
-// octets of a query, answers in the making. At the cap a new connection takes the place of the one
-// that has been idle longest (RFC 7766 6.2.3), for which half a query is no activity. A client that
-// does not read loses its connection (the class of CVE-2024-0760).
+// octets of a query, answers in the making. A query longer than kTcpQueryMax is taken if the large
+// function lets it in by its header, and as far as the room for such goes (large_queries.h):
+// whoever has held room longest without a whole query then loses it with its connection. At the cap
+// a new connection takes the place of the one that has been idle longest (RFC 7766 6.2.3), for
+// which half a query is no activity. A client that does not read loses its connection (the class of
+// CVE-2024-0760).
 //
 // Owner: the daemon; destroy it before the loop. Connections that are still open then end at their
 // next query or wait, without asking the functions again. Thread rule: loop thread only; counters
@@ -41,6 +44,9 @@ using RespondFunction = std::function<std::size_t(
 using TakeFunction = std::function<bool(std::span<const std::byte> packet,
                                         const base::Endpoint& peer,
                                         const std::shared_ptr<TcpConnection>& connection)>;
+
+/// Whether a query with this header (kHeaderSize octets) may be longer than kTcpQueryMax.
+using LargeFunction = std::function<bool(std::span<const std::byte> header)>;
 
 /// The right to answer one query of a connection later, with any number of messages. The
 /// connection does not count as idle, and is kept open for the answer if the client has closed its
@@ -77,6 +83,7 @@ struct TcpCounters {
     Counter refused_total;   ///< too many connections, and none of them idle
     Counter refused_client;  ///< too many of one client
     Counter replaced;        ///< closed for a new one, as the longest idle
+    Counter refused_large;   ///< no room for a long query, or it lost its room to another
     Counter queries;
     Counter timeouts;  ///< idle, or too slow to write or to read
 };
@@ -92,7 +99,8 @@ class TcpServer {
         base::Duration slow = std::chrono::seconds(5);   ///< for what was answered to be read
         /// Answers of one connection in the making; more are not read meanwhile.
         std::size_t taken_max = 32;
-        TakeFunction take;  ///< empty: every query is for the respond function
+        TakeFunction take;    ///< empty: every query is for the respond function
+        LargeFunction large;  ///< empty: no query may be longer than others
     };
 
     static base::Result<std::unique_ptr<TcpServer>> create(base::Loop& loop,

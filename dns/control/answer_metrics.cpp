@@ -97,8 +97,8 @@ AnswerMetrics::AnswerMetrics() {
                                             "Answers beyond the rate, by what became of them",
                                             {{"action", kActions[i]}});
     }
-    constexpr std::array<std::string_view, 5> kConnections = {
-        "accepted", "refused_total", "refused_client", "timeout", "replaced"};
+    constexpr std::array<std::string_view, 6> kConnections = {
+        "accepted", "refused_total", "refused_client", "timeout", "replaced", "refused_large"};
     for (std::size_t i = 0; i < kConnections.size(); ++i) {
         tcp_[i].metric = &base::counter("roundtable_dns_tcp_connections_total",
                                         "Connections to the public port, by what became of them",
@@ -201,6 +201,7 @@ void AnswerMetrics::take_tcp(const TcpCounters& counters) {
     tcp_[2].take(counters.refused_client.value());
     tcp_[3].take(counters.timeouts.value());
     tcp_[4].take(counters.replaced.value());
+    tcp_[5].take(counters.refused_large.value());
 }
 
 void AnswerMetrics::take_streams(const StreamCounters& counters) {

@@ -84,7 +84,7 @@ class AnswerMetrics {
     std::array<Follower, 2> udp_dropped_;
     std::array<Follower, kCookieVerdicts> cookies_;
     std::array<Follower, kLimitActions> limited_;
-    std::array<Follower, 5> tcp_;
+    std::array<Follower, 6> tcp_;
     std::array<Follower, 3> streams_;
     std::array<Follower, 3> notifies_;
     std::array<std::array<Follower, 7>, 2> probes_;  // by pool

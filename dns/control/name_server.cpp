@@ -364,6 +364,7 @@ base::Status NameServer::State::listen_public() {
         [this](auto packet, auto& peer) { return stream_tcp(packet, peer); },
         config.transfers);
     options.take = updates.take_before(streams->take_function());
+    options.large = updates.large_function();
     deferred = TRY(DeferredQueries::create(loop));
     deferred->set_handler(DeferReason::Update, [this](auto packet, auto& peer, auto reply) {
         updates.on_datagram(packet, peer, std::move(reply));

@@ -117,6 +117,13 @@ TakeFunction UpdateService::take_before(TakeFunction other) {
     };
 }
 
+LargeFunction UpdateService::large_function() {
+    return [this](std::span<const std::byte> header) {
+        const transfer::SharedView view = options_.view();
+        return is_update(header) && view != nullptr && !view->rights().keys().empty();
+    };
+}
+
 // What is not signed well is left to answer(), which says so.
 bool UpdateService::take(std::span<const std::byte> packet,
                          const base::Endpoint& peer,
@@ -149,7 +156,8 @@ void UpdateService::accept(std::span<const std::byte> packet,
     (void)strip_tsig(packet, update->record, update->packet);
     update->peer = peer;
     update->answer = std::move(answer);
-    if (under_way_ >= kUpdatesMax) {
+    const std::size_t size = update->packet.size();
+    if (under_way_ >= kUpdatesMax || octets_under_way_ + size > kUpdateOctetsMax) {
         count("busy");
         update->send(Rcode::ServFail);
         return;
@@ -163,12 +171,15 @@ void UpdateService::accept(std::span<const std::byte> packet,
         return;
     }
     ++under_way_;
-    const auto spawned = base::spawn(loop_, "dns-update", [this, update] {
+    octets_under_way_ += size;
+    const auto spawned = base::spawn(loop_, "dns-update", [this, update, size] {
         run(*update);
         --under_way_;
+        octets_under_way_ -= size;
     });
     if (!spawned) {
         --under_way_;
+        octets_under_way_ -= size;
         recent_.forget(update->code());
         update->send(Rcode::ServFail);
     }
@@ -211,7 +222,9 @@ UpdateResult UpdateService::make(const Update& update) {
                                                                  update.peer.address(),
                                                                  {mac.begin(), mac.end()},
                                                                  std::move(reading.request)});
-    const base::Deadline deadline = base::Deadline::after(kUpdateDeadline);
+    const bool is_long = update.packet.size() > kTcpQueryMax;
+    const base::Deadline deadline =
+        base::Deadline::after(is_long ? kLongUpdateDeadline : kUpdateDeadline);
     auto stored = store(job, deadline);
     if (!stored) {
         result.rcode =

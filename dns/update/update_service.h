@@ -6,15 +6,15 @@
 //
 //   answered NOERROR     committed, and answered from here
 //   SERVFAIL             the database is away, or the change is committed and not in force after
-//                        kUpdateDeadline, or too many are under way: the client may ask again,
+//                        its deadline, or too many are under way: the client may ask again,
 //                        with the same request too
 //   any other            nothing was changed
 //
 // The same request (by the code of its signature) is made once, here and by all name servers
 // together, however often it comes. Records with an end are removed from here, too.
 //
-// Bounded: kUpdatesMax under way. Owner: NameServer; destroyed after the loop's run(). Thread rule:
-// loop thread only.
+// Bounded: kUpdatesMax under way, of kUpdateOctetsMax in all. Owner: NameServer; destroyed after
+// the loop's run(). Thread rule: loop thread only.
 
 #include <cstddef>
 #include <functional>
@@ -39,8 +39,12 @@
 namespace dns::update {
 
 inline constexpr std::size_t kUpdatesMax = 64;
+inline constexpr std::size_t kUpdateOctetsMax = std::size_t{1} * 1024 * 1024;
 /// nsupdate asks three times within 9 s.
 inline constexpr base::Duration kUpdateDeadline = std::chrono::seconds(10);
+/// One that only TCP takes (kTcpQueryMax) may have thousands of records, each of which the database
+/// looks at for a millisecond; nsupdate waits for minutes.
+inline constexpr base::Duration kLongUpdateDeadline = std::chrono::seconds(45);
 
 /// See the top of this file.
 class UpdateService {
@@ -66,6 +70,9 @@ class UpdateService {
     /// For TcpServer: takes updates, and asks `other` about all else.
     [[nodiscard]] TakeFunction take_before(TakeFunction other);
 
+    /// For TcpServer: updates may be longer than other queries, where there is a key to sign them.
+    [[nodiscard]] LargeFunction large_function();
+
     /// See PublicationWatch.
     void on_checked(std::int64_t read, std::int64_t same_as);
     void on_published(std::int64_t version);
@@ -90,6 +97,7 @@ class UpdateService {
     PublicationWatch watch_;
     base::WaitQueue published_;
     std::size_t under_way_ = 0;
+    std::size_t octets_under_way_ = 0;
     base::DbPool database_;
 };
 

@@ -8,6 +8,7 @@ raw sockets from all of it. The world is dns_test's. ROUNDTABLE_FLOOD_SECONDS: o
 (default 4). ROUNDTABLE_FIGURES: a file to which figures are appended, for prove-dns-flood.
 """
 
+import base64
 import contextlib
 import ctypes
 import ipaddress
@@ -257,6 +258,7 @@ class Reflected(unittest.TestCase):
 
 class SlowConnections(unittest.TestCase):
     COUNT = 10000
+    LONG = 2000
 
     def serve(self, name, settings):
         server = NameServer(dns_test.WORLD.directory, name,
@@ -313,6 +315,47 @@ class SlowConnections(unittest.TestCase):
             tell(f"{self.COUNT:,} slow connections, by default",
                  f"{metric(server, count):,.0f} replaced by later ones; "
                  f"RSS +{(resident(server.process) - memory) >> 10:,} KiB")
+
+    def test_slow_senders_of_long_updates_take_no_more_than_their_room(self):
+        """Each is a client of its own and stops just short of the end: the class of a length that
+        is believed. Who sends the whole of its update is served meanwhile."""
+        secret = base64.b64encode(bytes(32)).decode()
+        binaries = pathlib.Path(os.environ.get(
+            "ROUNDTABLE_BIN", dns_test.ROOT / "build/release/bin"))
+        for command in (("transfer", "key", "add", "long.key", "--secret-stdin"),
+                        ("update", "allow", "long.key", "mail.test", "--below")):
+            subprocess.run([binaries / "roundtable", *command, "--database",
+                            dns_test.WORLD.postgres.conninfo("postgres")],
+                           input=secret, text=True, check=True, capture_output=True)
+        server = self.serve("long", f"tcp: {{connections: {self.COUNT + 100}, idle: 10m}}\n")
+        begin = struct.pack("!HHH", 65535, 7, 5 << 11)  # length, id, an UPDATE
+        memory, most = resident(server.process), 0
+        with contextlib.ExitStack() as stack:
+            for i in range(self.LONG):
+                tcp = stack.enter_context(socket.socket())
+                tcp.bind((f"198.18.{i >> 8 & 255}.{i & 255}", 0))
+                tcp.connect((HOST, server.port))
+                with contextlib.suppress(OSError):
+                    tcp.sendall(begin + bytes(65000 - len(begin)))
+                if i % 100 == 0:
+                    most = max(most, resident(server.process))
+            lost = 'roundtable_dns_tcp_connections_total{outcome="refused_large"}'
+            wait_until("most have lost their room",
+                       lambda: metric(server, lost) >= self.LONG - 70, 30)
+            done = subprocess.run(
+                ["nsupdate"], input="\n".join([
+                    f"server {HOST} {server.port}", f"key hmac-sha256:long.key {secret}",
+                    "zone mail.test", *(f"update add l{i}.mail.test 60 TXT {i:0200}"
+                                        for i in range(250)), "send", ""]),
+                capture_output=True, text=True, check=False, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(self.over_tcp(server), 1)
+            self.check_udp(server)
+            most = max(most, resident(server.process))
+        tell(f"{self.LONG:,} slow senders of 64 KiB",
+             f"{metric(server, lost):,.0f} lost their room to later ones; "
+             f"RSS +{(most - memory) >> 10:,} KiB; an update of 50 KiB was made meanwhile")
+        self.assertLess(most - memory, 24 << 20)
 
     def over_tcp(self, server):
         """Records in the answer to a client that comes after all of them."""

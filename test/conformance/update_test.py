@@ -121,7 +121,7 @@ def update(server, zone, *updates, prerequisites=(), key="full.key", tcp=False, 
     packet = sign(packet, key) if key else packet
     if not tcp:
         return rcode_of(dns_test.exchange(packet, server.port, 12))
-    with socket.create_connection((HOST, server.port), 12) as stream:
+    with socket.create_connection((HOST, server.port), 50) as stream:
         stream.sendall(struct.pack("!H", len(packet)) + packet)
         size = struct.unpack("!H", stream.recv(2))[0]
         return rcode_of(stream.recv(size))
@@ -211,6 +211,89 @@ class Nsupdate(unittest.TestCase):
                             key=None)
             self.assertIn("REFUSED", done.stderr)
         self.assertEqual(answers("bad.mail.test", "TXT"), [])
+
+
+class LongUpdates(unittest.TestCase):
+    """Over TCP, up to what a message can be (RFC 1035 4.2.2)."""
+
+    def test_nsupdate_with_hundreds_of_records(self):
+        # What cannot be compressed of each: 12 octets, and the strings with their lengths.
+        for count, size in ((100, 60), (1500, 20)):
+            with self.subTest(count=count):
+                data = [f"{i:0{size}}" for i in range(count)]
+                self.assertGreater(count * (size + 13), 4096)
+                began = time.monotonic()
+                done = nsupdate(["zone mail.test", *(
+                    f"update add l{i % (count // 10)}.long.mail.test 60 TXT {text}"
+                    for i, text in enumerate(data))])
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                sys.stderr.write(f"\n{count} records in {time.monotonic() - began:.2f} s\n")
+                self.assertEqual(data_of("l7.long.mail.test", "TXT"),
+                                 [f'"{text}"' for text in data[7::count // 10]])
+                done = nsupdate(["zone mail.test", *(
+                    f"update delete l{i}.long.mail.test" for i in range(count // 10))])
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(answers("l7.long.mail.test", "TXT"), [])
+
+    def records(self, octets):
+        """Records for an update that has so many octets with its signature."""
+        made, left = [], octets - len(sign(message("mail.test"), "full.key"))
+        while left:
+            name = f"n{len(made)}.full.mail.test"
+            fixed = len(record(name, TXT, IN, 60, text("")))
+            size = min(left - fixed, 255)
+            if 0 < left - fixed - size < fixed + 10:
+                size -= fixed + 10
+            made.append(record(name, TXT, IN, 60, text("x" * size)))
+            left -= fixed + size
+        return made
+
+    def test_to_the_last_octet(self):
+        for octets in (4096, 4097, 60000, 65535):
+            with self.subTest(octets=octets):
+                change = self.records(octets)
+                self.assertEqual(len(sign(message("mail.test", (), change), "full.key")), octets)
+                self.assertEqual(update(WORLD.server, "mail.test", *change, tcp=True), NOERROR)
+                self.assertEqual(len(answers("n0.full.mail.test", "TXT")), 1)
+                self.assertEqual(len(answers(f"n{len(change) - 1}.full.mail.test", "TXT")), 1)
+                self.assertEqual(update(WORLD.server, "mail.test", tcp=True, *[
+                    record(f"n{i}.full.mail.test", ANY, ANY) for i in range(len(change))]), NOERROR)
+
+    def test_as_many_records_as_a_message_holds(self):
+        # "aXXX" and a pointer to the zone's name: 21 octets each.
+        change = [b"\4a%03x\300\14" % i + struct.pack("!HHIH", A, IN, 60, 4) + struct.pack("!I", i)
+                  for i in range(3100)]
+        self.assertGreater(len(sign(message("mail.test", (), change), "full.key")), 65000)
+        began = time.monotonic()
+        self.assertEqual(update(WORLD.server, "mail.test", *change, tcp=True), NOERROR)
+        sys.stderr.write(f"\n{len(change)} records in {time.monotonic() - began:.2f} s\n")
+        self.assertEqual(data_of("a007.mail.test", "A"), ["0.0.0.7"])
+        self.assertEqual(data_of(f"a{len(change) - 1:03x}.mail.test", "A"), ["0.0.12.27"])
+        self.assertEqual(update(WORLD.server, "mail.test", tcp=True, *[
+            b"\4a%03x\300\14" % i + struct.pack("!HHIH", ANY, ANY, 0, 0)
+            for i in range(len(change))]), NOERROR)
+        self.assertEqual(answers("a007.mail.test", "A"), [])
+
+    def test_who_has_no_right_gets_none_by_length(self):
+        change = self.records(50000)
+        self.assertEqual(update(WORLD.server, "mail.test", *change, key=None, tcp=True), REFUSED)
+        self.assertEqual(update(WORLD.server, "mail.test", *change, key="unknown", tcp=True),
+                         NOTAUTH)
+        self.assertEqual(update(WORLD.server, "mail.test", *change, key="none.key", tcp=True),
+                         REFUSED)
+        self.assertEqual(answers("n0.full.mail.test", "TXT"), [])
+
+    def test_only_updates_are_long(self):
+        query = dns_test.packet("www.mail.test")
+        with socket.create_connection((HOST, WORLD.server.port), 12) as stream:
+            stream.sendall(struct.pack("!H", len(query)) + query
+                           + struct.pack("!H", 5000) + query + bytes(5000 - len(query)))
+            size = struct.unpack("!H", stream.recv(2))[0]
+            self.assertEqual(rcode_of(stream.recv(size, socket.MSG_WAITALL)), NOERROR)
+            try:
+                self.assertEqual(stream.recv(1), b"")
+            except ConnectionResetError:
+                pass
 
 
 class Rights(unittest.TestCase):

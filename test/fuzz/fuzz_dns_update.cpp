@@ -70,7 +70,7 @@ void check_changes(const dns::update::UpdatedZone& before,
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const dns::update::UpdatedZone kZone = zone();
     static const dns::update::UpdateRights kRights = rights(kZone);
-    if (size < dns::kHeaderSize || size > dns::kTcpQueryMax) {
+    if (size < dns::kHeaderSize || size > dns::kMessageMax) {
         return 0;
     }
     const auto input = std::as_bytes(std::span(data, size));

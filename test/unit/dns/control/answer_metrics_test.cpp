@@ -98,6 +98,7 @@ BOOST_AUTO_TEST_CASE(takes_what_guards_the_answers) {
     const Rise dropped("roundtable_dns_rate_limited_total{action=\"dropped\"}");
     const Rise badcookie("roundtable_dns_rate_limited_total{action=\"badcookie\"}");
     const Rise replaced("roundtable_dns_tcp_connections_total{outcome=\"replaced\"}");
+    const Rise large("roundtable_dns_tcp_connections_total{outcome=\"refused_large\"}");
     dns::GuardCounters first;
     dns::GuardCounters second;
     first.cookies[static_cast<std::size_t>(dns::CookieVerdict::Valid)].add(2);
@@ -109,12 +110,14 @@ BOOST_AUTO_TEST_CASE(takes_what_guards_the_answers) {
     metrics.take_guards(both);
     dns::TcpCounters tcp;
     tcp.replaced.add(6);
+    tcp.refused_large.add(7);
     metrics.take_tcp(tcp);
     BOOST_TEST(valid.value() == 5);
     BOOST_TEST(bad.value() == 0);
     BOOST_TEST(dropped.value() == 4);
     BOOST_TEST(badcookie.value() == 1);
     BOOST_TEST(replaced.value() == 6);
+    BOOST_TEST(large.value() == 7);
 }
 
 BOOST_AUTO_TEST_CASE(takes_what_sockets_and_probes_counted) {
