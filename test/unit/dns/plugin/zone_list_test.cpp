@@ -45,6 +45,24 @@ BOOST_AUTO_TEST_CASE(a_large_zone_comes_in_pieces_that_are_one_line) {
     BOOST_TEST(all.ends_with("}]}\n"));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_steered_has_its_type_and_the_canonical_answer) {
+    const auto mail = dns_test::pool(dns::PoolKind::Mail, {1, 1, 1});
+    const auto access = dns_test::pool(dns::PoolKind::Access, {1, 1});
+    auto source = dns_test::zone_source("mail.test", {});
+    source.steers_mail = true;
+    source.steers_access = true;
+    const auto snapshot = dns_test::snapshot({source}, &mail, &access);
+    const auto pieces = dns::plugin::list_zone(*snapshot, 0, 7);
+    std::string all;
+    while (pieces->next(all)) {
+    }
+    BOOST_TEST(count(all, R"("qtype":"MX","qname":"mail.test.","content":")") == 3U, all);
+    BOOST_TEST(count(all, R"("qtype":"A","qname":"imap.mail.test.","content":"192.0.2.)") == 2U);
+    BOOST_TEST(count(all, R"("qtype":"AAAA","qname":"pop.mail.test.","content":"2001:db8::)") ==
+               2U);
+    BOOST_TEST(count(all, R"("qtype":"SRV")") == 4U);
+}
+
 BOOST_AUTO_TEST_CASE(lists_of_zones_come_in_pieces_too) {
     std::string none;
     BOOST_TEST(!dns::plugin::list_zones({})->next(none));
