@@ -23,7 +23,14 @@ void note_reload(std::string_view outcome) {
         .add();
 }
 
+void log_addresses(const dns::NameServer& server, const std::string& name) {
+    for (const base::Endpoint& endpoint : server.public_endpoints()) {
+        base::log::info("dns", "listening", {{"name", name}, {"dns", endpoint.to_text()}});
+    }
+}
+
 void take(dns::NameServer& server, const base::Config& file, dns::NameServerConfig next) {
+    const std::string name = next.name;
     const auto changed = server.reconfigure(std::move(next));
     note_reload(changed ? "taken" : "refused");
     if (!changed) {
@@ -34,6 +41,9 @@ void take(dns::NameServer& server, const base::Config& file, dns::NameServerConf
     std::string keys;
     for (const std::string& key : changed.value()) {
         keys += (keys.empty() ? "" : ",") + key;
+        if (key == "listen") {
+            log_addresses(server, name);
+        }
     }
     base::log::info("dns", "reloaded", {{"changed", keys}});
 }
@@ -63,9 +73,7 @@ base::Status serve(base::DaemonContext& context) {
     const std::unique_ptr<base::Loop> loop = TRY(base::Loop::create("dnsd"));
     std::unique_ptr<dns::NameServer> server;
     server = TRY(dns::NameServer::create(*loop, std::move(config), [&context, &server, &name] {
-        for (const base::Endpoint& endpoint : server->public_endpoints()) {
-            base::log::info("dns", "listening", {{"name", name}, {"dns", endpoint.to_text()}});
-        }
+        log_addresses(*server, name);
         context.ready();
     }));
     context.set_on_stop([&loop] { loop->stop(); });

@@ -258,12 +258,19 @@ base::Result<std::unique_ptr<TcpServer>> TcpServer::create(base::Loop& loop,
     auto state = std::make_shared<State>(loop, std::move(options), std::move(respond));
     std::unique_ptr<TcpServer> server(new TcpServer(state));
     for (const base::Endpoint& endpoint : state->options.endpoints) {
-        server->listeners_.push_back(TRY(base::Listener::create(
-            loop, endpoint, kBacklog, [state](base::Fd socket, const base::Endpoint& peer) {
-                state->on_accept(std::move(socket), peer);
-            })));
+        server->listeners_.push_back(TRY(server->open(endpoint)));
     }
     return server;
+}
+
+base::Result<std::unique_ptr<base::Listener>> TcpServer::open(
+    const base::Endpoint& endpoint) const {
+    return base::Listener::create(state_->loop,
+                                  endpoint,
+                                  kBacklog,
+                                  [state = state_](base::Fd socket, const base::Endpoint& peer) {
+                                      state->on_accept(std::move(socket), peer);
+                                  });
 }
 
 std::vector<base::Endpoint> TcpServer::bound() const {

@@ -113,6 +113,11 @@ class TcpServer {
 
     [[nodiscard]] std::vector<base::Endpoint> bound() const;
 
+    /// One address more where clients reach it, besides those of the options. Its listener is the
+    /// caller's; connections stay when it goes. The errors of base::Listener::create().
+    [[nodiscard]] base::Result<std::unique_ptr<base::Listener>> open(
+        const base::Endpoint& endpoint) const;
+
     /// Takes the numbers and times of `limits`. Connections that are open keep their times, and are
     /// not closed for being too many now.
     void set_limits(const Options& limits);

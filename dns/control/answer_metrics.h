@@ -40,7 +40,7 @@ class AnswerMetrics {
   public:
     AnswerMetrics();
 
-    /// All threads' counters, each time the same ones (threads may be added at the end).
+    /// The counters of all threads that there are and were: no sum of them ever falls.
     void take_answers(std::span<const AnswerCounters* const> threads);
     /// The same for what guards their answers.
     void take_guards(std::span<const GuardCounters* const> threads);

@@ -77,7 +77,6 @@ base::Result<std::vector<std::string>> config_changes(const NameServerConfig& no
     fixed.note("name", now.name == next.name);
     fixed.note("database", now.database == next.database);
     fixed.note("state_dir", now.state_dir == next.state_dir);
-    fixed.note("listen", same_list(now.listen, next.listen));
     fixed.note("internal_listen", same_list(now.internal_listen, next.internal_listen));
     fixed.note("admin_listen", text_of(now.admin_listen) == text_of(next.admin_listen));
     fixed.note("parent_resolvers", same_list(now.parent_resolvers, next.parent_resolvers));
@@ -94,6 +93,7 @@ base::Result<std::vector<std::string>> config_changes(const NameServerConfig& no
                            "needs a restart, and nothing was changed: " + joined(fixed.keys())};
     }
     Differences open;
+    open.note("listen", same_list(now.listen, next.listen));
     open.note("internal_acl", same_list(now.internal_acl, next.internal_acl));
     open.note("nsid", now.answers.nsid == next.answers.nsid);
     open.note("tcp", same_tcp(now.tcp, next.tcp));

@@ -3,9 +3,10 @@
 // What a bootstrap file that was read again changes in a running name server. All or nothing: a
 // file with a change that needs a restart changes nothing.
 //
-// Taken while queries are answered: who may ask the internal view; nsid; the limits of TCP (those
+// Taken while queries are answered: where the public asks (public_ports.h: all addresses, or the
+// file is refused); who may ask the internal view; nsid; the limits of TCP (those
 // of a connection hold from the next connection on); cookies and the contents of their secrets
-// file; rate limits (counted anew from there). Not: where it listens, threads, buffers, name,
+// file; rate limits (counted anew from there). Not: where others ask, threads, buffers, name,
 // database, files.
 //
 // Pure. Thread rule: any thread.

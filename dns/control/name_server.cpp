@@ -23,6 +23,7 @@
 #include "dns/control/parent_watch.h"
 #include "dns/control/powerdns_plugin.h"
 #include "dns/control/priority_report.h"
+#include "dns/control/public_ports.h"
 #include "dns/control/signature_waits.h"
 #include "dns/control/snapshot_files.h"
 #include "dns/control/snapshot_publisher.h"
@@ -33,10 +34,8 @@
 #include "dns/deferred_queries.h"
 #include "dns/snapshot_holder.h"
 #include "dns/stream_replies.h"
-#include "dns/tcp_server.h"
 #include "dns/transfer/notifier.h"
 #include "dns/transfer/transfer_answer.h"
-#include "dns/udp_server.h"
 #include "dns/update/update_service.h"
 
 namespace dns {
@@ -114,7 +113,8 @@ struct NameServer::State {
     void on_published(const Published& done);
     void publish(steering::Urgency urgency);
     base::Status listen_public();
-    void apply(NameServerConfig next);
+    base::Status listen_at(const std::vector<base::Endpoint>& endpoints);
+    base::Status apply(NameServerConfig next);
     base::Status follow(DirectoryFollower::Known known);
     void do_chores();
     void take_transfers(const Published& done);
@@ -163,9 +163,8 @@ struct NameServer::State {
     std::optional<KeyKeeper> keys;
     std::optional<ParentWatch> parents;
     std::unique_ptr<StreamReplies> streams;
-    std::unique_ptr<TcpServer> tcp;
     std::unique_ptr<DeferredQueries> deferred;
-    std::unique_ptr<UdpServer> udp;
+    std::unique_ptr<PublicPorts> ports;  // null until it is ready
     std::unique_ptr<transfer::Notifier> notifier;
     std::unique_ptr<PowerDnsPlugin> powerdns;  // null: no socket for it
     AnswerMetrics metrics;
@@ -357,14 +356,14 @@ void NameServer::State::on_published(const Published& done) {
 }
 
 base::Status NameServer::State::listen_public() {
-    TcpServer::Options options = config.tcp;
-    options.endpoints = config.listen;
+    PublicPorts::Options options;
+    options.tcp = config.tcp;
     streams = std::make_unique<StreamReplies>(
         loop,
         [this](auto packet, auto& peer) { return stream_tcp(packet, peer); },
         config.transfers);
-    options.take = updates.take_before(streams->take_function());
-    options.large = updates.large_function();
+    options.tcp.take = updates.take_before(streams->take_function());
+    options.tcp.large = updates.large_function();
     deferred = TRY(DeferredQueries::create(loop));
     deferred->set_handler(DeferReason::Update, [this](auto packet, auto& peer, auto reply) {
         updates.on_datagram(packet, peer, std::move(reply));
@@ -372,23 +371,29 @@ base::Status NameServer::State::listen_public() {
     deferred->set_handler(DeferReason::Signature, [this](auto packet, auto& peer, auto reply) {
         waits.take(packet, peer, std::move(reply));
     });
-    tcp =
-        TRY(TcpServer::create(loop, std::move(options), [this](auto packet, auto& peer, auto out) {
-            return respond_tcp(packet, peer, out);
-        }));
-    // TCP first: a free port that it was given is then taken for UDP, too.
-    udp = TRY(UdpServer::create(holder,
-                                {tcp->bound(),
-                                 config.threads,
-                                 config.answers,
-                                 config.udp_receive_buffer,
-                                 &signer->queue(),
-                                 &denier->cache(),
-                                 deferred.get()}));
-    notifier = TRY(transfer::Notifier::create(loop, tcp->bound(), config.notify_per_second));
+    options.udp = {{},
+                   config.threads,
+                   config.answers,
+                   config.udp_receive_buffer,
+                   &signer->queue(),
+                   &denier->cache(),
+                   deferred.get()};
+    const auto respond = [this](auto packet, auto& peer, auto out) {
+        return respond_tcp(packet, peer, out);
+    };
+    ports = TRY(PublicPorts::create(loop, holder, std::move(options), respond, config.listen));
+    notifier = TRY(transfer::Notifier::create(loop, ports->bound(), config.notify_per_second));
     if (!config.powerdns.path.empty()) {
         powerdns = TRY(PowerDnsPlugin::create(holder, config.powerdns));
     }
+    return base::Done{};
+}
+
+// All or nothing.
+base::Status NameServer::State::listen_at(const std::vector<base::Endpoint>& endpoints) {
+    PublicPorts::Change change = TRY(ports->open(endpoints));
+    TRY(notifier->set_from(ports->bound_after(change)));
+    ports->take(std::move(change));
     return base::Done{};
 }
 
@@ -468,15 +473,15 @@ void NameServer::State::do_chores() {
     std::vector<const AnswerCounters*> answers = {&tcp_thread.counters, &waits.thread().counters};
     std::vector<const GuardCounters*> guards = {&tcp_thread.guard.counters(),
                                                 &waits.thread().guard.counters()};
-    if (udp != nullptr) {
-        for (const AnswerCounters* counters : udp->answer_counters()) {
+    if (ports != nullptr) {
+        for (const AnswerCounters* counters : ports->answer_counters()) {
             answers.push_back(counters);
         }
-        for (const GuardCounters* counters : udp->guard_counters()) {
+        for (const GuardCounters* counters : ports->guard_counters()) {
             guards.push_back(counters);
         }
-        metrics.take_udp(udp->counters());
-        metrics.take_tcp(tcp->counters());
+        metrics.take_udp(ports->udp_counters());
+        metrics.take_tcp(ports->tcp_counters());
         metrics.take_streams(streams->counters());
     }
     if (notifier != nullptr) {
@@ -517,14 +522,17 @@ base::Result<std::unique_ptr<NameServer>> NameServer::create(base::Loop& loop,
     return std::unique_ptr<NameServer>(new NameServer(std::move(state)));
 }
 
-// Past its checks: nothing here can fail.
-void NameServer::State::apply(NameServerConfig next) {
+// Past its checks: addresses can fail, and nothing after them.
+base::Status NameServer::State::apply(NameServerConfig next) {
+    if (ports != nullptr && config.listen != next.listen) {
+        TRY(listen_at(next.listen));
+    }
     AnswerGuard guard(unlimited(next.answers));
     tcp_thread.guard.swap_policy(guard);
     waits.set_policy(unlimited(next.answers));
-    if (udp != nullptr) {
-        udp->set_answers(next.answers);
-        tcp->set_limits(next.tcp);
+    if (ports != nullptr) {
+        ports->set_answers(next.answers);
+        ports->set_limits(next.tcp);
         streams->set_limits(next.transfers);
     }
     if (notifier != nullptr) {
@@ -534,12 +542,13 @@ void NameServer::State::apply(NameServerConfig next) {
         internal->set_acl(next.internal_acl);
     }
     config = std::move(next);
+    return base::Done{};
 }
 
 base::Result<std::vector<std::string>> NameServer::reconfigure(NameServerConfig next) {
     auto changed = TRY(config_changes(state_->config, next));
     if (!changed.empty()) {
-        state_->apply(std::move(next));
+        TRY(state_->apply(std::move(next)));
     }
     return changed;
 }
@@ -557,7 +566,7 @@ const base::Status& NameServer::outcome() const noexcept {
 }
 
 std::vector<base::Endpoint> NameServer::public_endpoints() const {
-    return state_->udp == nullptr ? std::vector<base::Endpoint>{} : state_->udp->bound();
+    return state_->ports == nullptr ? std::vector<base::Endpoint>{} : state_->ports->bound();
 }
 
 std::vector<base::Endpoint> NameServer::internal_endpoints() const {

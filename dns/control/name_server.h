@@ -39,8 +39,9 @@ class NameServer {
     NameServer(const NameServer&) = delete;
     NameServer& operator=(const NameServer&) = delete;
 
-    /// Takes what config_change.h says may change while it answers; gives the keys that did.
-    /// Refused: nothing was changed. On the loop.
+    /// Takes what config_change.h says may change while it answers; gives the keys that did. On an
+    /// error nothing was changed: Refused, or that of an address that could not be had
+    /// (control/public_ports.h). On the loop.
     base::Result<std::vector<std::string>> reconfigure(NameServerConfig next);
 
     /// After the loop's run(): keeps what was learnt, and gives up what is being built. Blocks, a

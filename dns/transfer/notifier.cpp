@@ -43,22 +43,28 @@ base::Result<std::unique_ptr<Notifier>> Notifier::create(base::Loop& loop,
                                                          const std::vector<base::Endpoint>& from,
                                                          double per_second) {
     std::unique_ptr<Notifier> notifier(new Notifier(loop, per_second));
+    TRY(notifier->set_from(from));
+    return notifier;
+}
+
+base::Status Notifier::set_from(const std::vector<base::Endpoint>& from) {
+    std::vector<UdpSocket> sockets;
     for (const base::IpFamily family : {base::IpFamily::V4, base::IpFamily::V6}) {
         const auto known = std::ranges::find_if(from, [family](const base::Endpoint& endpoint) {
             return endpoint.address().family() == family;
         });
         if (known != from.end()) {
-            TRY(notifier->open(base::Endpoint(known->address(), 0)));
+            sockets.push_back(
+                TRY(bind_udp(base::Endpoint(known->address(), 0), base::PortUse::Exclusive)));
         }
     }
-    return notifier;
-}
-
-base::Status Notifier::open(const base::Endpoint& from) {
-    sockets_.push_back(TRY(bind_udp(from, base::PortUse::Exclusive)));
-    const int fd = sockets_.back().fd.get();
-    watches_.push_back(
-        base::FdWatch::create(loop_, fd, base::Interest::Read, [this, fd] { on_readable(fd); }));
+    watches_.clear();  // before their sockets
+    sockets_ = std::move(sockets);
+    for (const UdpSocket& socket : sockets_) {
+        const int fd = socket.fd.get();
+        watches_.push_back(base::FdWatch::create(
+            loop_, fd, base::Interest::Read, [this, fd] { on_readable(fd); }));
+    }
     return base::Done{};
 }
 

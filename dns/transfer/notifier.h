@@ -46,6 +46,10 @@ class Notifier {
 
     void set_pace(double per_second);
 
+    /// Other addresses to send from. Answers to what was sent from the old ones are not heard: it
+    /// is sent again. On an error (Io) nothing has changed.
+    base::Status set_from(const std::vector<base::Endpoint>& from);
+
     /// To all addresses that were told, since the start.
     [[nodiscard]] NotifyCounts counts() const;
 
@@ -66,7 +70,6 @@ class Notifier {
 
     using Targets = std::map<base::Endpoint, Target>;
 
-    base::Status open(const base::Endpoint& from);
     void take_peers();
     void take_news(Target& target, bool all);
     [[nodiscard]] bool covers(const Target& target, const PublishedZone& zone) const;

@@ -3,10 +3,12 @@
 and without one query lost. The world is dns_test's."""
 
 import contextlib
+import os
 import pathlib
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -141,7 +143,7 @@ class Reload(unittest.TestCase):
         secrets.chmod(0o644)
         open_to_all = f"cookies: {{secrets_file: {secrets}}}\n"
         other_threads = self.plain.replace("threads: 2", "threads: 3")
-        other_port = other_threads.replace(f":{self.server.port}'", ":1'", 1)
+        other_port = other_threads.replace(f":{self.server.port}'", f":{dns_test.free_port()}'", 1)
         for settings, plain, reason in (
                 ("nsid: after\nnsidd: x\n", None, "unknown key"),
                 ("nsid: after\nrate_limit: {slip: 1000}\n", None, "slip"),
@@ -149,13 +151,159 @@ class Reload(unittest.TestCase):
                 ("nsid: after\n  x: {\n", None, "dnsd.yaml"),
                 ("nsid: after\n" + open_to_all, None, "everybody may read"),
                 ("nsid: after\n", other_threads, "nothing was changed: threads"),
-                ("nsid: after\n", other_port, "nothing was changed: listen, threads")):
+                ("nsid: after\n", other_port, "nothing was changed: threads")):
             with self.subTest(reason):
                 self.reload(settings, REFUSED, plain)
                 self.assertEqual(self.nsid(), b"before")
                 self.assertIn(reason, (self.server.directory / "log").read_text().splitlines()[-1])
         self.reload("nsid: after\n")
         wait_until("the good one", lambda: self.nsid() == b"after", 10)
+
+    def listen(self, *endpoints, **more):
+        """Reloads with these public addresses."""
+        lines = [f"listen: {list(endpoints)}" if line.startswith("listen: ") else line
+                 for line in self.plain.splitlines()]
+        self.reload(plain="\n".join(lines) + "\n", **more)
+
+    def port_answers(self, port):
+        return Dig("www.mail.test", "A", "+time=1", "+tries=1", port=port).answer != []
+
+    @staticmethod
+    def hears(port):
+        """Knows at once that nobody listens: the moment between two addresses is short."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, \
+                contextlib.suppress(OSError):
+            udp.connect((HOST, port))
+            udp.settimeout(2)
+            udp.send(packet("www.mail.test"))
+            return len(udp.recv(65536)) > 12
+        return False
+
+    def test_addresses_change_without_a_gap(self):
+        first, second = self.server.port, dns_test.free_port()
+        stays, moves = threading.Event(), []
+
+        def follow():
+            """Asks at the first address until it is closed, then at the second, without a pause."""
+            port = first
+            while not stays.is_set():
+                if self.hears(port):
+                    moves.append(port)
+                elif port == first:
+                    port = second
+                else:
+                    moves.append("a gap")
+        follower = threading.Thread(target=follow, daemon=True)
+        follower.start()
+        askers = [Asker(first, *kind) for kind in (("udp", 40), ("udp", 1))]
+        for asker in askers:
+            asker.start()
+        counted = 'roundtable_dns_answers_total{kind="positive"}'
+        with socket.create_connection((HOST, first), 5) as tcp:
+            for turn in range(3):  # the first address stays, and loses no query
+                self.listen(f"{HOST}:{first}", f"{HOST}:{second}", f"127.0.0.2:{second}")
+                self.assertTrue(self.port_answers(second))
+                self.listen(f"{HOST}:{first}", f"[::1]:{first}", settings=f"nsid: turn{turn}\n")
+                self.assertFalse(self.port_answers(second))
+            for asker in askers:
+                asker.over.set()
+            for asker in askers:
+                asker.join(10)
+                self.assertIsNone(asker.problem)
+                self.assertEqual(asker.answered, asker.asked)
+            wait_until("the counts", lambda: metric(self.server, counted) > askers[0].asked, 10)
+            before = metric(self.server, counted)
+            self.listen(f"{HOST}:{second}")
+            self.assertFalse(self.port_answers(first))
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection((HOST, first), 5)
+            # The connection is older than the change.
+            query = packet("www.mail.test")
+            tcp.sendall(struct.pack("!H", len(query)) + query)
+            self.assertGreater(len(tcp.recv(65536)), 12)
+        wait_until("the second address", lambda: second in moves, 20)
+        stays.set()
+        follower.join(10)
+        self.assertNotIn("a gap", moves)
+        self.assertGreaterEqual(metric(self.server, counted), before)
+        self.assertIn(f"dns={HOST}:{second}", (self.server.directory / "log").read_text())
+
+    def test_secondaries_are_told_from_the_new_address(self):
+        binaries = pathlib.Path(os.environ.get(
+            "ROUNDTABLE_BIN", dns_test.ROOT / "build/release/bin"))
+
+        def transfer(*arguments):
+            subprocess.run([binaries / "roundtable", "transfer", *arguments, "--database",
+                            dns_test.WORLD.postgres.conninfo("postgres")],
+                           check=True, capture_output=True)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as secondary:
+            secondary.bind((HOST, 0))
+            secondary.settimeout(20)
+            transfer("add", "told", "--from", HOST, "--domain", "mail.test", "--notify",
+                     f"{HOST}:{secondary.getsockname()[1]}")
+            self.addCleanup(transfer, "remove", "told")
+
+            def told_from(address):
+                # Unanswered ones come again, and the other name server tells as well.
+                deadline = time.monotonic() + 20
+                while time.monotonic() < deadline:
+                    if secondary.recvfrom(65536)[1][0] == address:
+                        return True
+                return False
+            self.assertTrue(told_from(HOST))
+            self.listen(f"127.0.0.3:{dns_test.free_port()}")
+            dns_test.WORLD.postgres.sql(
+                "INSERT INTO directory.record (domain_id, owner, type, rdata) SELECT id, 'told', "
+                "'A', '192.0.2.1' FROM directory.domain WHERE name = 'mail.test'")
+            self.assertTrue(told_from("127.0.0.3"))
+
+    def test_an_address_that_cannot_be_had_refuses_the_whole_change(self):
+        own, other = f"{HOST}:{self.server.port}", dns_test.free_port()
+        self.reload("nsid: before\n")
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind((HOST, 0))
+            tcp.listen()
+            udp.bind((HOST, 0))
+            for endpoint, reason in ((f"{HOST}:{tcp.getsockname()[1]}", "in use"),
+                                     (f"{HOST}:{udp.getsockname()[1]}", "in use"),
+                                     ("192.0.2.1:53", "assign requested address"),
+                                     (f"0.0.0.0:{self.server.port}", f"overlaps {own}"),
+                                     (own, "there twice")):
+                with self.subTest(endpoint):
+                    self.listen(own, f"{HOST}:{other}", endpoint, settings="nsid: after\n",
+                                counter=REFUSED)
+                    self.assertIn(reason,
+                                  (self.server.directory / "log").read_text().splitlines()[-1])
+                    self.assertEqual(self.nsid(), b"before")
+                    self.assertFalse(self.port_answers(other))
+                    self.assertTrue(self.port_answers(self.server.port))
+            # Nor is the old one closed before all new ones are open.
+            self.listen(f"{HOST}:{other}", f"{HOST}:{tcp.getsockname()[1]}", counter=REFUSED)
+            self.assertTrue(self.port_answers(self.server.port))
+            self.assertFalse(self.port_answers(other))
+
+    def test_a_privileged_port_needs_the_right_that_was_given_at_the_start(self):
+        low = next(port for port in range(1023, 500, -1) if self.is_free(port))
+        self.server.stop()
+        self.server.start(under=("setpriv", "--bounding-set=-net_bind_service"))
+        self.listen(f"{HOST}:{self.server.port}", f"{HOST}:{low}", counter=REFUSED)
+        self.assertIn("needs CAP_NET_BIND_SERVICE",
+                      (self.server.directory / "log").read_text().splitlines()[-1])
+        self.assertTrue(self.port_answers(self.server.port))
+        self.server.stop()
+        self.server.config.write_text(self.plain)
+        self.server.start()
+        self.listen(f"{HOST}:{self.server.port}", f"{HOST}:{low}")
+        self.assertTrue(self.port_answers(low))
+
+    @staticmethod
+    def is_free(port):
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, \
+                contextlib.suppress(OSError):
+            tcp.bind((HOST, port))
+            udp.bind((HOST, port))
+            return True
+        return False
 
     def test_rates(self):
         self.reload("rate_limit: {exempt: []}\n")

@@ -126,11 +126,11 @@ class NameServer:
             f"threads: 2\n" + settings)
         self.process = None
 
-    def start(self, wait=True):
+    def start(self, wait=True, under=()):
         binaries = pathlib.Path(os.environ.get("ROUNDTABLE_BIN", ROOT / "build/release/bin"))
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [binaries / "roundtable-dnsd", "--config", self.config],
+                [*under, binaries / "roundtable-dnsd", "--config", self.config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if wait:
             wait_until("the name server's port", lambda: self.answers(self.port), 30)
