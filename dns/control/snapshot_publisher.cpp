@@ -49,7 +49,7 @@ struct SnapshotPublisher::Work {
     std::optional<double> owed_s;
     std::optional<std::int64_t> resign_at_s;
     std::size_t compiled = 0;  // zones, since memory was given back
-    std::stop_source stop;  // asked by the loop thread
+    std::stop_source stop;     // asked by the loop thread
 };
 
 std::vector<ZoneToPublish> SnapshotPublisher::Work::zones_to_publish() const {

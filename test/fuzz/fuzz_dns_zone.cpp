@@ -45,7 +45,7 @@ void ask_for(const dns::Snapshot& snapshot, std::string_view owner) {
         query.insert(query.end(), {std::byte{0}, static_cast<std::byte>(type), {}, std::byte{1}});
         dns_fuzz::ask(snapshot, query, {}, state);
         query.erase(query.begin() + dns::kHeaderSize, query.begin() + dns::kHeaderSize + 2);
-        if (record.owner != "@") {
+        if (owner != "@") {
             dns_fuzz::ask(snapshot, query, {}, state);  // without the label before it
         }
     }

@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(compresses_against_the_zone_and_itself) {
                "c00c00020001000000010007"
                "026e73"
                "0161"
-               "800c"
+               "fff4"
                "c00c00020001000000010005"
                "026e32"
                "000f");

@@ -134,7 +134,9 @@ BOOST_AUTO_TEST_CASE(a_refused_domain_keeps_its_old_zone) {
     BOOST_TEST(builder.last_good()->domains.size() == 2U);
     BOOST_TEST(builder.last_good()->domains[1].records.size() == 2U);
     // And it is served once it is mended.
-    mail().records.erase(mail().records.begin() + 2);
+    auto records = mail().records.copy();
+    records.erase(records.begin() + 2);
+    mail().records = records;
     const auto mended = build().take_value();
     BOOST_TEST(mended.refused.empty());
     BOOST_TEST(mended.changed == std::vector<std::uint32_t>{1}, boost::test_tools::per_element());
