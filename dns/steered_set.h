@@ -115,7 +115,7 @@ class SteeredSet {
     };
 
     [[nodiscard]] const Variant& variant(SteeredKind kind, const Pick& pick) const noexcept {
-        return of(kind).variants[pick.variant];
+        return of(kind).variants.data()[pick.variant];
     }
 
     /// The variant with this content; null if there is none.

@@ -45,7 +45,7 @@ class ZoneSignatures {
 
     /// RRSIG records of a set; none if it is not signed (glue, steered sets, NS at a cut).
     [[nodiscard]] std::optional<ImageView> signatures(std::size_t set_index) const noexcept {
-        return view(sets_[set_index]);
+        return view(sets_.data()[set_index]);
     }
 
     [[nodiscard]] Denial denial() const noexcept { return denial_; }

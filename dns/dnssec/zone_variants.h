@@ -66,21 +66,21 @@ class ZoneVariants {
     [[nodiscard]] std::size_t places() const noexcept { return places_.size(); }
 
     [[nodiscard]] const SignedVariant& anchor(std::size_t place) const noexcept {
-        return source_.places[place].anchor;
+        return source_.places.data()[place].anchor;
     }
 
     [[nodiscard]] const List& list(std::size_t place) const noexcept {
-        return *places_[place].list.load(std::memory_order_acquire);
+        return *places_.data()[place].list.load(std::memory_order_acquire);
     }
 
     /// True for the first of those who ask for a content in a row: the others need not.
     [[nodiscard]] bool ask(std::size_t place, std::uint64_t content) const noexcept {
-        return places_[place].asked.exchange(content, std::memory_order_relaxed) != content;
+        return places_.data()[place].asked.exchange(content, std::memory_order_relaxed) != content;
     }
 
     /// The next to ask for a content asks in earnest: the asking before came to nothing.
     void forget_asking(std::size_t place) const noexcept {
-        places_[place].asked.store(0, std::memory_order_relaxed);
+        places_.data()[place].asked.store(0, std::memory_order_relaxed);
     }
 
     /// Puts a variant in front of a place's list; gives the old list, which readers may still see.
