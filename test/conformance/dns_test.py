@@ -28,6 +28,7 @@ sys.path[:0] = [str(ROOT / "ops" / "demo"), str(ROOT / "test" / "support")]
 import dns_client  # noqa: E402
 import ran  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from postgres_server import children_of  # noqa: E402
 
 HOST = "127.0.0.1"
 NOERROR, FORMERR, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 3, 4, 5
@@ -703,6 +704,20 @@ class ZDatabaseAway(unittest.TestCase):
                              "name servers that share a key give a source the same row")
         wait_until("the first is sure again", lambda: Dig(
             name_of("nobody"), "TXT", **internal).status == "NXDOMAIN", 20)
+
+    def test_stops_while_the_database_hangs(self):
+        server = WORLD.server
+        processes = children_of(WORLD.postgres.process.pid)
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            server.process.terminate()
+            self.assertEqual(server.process.wait(20), 0)
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+        server.start()
+        self.assertEqual(Dig("www.mail.test", "A").status, "NOERROR")
 
 
 if __name__ == "__main__":
