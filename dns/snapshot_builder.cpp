@@ -270,12 +270,14 @@ void SnapshotBuilder::fill_contents(const std::stop_token& stop) {
             zone.content = nullptr;
         } else if (zone.content == nullptr) {
             const ZonePlan plan = plan_of(*directory_, hosts_, *zone.domain);
+            if (plan.digest != zone.digest) {
+                continue;
+            }
             if (zone.sealing != nullptr) {
                 zone.sealing->image = nullptr;  // its content comes with its signatures
                 continue;
             }
-            auto built = build_zone(plan.source);
-            if (built && plan.digest == zone.digest) {
+            if (auto built = build_zone(plan.source)) {
                 zone.content = std::make_shared<const transfer::FixedContent>(
                     transfer::fixed_content(built.value()));
             }
