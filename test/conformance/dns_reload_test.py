@@ -91,6 +91,14 @@ class Reload(unittest.TestCase):
         self.server.process.send_signal(signal.SIGHUP)
         wait_until("the reload", lambda: metric(self.server, counter) > before, 20)
 
+    def end_without_a_loss(self, askers):
+        for asker in askers:
+            asker.over.set()
+        for asker in askers:
+            asker.join(10)
+            self.assertIsNone(asker.problem)
+            self.assertEqual(asker.answered, asker.asked)
+
     def nsid(self):
         return edns(ask(option(3), port=self.server.port))[1].get(3)
 
@@ -127,12 +135,8 @@ class Reload(unittest.TestCase):
                 self.nsid() == b"turn%d" % at for _ in range(8)), 20)
             wait_until("the record", lambda at=turn: Dig(
                 f"turn{at}.mail.test", "A", port=self.server.port).answer, 20)
+        self.end_without_a_loss(askers)
         for asker in askers:
-            asker.over.set()
-        for asker in askers:
-            asker.join(10)
-            self.assertIsNone(asker.problem)
-            self.assertEqual(asker.answered, asker.asked)
             self.assertGreater(asker.asked, 100)
         sys.stderr.write(f"\n{sum(a.asked for a in askers)} queries, none lost\n")
 
@@ -205,12 +209,7 @@ class Reload(unittest.TestCase):
                 self.assertTrue(self.port_answers(second))
                 self.listen(f"{HOST}:{first}", f"[::1]:{first}", settings=f"nsid: turn{turn}\n")
                 self.assertFalse(self.port_answers(second))
-            for asker in askers:
-                asker.over.set()
-            for asker in askers:
-                asker.join(10)
-                self.assertIsNone(asker.problem)
-                self.assertEqual(asker.answered, asker.asked)
+            self.end_without_a_loss(askers)
             wait_until("the counts", lambda: metric(self.server, counted) > askers[0].asked, 10)
             before = metric(self.server, counted)
             self.listen(f"{HOST}:{second}")
