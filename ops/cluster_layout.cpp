@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <random>
 #include <set>
 
 #include <sys/socket.h>
@@ -21,32 +22,34 @@ base::IpAddress loopback(std::uint8_t third, std::uint8_t fourth) {
     return base::IpAddress::v4({std::byte{127}, std::byte{0}, std::byte{third}, std::byte{fourth}});
 }
 
-// Ports that are free now on an address, for TCP and UDP both. Each probe stays bound until all are
-// chosen, so that no two are the same.
+// Ports that are free now on an address, for TCP and UDP both, below those that the kernel gives to
+// clients (ip_local_port_range): one of these could take it before its server starts. Each probe
+// stays bound until all are chosen, so that no two are the same.
 class FreePorts {
   public:
     base::Result<std::uint16_t> take(const base::IpAddress& address) {
+        int failure = 0;
         for (int attempt = 0; attempt < 100; ++attempt) {
             base::Fd tcp(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
             base::Fd udp(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+            const std::uint16_t port = port_(random_);
             sockaddr_storage storage{};
-            socklen_t length = base::Endpoint(address, 0).to_sockaddr(storage);
-            auto* generic = reinterpret_cast<sockaddr*>(&storage);
-            if (::bind(tcp.get(), generic, length) != 0 ||
-                ::getsockname(tcp.get(), generic, &length) != 0) {
-                return base::errno_error("find a free port on " + address.to_text(), errno);
-            }
-            if (::bind(udp.get(), generic, length) == 0) {
-                const std::uint16_t port = base::Endpoint::from_sockaddr(*generic).port();
+            const socklen_t length = base::Endpoint(address, port).to_sockaddr(storage);
+            const auto* generic = reinterpret_cast<const sockaddr*>(&storage);
+            if (::bind(tcp.get(), generic, length) == 0 &&
+                ::bind(udp.get(), generic, length) == 0) {
                 held_.push_back(std::move(tcp));
                 held_.push_back(std::move(udp));
                 return port;
             }
+            failure = errno;
         }
-        return base::Error{base::Errc::Io, "no port is free on " + address.to_text()};
+        return base::errno_error("find a free port on " + address.to_text(), failure);
     }
 
   private:
+    std::random_device random_;
+    std::uniform_int_distribution<std::uint16_t> port_{20000, 31999};
     std::vector<base::Fd> held_;
 };
 

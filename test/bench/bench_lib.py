@@ -12,7 +12,6 @@ import os
 import pathlib
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -100,12 +99,6 @@ def pin(pid, cpu):
     """All threads of a process to one core."""
     subprocess.run(["taskset", "-a", "-c", "-p", str(cpu), str(pid)], check=True,
                    stdout=subprocess.DEVNULL)
-
-
-def free_port(kind=socket.SOCK_STREAM, address="127.0.0.1"):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager

@@ -4,11 +4,11 @@ can, signed.test, too: the same records, signed beforehand (ECDSA P-256, NSEC)."
 
 import contextlib
 import re
-import socket
 import subprocess
 
-from bench_lib import free_port, service
+from bench_lib import service
 from cluster import dns_client, wait_until
+from ports import free_port
 
 PLAIN = "example.test"
 SIGNED = "signed.test"
@@ -61,7 +61,7 @@ class Peer:
         self.directory = directory / self.name.lower()
         self.directory.mkdir()
         self.address = "127.0.0.1"
-        self.port = free_port(socket.SOCK_DGRAM)
+        self.port = free_port()
         self.version = version(*self.version_of)
         self.process = None
 

@@ -7,8 +7,9 @@ import pathlib
 import pwd
 import subprocess
 
-from bench_lib import free_port, service
+from bench_lib import service
 from cluster import wait_until
+from ports import free_port
 from postfix import SERVICES
 
 POSTFIX_MASTER = SERVICES + """

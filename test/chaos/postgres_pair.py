@@ -6,8 +6,9 @@ import threading
 import time
 
 from cluster import wait_until
+from ports import free_port
 from postgres_server import PostgresServer
-from proxies import Proxies, free_port
+from proxies import Proxies
 
 DATABASE = "mail"
 

@@ -9,23 +9,14 @@ import asyncio
 import contextlib
 import json
 import pathlib
-import random
-import socket
 import subprocess
 import sys
 import threading
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from ports import free_port  # noqa: E402
+
 CHUNK = 65536
-
-
-def free_port(address="127.0.0.1"):
-    """A port that is free now, above the range that connections take theirs from."""
-    for _ in range(200):
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((address, port))
-            return port
-    raise RuntimeError("no port is free")
 
 
 class Proxies:

@@ -18,9 +18,9 @@ import tempfile
 from cluster import programs, wait_until
 from daemons import FAKETIME, Daemon, Daemons
 from disks import Disk
+from ports import free_port
 from postgres_pair import DATABASE, PostgresPair
 from postgres_server import OWNER
-from proxies import free_port
 
 USER = "roundtable"
 DOMAIN = "example.test"

@@ -20,8 +20,9 @@ sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
                 str(ROOT / "test" / "support")]
 import dns_test  # noqa: E402
 import ran  # noqa: E402
-from dns_test import HOST, free_port  # noqa: E402
+from dns_test import HOST  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from ports import free_port  # noqa: E402
 from update_test import SECRET  # noqa: E402
 
 KEY = "acme.key"

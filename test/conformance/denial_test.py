@@ -23,9 +23,10 @@ sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
 import dns_test  # noqa: E402
 import dnssec_test  # noqa: E402
 import ran  # noqa: E402
-from dns_test import HOST, Dig, encode_name, free_port  # noqa: E402
+from dns_test import HOST, Dig, encode_name  # noqa: E402
 from dnssec_test import anchor, delv, resolve, signed  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from ports import free_port  # noqa: E402
 from unbound import Unbound  # noqa: E402
 
 FLOOD = int(os.environ.get("ROUNDTABLE_DENIAL_FLOOD", "20000"))

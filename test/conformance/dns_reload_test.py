@@ -20,6 +20,7 @@ import ran  # noqa: E402
 from dns_test import HOST, Dig, NameServer, exchange, name_of, opt, packet, rcode  # noqa: E402
 from dns_transport_test import ask, edns, metric, option, siphash  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from ports import free_port  # noqa: E402
 
 TAKEN = 'roundtable_dns_reloads_total{outcome="taken"}'
 REFUSED = 'roundtable_dns_reloads_total{outcome="refused"}'
@@ -147,7 +148,7 @@ class Reload(unittest.TestCase):
         secrets.chmod(0o644)
         open_to_all = f"cookies: {{secrets_file: {secrets}}}\n"
         other_threads = self.plain.replace("threads: 2", "threads: 3")
-        other_port = other_threads.replace(f":{self.server.port}'", f":{dns_test.free_port()}'", 1)
+        other_port = other_threads.replace(f":{self.server.port}'", f":{free_port()}'", 1)
         for settings, plain, reason in (
                 ("nsid: after\nnsidd: x\n", None, "unknown key"),
                 ("nsid: after\nrate_limit: {slip: 1000}\n", None, "slip"),
@@ -184,7 +185,7 @@ class Reload(unittest.TestCase):
         return False
 
     def test_addresses_change_without_a_gap(self):
-        first, second = self.server.port, dns_test.free_port()
+        first, second = self.server.port, free_port()
         stays, moves = threading.Event(), []
 
         def follow():
@@ -250,14 +251,14 @@ class Reload(unittest.TestCase):
                         return True
                 return False
             self.assertTrue(told_from(HOST))
-            self.listen(f"127.0.0.3:{dns_test.free_port()}")
+            self.listen(f"127.0.0.3:{free_port()}")
             dns_test.WORLD.postgres.sql(
                 "INSERT INTO directory.record (domain_id, owner, type, rdata) SELECT id, 'told', "
                 "'A', '192.0.2.1' FROM directory.domain WHERE name = 'mail.test'")
             self.assertTrue(told_from("127.0.0.3"))
 
     def test_an_address_that_cannot_be_had_refuses_the_whole_change(self):
-        own, other = f"{HOST}:{self.server.port}", dns_test.free_port()
+        own, other = f"{HOST}:{self.server.port}", free_port()
         self.reload("nsid: before\n")
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             tcp.bind((HOST, 0))

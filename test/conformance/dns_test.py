@@ -28,20 +28,11 @@ sys.path[:0] = [str(ROOT / "ops" / "demo"), str(ROOT / "test" / "support")]
 import dns_client  # noqa: E402
 import ran  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from ports import free_port  # noqa: E402
 from postgres_server import children_of  # noqa: E402
 
 HOST = "127.0.0.1"
 NOERROR, FORMERR, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 3, 4, 5
-
-
-def free_port():
-    """Free for TCP and UDP alike, when it was looked for."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind((HOST, 0))
-            with contextlib.suppress(OSError):
-                udp.bind(tcp.getsockname())
-                return tcp.getsockname()[1]
 
 
 class Postgres:

@@ -21,8 +21,9 @@ sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
                 str(ROOT / "test" / "support")]
 import dns_test  # noqa: E402
 import ran  # noqa: E402
-from dns_test import HOST, Dig, free_port  # noqa: E402
+from dns_test import HOST, Dig  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from ports import free_port  # noqa: E402
 from unbound import SHORT_CACHES, Unbound  # noqa: E402
 
 COMMITS = int(os.environ.get("ROUNDTABLE_DNSSEC_COMMITS", "40"))

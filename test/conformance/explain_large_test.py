@@ -18,8 +18,9 @@ sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
                 str(ROOT / "test" / "support")]
 import dns_test  # noqa: E402
 import ran  # noqa: E402
-from dns_test import HOST, NameServer, Postgres, free_port  # noqa: E402
+from dns_test import HOST, NameServer, Postgres  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from ports import free_port  # noqa: E402
 
 BINARIES = pathlib.Path(os.environ.get("ROUNDTABLE_BIN", ROOT / "build/release/bin"))
 SERVERS = 1024

@@ -23,8 +23,9 @@ sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
 import dns_client  # noqa: E402
 import dns_test  # noqa: E402
 import ran  # noqa: E402
-from dns_test import HOST, Dig, free_port  # noqa: E402
+from dns_test import HOST, Dig  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from ports import free_port  # noqa: E402
 
 # One record of each type whose text PowerDNS 4.7 reads, and some that it does not know.
 TYPES = (

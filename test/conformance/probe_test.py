@@ -26,8 +26,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
                 str(ROOT / "test" / "support")]
 import ran  # noqa: E402
-from dns_test import HOST, NameServer, Postgres, free_port  # noqa: E402
+from dns_test import HOST, NameServer, Postgres  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from ports import free_port  # noqa: E402
 from postfix import Postfix  # noqa: E402
 
 DEATH_SECONDS = 2  # of a closed connection, a refused one, a bad banner

@@ -29,8 +29,9 @@ sys.path[:0] = [str(ROOT / "test" / "conformance"), str(ROOT / "ops" / "demo"),
 import dns_client  # noqa: E402
 import dns_test  # noqa: E402
 import ran  # noqa: E402
-from dns_test import HOST, free_port  # noqa: E402
+from dns_test import HOST  # noqa: E402
 from endpoints import wait_until  # noqa: E402
+from ports import free_port  # noqa: E402
 
 COMMITS = int(os.environ.get("ROUNDTABLE_TRANSFER_COMMITS", "30"))
 SEED = int(os.environ.get("ROUNDTABLE_TRANSFER_SEED", "1"))

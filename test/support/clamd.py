@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 from endpoints import wait_until
+from ports import free_port
 
 # Hexadecimal, so that no scanner objects to the source tree.
 EICAR_HEX = ("58354f2150254041505b345c505a58353428505e2937434329377d2445494341522d5354414e4441"
@@ -17,12 +18,6 @@ EICAR_HEX = ("58354f2150254041505b345c505a58353428505e2937434329377d244549434152
 EICAR = bytes.fromhex(EICAR_HEX)
 NAME = "Our.Test.EICAR.UNOFFICIAL"
 PROGRAM = "/usr/sbin/clamd"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Clamd:

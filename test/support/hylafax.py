@@ -15,6 +15,7 @@ import socket
 import subprocess
 
 from cluster import ROOT, wait_until
+from ports import free_port
 
 LIBEXEC = "/usr/lib/hylafax/bin"
 FAX_DOMAIN = "fax.example.test"
@@ -112,9 +113,7 @@ class HylaFax:
     def __init__(self, spool):
         self.spool = spool
         etc = spool.path / "etc"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         faxsend = spool.path / "bin" / "faxsend-without-modem"
         # The status is HylaFAX's own: 1 failed, 2 done (FaxSendStatus).
         faxsend.write_text('#!/bin/sh\nfor file; do :; done\n'

@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 from cluster import wait_until
+from ports import free_port
 
 SERVICES = """
 pickup    unix  n - n 60 1   pickup
@@ -63,9 +64,7 @@ class Postfix:
             (self.base / name).mkdir(parents=True)
         owner = pwd.getpwnam("postfix")
         os.chown(self.base / "data", owner.pw_uid, owner.pw_gid)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         etc = self.base / "etc"
         (etc / "main.cf").write_text(MAIN.format(base=self.base) + main)
         (etc / "master.cf").write_text(MASTER.format(port=self.port) + master)

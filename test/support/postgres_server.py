@@ -9,10 +9,10 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 
 from endpoints import wait_until
+from ports import free_port
 
 PROGRAMS = pathlib.Path("/usr/lib/postgresql/15/bin")
 OWNER = "boss"
@@ -31,12 +31,6 @@ synchronous_commit = on
 dynamic_shared_memory_type = mmap
 log_line_prefix = '%m [%p] '
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def children_of(pid):
