@@ -259,8 +259,8 @@ bool SnapshotBuilder::is_fetched(const ServedZone& zone) const {
            (zone.sealing == nullptr || zone.sealing->plan->denial != dnssec::Denial::Compact);
 }
 
-// Zones that somebody may fetch now and nobody could before. One that would not be built again (its
-// domain is refused at present) is not fetched until it is.
+// Zones that somebody may fetch now and nobody could before. One that is served as it was, because
+// it cannot be built with the hosts of today, is not fetched until it can.
 void SnapshotBuilder::fill_contents(const std::stop_token& stop) {
     for (auto& [name, zone] : zones_) {
         if (stop.stop_requested()) {

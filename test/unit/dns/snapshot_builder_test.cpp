@@ -304,6 +304,24 @@ BOOST_AUTO_TEST_CASE(a_zone_with_compact_denial_is_not_transferred) {
                boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_right_that_comes_while_a_domain_is_refused_is_for_what_is_served) {
+    sign_mail();
+    BOOST_REQUIRE(build());
+    BOOST_TEST(offered(builder).empty());
+    mail().records.push_back({"bad", "A", std::nullopt, "not an address"});
+    rights = rights_of_a_peer();
+    const auto refused = build().take_value();
+    BOOST_TEST(refused.refused.size() == 1U);
+    BOOST_TEST(refused.zones_signed == 1U);
+    BOOST_TEST(answers(*refused.snapshot, "mail.test", static_cast<RrType>(48)) == 1U);
+    BOOST_TEST(offered(builder) == std::vector<std::string>({"hosts.test.", "mail.test."}),
+               boost::test_tools::per_element());
+    // Without the right there is nothing to keep for anybody.
+    rights = nullptr;
+    BOOST_REQUIRE(build());
+    BOOST_TEST(offered(builder).empty());
+}
+
 BOOST_AUTO_TEST_CASE(without_keys_at_hand_the_signatures_of_before_serve) {
     sign_mail();
     BOOST_REQUIRE(build());

@@ -502,6 +502,31 @@ BOOST_AUTO_TEST_CASE(who_holds_room_longest_loses_it_to_who_comes) {
     });
 }
 
+// Its fiber ends at the loop's next turn; what comes until then stands in the middle of a query.
+BOOST_AUTO_TEST_CASE(who_has_lost_its_room_is_not_read_any_more) {
+    test_support::run_in_fiber([](base::Loop& loop) {
+        const auto server = dns::TcpServer::create(loop, with_large(), echo_of(3)).take_value();
+        std::vector<std::unique_ptr<base::SocketStream>> slow;
+        for (int i = 0; i < 60; ++i) {
+            slow.push_back(connect_from(loop, *server, "127.0.1." + std::to_string(i / 15 + 1)));
+            BOOST_REQUIRE(flushed(*slow.back(), framed(large(65535)).substr(0, 65000)));
+        }
+        const auto stream = connect_from(loop, *server, "127.0.2.1");
+        BOOST_REQUIRE(flushed(*stream, framed(large(65535)).substr(0, 8000)));
+        for (int turn = 0; turn < 100; ++turn) {
+            (void)base::fiber_yield();
+        }
+        BOOST_TEST(server->counters().refused_large.value() == 0U);
+        // Both are there at the loop's next turn, in this order.
+        BOOST_REQUIRE(flushed(*stream, framed(large(65535)).substr(8000)));
+        BOOST_REQUIRE(flushed(*slow[0], framed("abc")));
+        BOOST_TEST(read_message(*stream) == "abL");
+        BOOST_TEST(read_message(*slow[0]).empty());
+        BOOST_TEST(server->counters().refused_large.value() == 1U);
+        BOOST_TEST(server->counters().queries.value() == 1U);
+    });
+}
+
 BOOST_AUTO_TEST_CASE(other_limits_are_for_connections_that_come) {
     test_support::run_in_fiber([](base::Loop& loop) {
         const auto server = dns::TcpServer::create(loop, options(), echo_of(3)).take_value();
