@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <ranges>
 #include <utility>
 
 #include "base/hash.h"
@@ -181,10 +180,11 @@ class ZoneSigner {
         };
         std::map<Name, std::string> kept;
         bool next = false;
-        for (const auto& [owner, data] : nsec_chain(listed) | std::views::reverse) {
-            const bool beside = is_beside(owner);
+        std::map<Name, std::string> chain = nsec_chain(listed);
+        for (auto at = chain.rbegin(); at != chain.rend(); ++at) {
+            const bool beside = is_beside(at->first);
             if (beside || next) {
-                kept.emplace(owner, data);
+                kept.emplace(at->first, std::move(at->second));
             }
             next = beside;
         }

@@ -1,6 +1,5 @@
 #include "dns/tcp_server.h"
 
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -9,106 +8,18 @@
 #include "base/fiber.h"
 #include "base/hash.h"
 #include "base/stream.h"
-#include "dns/limits.h"
-#include "dns/wire.h"
 #include "test/support/loop_runner.h"
-#include "test/unit/dns/query_builder.h"
+#include "test/unit/dns/tcp_clients.h"
 
 namespace {
 
 using base::Deadline;
+using dns_test::connect;
+using dns_test::echo_of;
+using dns_test::framed;
+using dns_test::read_message;
+using dns_test::tcp_options;
 using std::chrono::milliseconds;
-
-// Answers with the query itself, so many times over.
-std::size_t echo(std::span<const std::byte> packet, std::span<std::byte> out, std::size_t size) {
-    if (packet.empty()) {
-        return 0;
-    }
-    for (std::size_t i = 0; i < size; ++i) {
-        out[i] = packet[i % packet.size()];
-    }
-    return size;
-}
-
-dns::RespondFunction echo_of(std::size_t size) {
-    return
-        [size](std::span<const std::byte> packet, const base::Endpoint&, std::span<std::byte> out) {
-            return echo(packet, out, size);
-        };
-}
-
-dns::TcpServer::Options options() {
-    dns::TcpServer::Options made;
-    made.endpoints = {base::Endpoint::parse("127.0.0.1:0").take_value()};
-    return made;
-}
-
-std::string framed(std::string_view packet) {
-    std::string text;
-    text.push_back(static_cast<char>(packet.size() >> 8));
-    text.push_back(static_cast<char>(packet.size() & 0xff));
-    return text.append(packet);
-}
-
-std::unique_ptr<base::SocketStream> connect(base::Loop& loop, const dns::TcpServer& server) {
-    return base::SocketStream::connect(
-               loop, server.bound()[0], Deadline::after(std::chrono::seconds(5)))
-        .take_value();
-}
-
-// Reads one framed message; empty at the end of the connection.
-std::string read_message(base::Stream& stream) {
-    const auto deadline = Deadline::after(std::chrono::seconds(10));
-    const auto wanted = [&stream] {
-        const bool known = stream.buffered().size() >= 2;
-        return known ? 2U + dns::load_u16(base::as_bytes(stream.buffered()).data()) : 2U;
-    };
-    while (stream.buffered().size() < 2 || stream.buffered().size() < wanted()) {
-        if (!stream.fill(deadline)) {
-            return {};
-        }
-    }
-    const std::size_t size = wanted();
-    std::string message(stream.buffered().substr(2, size - 2));
-    stream.consume(size);
-    return message;
-}
-
-// Long queries are let in by their third octet; they begin with "abL".
-dns::TcpServer::Options with_large() {
-    auto made = options();
-    made.large = [](std::span<const std::byte> header) {
-        BOOST_TEST(header.size() == dns::kHeaderSize);
-        return header[2] == std::byte{'L'};
-    };
-    return made;
-}
-
-std::string large(std::size_t size, char fill = 'x') {
-    return "abL" + std::string(size - 3, fill);
-}
-
-std::unique_ptr<base::SocketStream> connect_from(base::Loop& loop,
-                                                 const dns::TcpServer& server,
-                                                 const std::string& source) {
-    const auto address = base::IpAddress::parse(source).take_value();
-    return base::SocketStream::connect(
-               loop, server.bound()[0], Deadline::after(std::chrono::seconds(5)), {}, &address)
-        .take_value();
-}
-
-bool flushed(base::Stream& stream, std::string_view text) {
-    return stream.write(text) && stream.flush(Deadline::after(std::chrono::seconds(5)));
-}
-
-// Until the server has done what came; it counts each query that it answers.
-bool is_at(const dns::Counter& counter, std::uint64_t value) {
-    const auto deadline = Deadline::after(std::chrono::seconds(10));
-    while (counter.value() < value && !deadline.passed()) {
-        (void)base::fiber_yield();
-    }
-    return counter.value() == value;
-}
 
 }  // namespace
 
@@ -116,7 +27,7 @@ BOOST_AUTO_TEST_SUITE(dns_tcp_server)
 
 BOOST_AUTO_TEST_CASE(answers_pipelined_queries_in_order) {
     test_support::run_in_fiber([](base::Loop& loop) {
-        const auto server = dns::TcpServer::create(loop, options(), echo_of(3)).take_value();
+        const auto server = dns::TcpServer::create(loop, tcp_options(), echo_of(3)).take_value();
         const auto stream = connect(loop, *server);
         BOOST_REQUIRE(stream->write(framed("abc") + framed("def") + framed("ghi")));
         for (const char* expected : {"abc", "def", "ghi"}) {
@@ -129,7 +40,7 @@ BOOST_AUTO_TEST_CASE(answers_pipelined_queries_in_order) {
 
 BOOST_AUTO_TEST_CASE(takes_a_query_in_pieces) {
     test_support::run_in_fiber([](base::Loop& loop) {
-        const auto server = dns::TcpServer::create(loop, options(), echo_of(3)).take_value();
+        const auto server = dns::TcpServer::create(loop, tcp_options(), echo_of(3)).take_value();
         const auto stream = connect(loop, *server);
         for (const char c : framed("abc")) {
             BOOST_REQUIRE(stream->write(std::string_view(&c, 1)));
@@ -142,7 +53,7 @@ BOOST_AUTO_TEST_CASE(takes_a_query_in_pieces) {
 
 BOOST_AUTO_TEST_CASE(closes_on_what_is_no_query) {
     test_support::run_in_fiber([](base::Loop& loop) {
-        const auto server = dns::TcpServer::create(loop, options(), echo_of(3)).take_value();
+        const auto server = dns::TcpServer::create(loop, tcp_options(), echo_of(3)).take_value();
         for (const std::string& bytes : {framed(""), std::string("\xff\xff", 2)}) {
             const auto stream = connect(loop, *server);
             BOOST_REQUIRE(stream->write(bytes));
@@ -153,7 +64,7 @@ BOOST_AUTO_TEST_CASE(closes_on_what_is_no_query) {
 
 BOOST_AUTO_TEST_CASE(closes_an_idle_connection) {
     test_support::run_in_fiber([](base::Loop& loop) {
-        auto wanted = options();
+        auto wanted = tcp_options();
         wanted.idle = milliseconds(30);
         const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
         const auto silent = connect(loop, *server);
@@ -167,7 +78,7 @@ BOOST_AUTO_TEST_CASE(closes_an_idle_connection) {
 
 BOOST_AUTO_TEST_CASE(closes_a_client_that_does_not_read) {
     test_support::run_in_fiber([](base::Loop& loop) {
-        auto wanted = options();
+        auto wanted = tcp_options();
         wanted.slow = milliseconds(50);
         wanted.idle = milliseconds(50);
         const auto server = dns::TcpServer::create(loop, wanted, echo_of(60000)).take_value();
@@ -192,7 +103,7 @@ BOOST_AUTO_TEST_CASE(closes_a_client_that_does_not_read) {
 
 BOOST_AUTO_TEST_CASE(who_reads_an_octet_now_and_then_is_slow_too) {
     test_support::run_in_fiber([](base::Loop& loop) {
-        auto wanted = options();
+        auto wanted = tcp_options();
         wanted.slow = milliseconds(100);
         const auto server = dns::TcpServer::create(loop, wanted, echo_of(60000)).take_value();
         const auto stream = connect(loop, *server);
@@ -217,7 +128,7 @@ BOOST_AUTO_TEST_CASE(who_reads_an_octet_now_and_then_is_slow_too) {
 BOOST_AUTO_TEST_CASE(answers_what_is_at_hand_before_what_takes_long) {
     test_support::run_in_fiber([](base::Loop& loop) {
         std::vector<dns::TcpReply> taken;
-        auto wanted = options();
+        auto wanted = tcp_options();
         wanted.take = [&taken](auto packet, auto&, auto& connection) {
             if (base::as_text(packet) != "slow") {
                 return false;
@@ -245,7 +156,7 @@ BOOST_AUTO_TEST_CASE(answers_what_is_at_hand_before_what_takes_long) {
 BOOST_AUTO_TEST_CASE(reads_no_more_while_too_much_is_in_the_making) {
     test_support::run_in_fiber([](base::Loop& loop) {
         std::vector<dns::TcpReply> taken;
-        auto wanted = options();
+        auto wanted = tcp_options();
         wanted.taken_max = 2;
         wanted.take = [&taken](auto, auto&, auto& connection) {
             taken.emplace_back(connection);
@@ -279,7 +190,7 @@ BOOST_AUTO_TEST_CASE(reads_no_more_while_too_much_is_in_the_making) {
 BOOST_AUTO_TEST_CASE(a_client_that_has_said_all_still_gets_its_answer) {
     test_support::run_in_fiber([](base::Loop& loop) {
         std::vector<dns::TcpReply> taken;
-        auto wanted = options();
+        auto wanted = tcp_options();
         wanted.take = [&taken](auto, auto&, auto& connection) {
             taken.emplace_back(connection);
             return true;
@@ -304,7 +215,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_has_said_all_still_gets_its_answer) {
 BOOST_AUTO_TEST_CASE(who_makes_an_answer_waits_for_the_reader_and_hears_of_its_end) {
     test_support::run_in_fiber([](base::Loop& loop) {
         std::vector<dns::TcpReply> taken;
-        auto wanted = options();
+        auto wanted = tcp_options();
         wanted.slow = milliseconds(100);
         wanted.take = [&taken](auto, auto&, auto& connection) {
             taken.emplace_back(connection);
@@ -334,7 +245,7 @@ BOOST_AUTO_TEST_CASE(who_makes_an_answer_waits_for_the_reader_and_hears_of_its_e
 
 BOOST_AUTO_TEST_CASE(at_the_cap_the_longest_idle_makes_room) {
     test_support::run_in_fiber([](base::Loop& loop) {
-        auto wanted = options();
+        auto wanted = tcp_options();
         wanted.connections_max = 3;
         const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
         std::vector<std::unique_ptr<base::SocketStream>> streams;
@@ -361,175 +272,9 @@ BOOST_AUTO_TEST_CASE(at_the_cap_the_longest_idle_makes_room) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(takes_long_queries_that_it_is_told_to_take) {
-    test_support::run_in_fiber([](base::Loop& loop) {
-        std::vector<std::string> seen;
-        const auto keep = [&seen](auto packet, auto&, auto out) {
-            seen.emplace_back(base::as_text(packet));
-            return echo(packet, out, 3);
-        };
-        const auto server = dns::TcpServer::create(loop, with_large(), keep).take_value();
-        const auto stream = connect(loop, *server);
-        // Pipelined between small ones, and behind each other.
-        const std::vector<std::string> queries = {
-            "abc", large(4097, '1'), "def", large(65535, '2'), large(60000, '3'), "ghi"};
-        std::string all;
-        for (const std::string& query : queries) {
-            all += framed(query);
-        }
-        BOOST_REQUIRE(flushed(*stream, all));
-        for (const std::string& query : queries) {
-            BOOST_TEST(read_message(*stream) == query.substr(0, 3));
-        }
-        BOOST_TEST((seen == queries));
-        // In pieces that end anywhere.
-        seen.clear();
-        const std::string whole = framed(large(9000));
-        for (std::size_t at = 0; at < whole.size(); at += at < 20 ? 1 : 1111) {
-            BOOST_REQUIRE(flushed(*stream, whole.substr(at, at < 20 ? 1 : 1111)));
-            BOOST_REQUIRE(base::fiber_yield());
-        }
-        BOOST_TEST(read_message(*stream) == "abL");
-        BOOST_TEST((seen == std::vector<std::string>{large(9000)}));
-        BOOST_TEST(server->counters().refused_large.value() == 0U);
-    });
-}
-
-BOOST_AUTO_TEST_CASE(a_long_query_that_is_whole_is_answered_at_once) {
-    test_support::run_in_fiber([](base::Loop& loop) {
-        auto wanted = with_large();
-        wanted.idle = std::chrono::hours(1);
-        const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
-        for (const std::size_t size : {4097U, 5000U, 8000U}) {
-            const auto stream = connect(loop, *server);
-            BOOST_REQUIRE(flushed(*stream, framed("abc") + framed(large(size))));
-            BOOST_TEST(read_message(*stream) == "abc");
-            BOOST_TEST(read_message(*stream) == "abL");
-        }
-    });
-}
-
-BOOST_AUTO_TEST_CASE(other_long_queries_end_the_connection_behind_what_was_answered) {
-    test_support::run_in_fiber([](base::Loop& loop) {
-        const auto server = dns::TcpServer::create(loop, with_large(), echo_of(3)).take_value();
-        const auto stream = connect(loop, *server);
-        BOOST_REQUIRE(flushed(*stream, framed("abc") + framed("abQ" + std::string(4094, 'x'))));
-        BOOST_TEST(read_message(*stream) == "abc");
-        BOOST_TEST(read_message(*stream).empty());
-        // Each is judged for itself.
-        const auto mixed = connect(loop, *server);
-        BOOST_REQUIRE(
-            flushed(*mixed, framed(large(5000)) + framed("abQ" + std::string(5000, 'x'))));
-        BOOST_TEST(read_message(*mixed) == "abL");
-        BOOST_TEST(read_message(*mixed).empty());
-        // By the header alone: the rest is not waited for.
-        const auto other = connect(loop, *server);
-        BOOST_REQUIRE(flushed(*other, framed("abQ" + std::string(4094, 'x')).substr(0, 14)));
-        BOOST_TEST(read_message(*other).empty());
-        BOOST_TEST(server->counters().timeouts.value() == 0U);
-    });
-}
-
-BOOST_AUTO_TEST_CASE(announced_lengths_take_no_room) {
-    test_support::run_in_fiber([](base::Loop& loop) {
-        auto wanted = with_large();
-        wanted.connections_max = 400;
-        wanted.connections_per_client_max = 400;
-        const auto server = dns::TcpServer::create(loop, wanted, echo_of(3)).take_value();
-        std::vector<std::unique_ptr<base::SocketStream>> slow;
-        for (int i = 0; i < 300; ++i) {
-            slow.push_back(connect(loop, *server));
-            BOOST_REQUIRE(flushed(*slow.back(), framed(large(65535)).substr(0, 4000)));
-        }
-        const auto stream = connect(loop, *server);
-        BOOST_REQUIRE(flushed(*stream, framed(large(65535))));
-        BOOST_TEST(read_message(*stream) == "abL");
-        // All of these would be whole in time.
-        BOOST_REQUIRE(flushed(*slow[0], framed(large(65535)).substr(4000)));
-        BOOST_TEST(read_message(*slow[0]) == "abL");
-        BOOST_TEST(server->counters().refused_large.value() == 0U);
-    });
-}
-
-BOOST_AUTO_TEST_CASE(a_client_has_a_part_of_the_room) {
-    test_support::run_in_fiber([](base::Loop& loop) {
-        const auto server = dns::TcpServer::create(loop, with_large(), echo_of(3)).take_value();
-        std::vector<std::unique_ptr<base::SocketStream>> slow;
-        const std::string most = framed(large(65535)).substr(0, 65000);
-        for (int i = 0; i < 16; ++i) {
-            slow.push_back(connect_from(loop, *server, "127.0.0.2"));
-            BOOST_REQUIRE(flushed(*slow.back(), most));
-        }
-        BOOST_TEST(is_at(server->counters().refused_large, 1));
-        const auto other = connect_from(loop, *server, "127.0.0.3");
-        BOOST_REQUIRE(flushed(*other, framed(large(65535))));
-        BOOST_TEST(read_message(*other) == "abL");
-        // What is answered gives its room back.
-        BOOST_REQUIRE(flushed(*slow[0], framed(large(65535)).substr(65000)));
-        BOOST_TEST(read_message(*slow[0]) == "abL");
-        const auto next = connect_from(loop, *server, "127.0.0.2");
-        BOOST_REQUIRE(flushed(*next, framed(large(65535))));
-        BOOST_TEST(read_message(*next) == "abL");
-        BOOST_TEST(server->counters().refused_large.value() == 1U);
-    });
-}
-
-BOOST_AUTO_TEST_CASE(who_holds_room_longest_loses_it_to_who_comes) {
-    test_support::run_in_fiber([](base::Loop& loop) {
-        const auto server = dns::TcpServer::create(loop, with_large(), echo_of(3)).take_value();
-        std::vector<std::unique_ptr<base::SocketStream>> slow;
-        const std::string most = framed(large(65535)).substr(0, 65000);
-        for (int client = 0; client < 4; ++client) {
-            for (int i = 0; i < 15; ++i) {
-                slow.push_back(
-                    connect_from(loop, *server, "127.0.1." + std::to_string(client + 1)));
-                BOOST_REQUIRE(flushed(*slow.back(), most));
-            }
-        }
-        BOOST_TEST(server->counters().refused_large.value() == 0U);
-        for (std::uint64_t i = 0; i < 3; ++i) {
-            const auto stream = connect_from(loop, *server, "127.0.2.1");
-            BOOST_REQUIRE(flushed(*stream, framed(large(65535))));
-            BOOST_TEST(read_message(*stream) == "abL");
-        }
-        BOOST_TEST(read_message(*slow[0]).empty());
-        // One was enough: each of the three gave its room back.
-        BOOST_TEST(server->counters().refused_large.value() == 1U);
-        // Nothing of what it had sent is read as a query.
-        BOOST_TEST(server->counters().queries.value() == 3U);
-        BOOST_REQUIRE(flushed(*slow[1], framed(large(65535)).substr(65000)));
-        BOOST_TEST(read_message(*slow[1]) == "abL");
-    });
-}
-
-// Its fiber ends at the loop's next turn; what comes until then stands in the middle of a query.
-BOOST_AUTO_TEST_CASE(who_has_lost_its_room_is_not_read_any_more) {
-    test_support::run_in_fiber([](base::Loop& loop) {
-        const auto server = dns::TcpServer::create(loop, with_large(), echo_of(3)).take_value();
-        std::vector<std::unique_ptr<base::SocketStream>> slow;
-        for (int i = 0; i < 60; ++i) {
-            slow.push_back(connect_from(loop, *server, "127.0.1." + std::to_string(i / 15 + 1)));
-            BOOST_REQUIRE(flushed(*slow.back(), framed(large(65535)).substr(0, 65000)));
-        }
-        const auto stream = connect_from(loop, *server, "127.0.2.1");
-        BOOST_REQUIRE(flushed(*stream, framed(large(65535)).substr(0, 8000)));
-        for (int turn = 0; turn < 100; ++turn) {
-            (void)base::fiber_yield();
-        }
-        BOOST_TEST(server->counters().refused_large.value() == 0U);
-        // Both are there at the loop's next turn, in this order.
-        BOOST_REQUIRE(flushed(*stream, framed(large(65535)).substr(8000)));
-        BOOST_REQUIRE(flushed(*slow[0], framed("abc")));
-        BOOST_TEST(read_message(*stream) == "abL");
-        BOOST_TEST(read_message(*slow[0]).empty());
-        BOOST_TEST(server->counters().refused_large.value() == 1U);
-        BOOST_TEST(server->counters().queries.value() == 1U);
-    });
-}
-
 BOOST_AUTO_TEST_CASE(other_limits_are_for_connections_that_come) {
     test_support::run_in_fiber([](base::Loop& loop) {
-        const auto server = dns::TcpServer::create(loop, options(), echo_of(3)).take_value();
+        const auto server = dns::TcpServer::create(loop, tcp_options(), echo_of(3)).take_value();
         const auto ask = [](base::Stream& stream) {
             return stream.write(framed("abc")) && read_message(stream) == "abc";
         };
@@ -537,7 +282,7 @@ BOOST_AUTO_TEST_CASE(other_limits_are_for_connections_that_come) {
         const auto second = connect(loop, *server);
         BOOST_TEST(ask(*first));
         BOOST_TEST(ask(*second));
-        auto fewer = options();
+        auto fewer = tcp_options();
         fewer.connections_per_client_max = 1;
         server->set_limits(fewer);
         BOOST_TEST(ask(*first));
@@ -561,7 +306,7 @@ BOOST_AUTO_TEST_CASE(bounds_connections_in_all_and_per_client) {
     test_support::run_in_fiber([](base::Loop& loop) {
         // Each owes an answer once it was asked "keep", and so is not idle.
         std::vector<dns::TcpReply> taken;
-        auto wanted = options();
+        auto wanted = tcp_options();
         wanted.connections_max = 5;
         wanted.connections_per_client_max = 3;
         wanted.take = [&taken](auto packet, auto&, auto& connection) {
