@@ -169,6 +169,16 @@ BOOST_AUTO_TEST_CASE(records_with_a_lifetime_go_and_leave_a_history) {
                "{\"_acme-challenge.a TXT \\\"x\\\"\"}");
 }
 
+BOOST_AUTO_TEST_CASE(a_record_that_is_added_twice_has_the_last_ttl) {
+    BOOST_REQUIRE(connection->query(
+        "SELECT directory.update_domain('ns1', 'all.key', '192.0.2.1', d.id, NULL, '{}', '{}', "
+        "'{}', '{}', '{}', '{}', ARRAY['b', 'a', 'b'], ARRAY['TXT', 'TXT', 'TXT'], "
+        "ARRAY[60, 60, 77], ARRAY['\"x\"', '\"x\"', '\"x\"']) "
+        "FROM directory.domain d WHERE d.name = 'mail.test'"));
+    BOOST_TEST(records("a") == "TXT 60 \"x\"");
+    BOOST_TEST(records("b") == "TXT 77 \"x\"");
+}
+
 // A name server that is taken over may do no more than its keys.
 BOOST_AUTO_TEST_CASE(the_database_looks_at_the_grants_once_more) {
     const auto call = [this](const char* key, const char* owner, const char* type) {

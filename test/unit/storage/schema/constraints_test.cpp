@@ -185,6 +185,54 @@ BOOST_AUTO_TEST_CASE(each_priority_leaves_its_history) {
     BOOST_TEST(!rows[2].boolean(3));
 }
 
+// A statement is judged by what it changes, whichever of the two tables comes last.
+BOOST_AUTO_TEST_CASE(a_steered_domain_has_no_mx_records_of_its_own) {
+    sql("INSERT INTO directory.domain (name) VALUES ('own.test')");
+    const std::string of = " SELECT id, v.* FROM directory.domain, (VALUES ";
+    const std::string insert = "INSERT INTO directory.record (domain_id, owner, type, rdata)" + of;
+    sql(insert + "('@', 'MX', '10 a.test.')) v WHERE name = 'own.test'");
+    sql(insert + "('sub', 'MX', '10 a.test.'), ('@', 'TXT', '\"x\"')) v WHERE name = 'x.test'");
+    const std::string exchange =
+        "INSERT INTO directory.mail_exchange (domain_id, mail_server_id) "
+        "SELECT d.id, m.id FROM directory.domain d, "
+        "directory.mail_server m WHERE ";
+    for (const std::string& bad :
+         {insert +
+              "('b', 'A', '192.0.2.1'), ('x.test', 'MX', '10 a.test.')) v WHERE name = 'x.test'",
+          std::string("UPDATE directory.record SET owner = '@' WHERE owner = 'sub'"),
+          exchange + "m.name = 'm2'",
+          std::string("UPDATE directory.mail_exchange SET domain_id = "
+                      "(SELECT id FROM directory.domain WHERE name = 'own.test')")}) {
+        const auto done = admin().query(bad);
+        BOOST_REQUIRE(!done);
+        BOOST_TEST(why(done).find(" are steered") != std::string::npos, why(done));
+    }
+    sql(exchange + "m.name = 'm2' AND d.name = 'x.test'");
+}
+
+BOOST_AUTO_TEST_CASE(the_history_of_what_is_deleted_ends) {
+    const auto open = [this] {
+        return value(
+            "SELECT string_agg(domain || ' ' || mail_server || ' ' || setting, ', ' ORDER BY "
+            "domain, mail_server, setting) FROM directory.priority_history "
+            "WHERE to_at IS NULL");
+    };
+    sql("INSERT INTO directory.domain (name) VALUES ('y.test')");
+    sql("INSERT INTO directory.mail_exchange (domain_id, mail_server_id) "
+        "SELECT d.id, m.id FROM directory.domain d, directory.mail_server m WHERE d.name = "
+        "'y.test'");
+    sql("DELETE FROM directory.mail_exchange e USING directory.mail_server m, directory.domain d "
+        "WHERE m.id = e.mail_server_id AND d.id = e.domain_id AND d.name = 'y.test' "
+        "AND m.name <> 'm2'");
+    BOOST_TEST(open() ==
+               "x.test m1 configured, x.test m1 effective, y.test m2 configured, "
+               "y.test m2 effective");
+    sql("DELETE FROM directory.domain WHERE name = 'y.test'");
+    BOOST_TEST(open() == "x.test m1 configured, x.test m1 effective");
+    BOOST_TEST(value("SELECT count(*) FROM directory.priority_history WHERE domain = 'y.test'") ==
+               "6");
+}
+
 BOOST_AUTO_TEST_CASE(every_view_of_report_says_what_it_is) {
     const base::Rows silent =
         sql("SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
