@@ -1,7 +1,8 @@
 #pragma once
 
 // The one door to ldns: record data between presentation form and wire form. ldns reads what
-// operators wrote; it never sees a byte from the network (it leaks and asserts on crafted packets).
+// operators wrote, and records of updates whose signature was right and whose form has been judged;
+// no other byte from the network (it leaks and asserts on crafted packets).
 //
 // Thread rule: any thread, no shared state. Not for the answer path: every call allocates.
 // Byte order: wire form is network order, names uncompressed.

@@ -77,6 +77,18 @@ BOOST_AUTO_TEST_CASE(refuses_what_ldns_lets_pass) {
     }
 }
 
+// Before ldns sees them, which would lose memory.
+BOOST_AUTO_TEST_CASE(refuses_certificates_of_type_0_by_itself) {
+    for (const char* text :
+         {"0 1 1 AQID", " ( 0 1 1 AQID )", "00( 1 1 AQID)", "65536 1 1 AQID", "-0 1 1"}) {
+        const auto refused = dns::record_data(37, text, dns::Name());
+        BOOST_REQUIRE(!refused);
+        BOOST_TEST(refused.error().detail == "certificate type 0 is reserved", text);
+    }
+    BOOST_TEST(bool(dns::record_data(37, "1 0 1 AQID", dns::Name())));
+    BOOST_TEST(bool(dns::record_data(37, "PGP 0 0 AQID", dns::Name())));
+}
+
 BOOST_AUTO_TEST_CASE(refuses_wire_data_that_does_not_fit_its_type) {
     BOOST_TEST(!dns::record_data_text(1, "abc"));
     BOOST_TEST(dns::record_data_text(1, "abcd").value() == "97.98.99.100");
