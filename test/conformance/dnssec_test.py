@@ -312,8 +312,8 @@ class Rolled(unittest.TestCase):
             clear()
             stop.set()
             resolver.join(30)
-        print(f"{COMMITS} commits and a roll: {asked[0]} answers, {len(wrong)} of them wrong or not "
-              "validated", file=sys.stderr)
+        print(f"{COMMITS} commits and a roll: {asked[0]} answers, {len(wrong)} of them wrong or "
+              "not validated", file=sys.stderr)
         self.assertEqual(wrong, [])
         self.assertEqual([s for _, s in self.state()], ["active"])
         self.assertGreater(asked[0], 6 * COMMITS)
