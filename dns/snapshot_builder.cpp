@@ -12,8 +12,10 @@
 namespace dns {
 namespace {
 
-// Fewer zones are signed before other threads have begun to help.
-constexpr std::size_t kSealTogetherMin = 32;
+// Fewer zones are compiled or signed before other threads have begun to help.
+constexpr std::size_t kTogetherMin = 32;
+// So many are compiled before they are taken.
+constexpr std::size_t kDraftsMax = 1024;
 
 // What of a zone's keys its records depend on.
 void put_keys(ByteWriter& out, const dnssec::StoredKeys& keys, const dnssec::Secrets* secrets) {
@@ -128,34 +130,22 @@ base::Status SnapshotBuilder::take_directory(const BuildInput& input) {
     refused_.clear();
     bool names_changed = names_ == nullptr;
     std::set<std::string_view> present;
+    std::vector<Draft> drafts;
     for (std::size_t i = 0; i < directory->domains.size(); ++i) {
-        TRY(stopped(input.stop));
         const DirectoryDomain& domain = directory->domains[i];
         present.insert(domain.name);
         const auto old = zones_.find(domain.name);
-        if (same_around && old != zones_.end() && old->second.domain.get() == &domain) {
-            continue;
+        const bool known = old != zones_.end();
+        if (!same_around || !known || old->second.domain.get() != &domain) {
+            drafts.push_back({i, known ? &old->second : nullptr, std::nullopt});
         }
-        const ZonePlan plan = plan_of(*directory, hosts_, domain);
-        if (old != zones_.end() && old->second.digest == plan.digest) {
-            old->second.domain = directory->domains.share(i);
-            continue;
-        }
-        auto compiled = compile(*directory, plan, domain);
-        ++compiled_;
-        if (!compiled) {
-            refused_.push_back({domain.name, compiled.error().detail, old != zones_.end()});
-            if (old != zones_.end()) {
-                keep_records(old->second, names_changed);
+        if (drafts.size() == kDraftsMax || i + 1 == directory->domains.size()) {
+            compile_drafts(drafts, input);
+            TRY(stopped(input.stop));
+            for (Draft& draft : drafts) {
+                names_changed |= take_draft(draft);
             }
-            continue;
-        }
-        ServedZone& place = zones_[domain.name];
-        replace(place, std::move(compiled).take_value());
-        place.domain = directory->domains.share(i);
-        names_changed = true;
-        if (built_) {
-            changed_.insert(domain.name);
+            drafts.clear();
         }
     }
     names_changed |= std::erase_if(zones_, [&present](const auto& zone) {
@@ -167,6 +157,46 @@ base::Status SnapshotBuilder::take_directory(const BuildInput& input) {
     place_zones();
     keep_last_good();
     return base::Done{};
+}
+
+// Each by itself; what all share is only read meanwhile. Some are missing when it is to stop.
+void SnapshotBuilder::compile_drafts(std::vector<Draft>& drafts, const BuildInput& input) const {
+    const std::size_t threads = drafts.size() < kTogetherMin ? 1 : input.build_threads;
+    base::parallel_for("dns-compile", threads, drafts.size(), [&](std::size_t i) {
+        if (input.stop.stop_requested()) {
+            return;
+        }
+        Draft& draft = drafts[i];
+        const DirectoryDomain& domain = directory_->domains[draft.domain];
+        const ZonePlan plan = plan_of(*directory_, hosts_, domain);
+        if (draft.old == nullptr || draft.old->digest != plan.digest) {
+            draft.compiled = compile(*directory_, plan, domain);
+        }
+    });
+}
+
+bool SnapshotBuilder::take_draft(Draft& draft) {
+    const DirectoryDomain& domain = directory_->domains[draft.domain];
+    if (!draft.compiled) {
+        draft.old->domain = directory_->domains.share(draft.domain);
+        return false;
+    }
+    ++compiled_;
+    if (!*draft.compiled) {
+        refused_.push_back({domain.name, draft.compiled->error().detail, draft.old != nullptr});
+        bool names_changed = false;
+        if (draft.old != nullptr) {
+            keep_records(*draft.old, names_changed);
+        }
+        return names_changed;
+    }
+    ServedZone& place = zones_[domain.name];
+    replace(place, std::move(*draft.compiled).take_value());
+    place.domain = directory_->domains.share(draft.domain);
+    if (built_) {
+        changed_.insert(domain.name);
+    }
+    return true;
 }
 
 // Places are those of zones_, which are those of the names and of last_good_'s domains: all ascend.
@@ -336,7 +366,7 @@ void SnapshotBuilder::seal_zones(const BuildInput& input) {
     if (due.empty()) {
         return;
     }
-    const std::size_t threads = due.size() < kSealTogetherMin ? 1 : input.sign_threads;
+    const std::size_t threads = due.size() < kTogetherMin ? 1 : input.build_threads;
     base::parallel_for("dns-seal", threads, due.size(), [&](std::size_t i) {
         if (input.stop.stop_requested()) {
             return;

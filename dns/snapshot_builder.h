@@ -45,8 +45,8 @@ struct BuildInput {
     std::shared_ptr<const transfer::TransferRights> rights{};  ///< null: nobody fetches zones
     std::int64_t now_s = 0;                                    ///< since 1970: signatures end
     dnssec::ValidityPolicy validity{};
-    unsigned sign_threads = 1;  ///< that sign zones, many at once
-    std::stop_token stop{};     ///< the program ends: nobody waits for what is built
+    unsigned build_threads = 1;  ///< that compile and sign zones, many at once
+    std::stop_token stop{};      ///< the program ends: nobody waits for what is built
 };
 
 /// Why a domain's present configuration is not served.
@@ -132,6 +132,17 @@ class SnapshotBuilder {
 
     // Cancelled: asked to stop.
     base::Status take_directory(const BuildInput& input);
+
+    // A domain that is not the object that it was.
+    struct Draft {
+        std::size_t domain = 0;                            // its place in the directory
+        ServedZone* old = nullptr;                         // null: it is new
+        std::optional<base::Result<ServedZone>> compiled;  // nullopt: its zone is as it was
+    };
+
+    void compile_drafts(std::vector<Draft>& drafts, const BuildInput& input) const;
+    // Whether a name may have come or gone.
+    bool take_draft(Draft& draft);
 
     // A domain's zone as it is written, and the keys it is signed with (null: none).
     struct ZonePlan {

@@ -81,7 +81,7 @@ base::Result<std::vector<std::string>> config_changes(const NameServerConfig& no
     fixed.note("admin_listen", text_of(now.admin_listen) == text_of(next.admin_listen));
     fixed.note("parent_resolvers", same_list(now.parent_resolvers, next.parent_resolvers));
     fixed.note("threads", now.threads == next.threads);
-    fixed.note("sign_threads", now.sign_threads == next.sign_threads);
+    fixed.note("build_threads", now.build_threads == next.build_threads);
     fixed.note("internal_keys", now.internal_keys == next.internal_keys);
     fixed.note("explain_socket", now.explain_socket == next.explain_socket);
     fixed.note("admin_acl", same_list(now.answers.chaos.admins, next.answers.chaos.admins));

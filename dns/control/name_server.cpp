@@ -304,7 +304,7 @@ void NameServer::State::publish(steering::Urgency urgency) {
     request.input.directory = directory;
     request.input.mail = mail.input();
     request.input.access = access.input();
-    request.input.sign_threads = config.sign_threads;
+    request.input.build_threads = config.build_threads;
     request.urgency = urgency;
     publisher.request(std::move(request));
 }

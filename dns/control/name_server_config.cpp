@@ -152,8 +152,8 @@ NameServerConfig read_name_server_config(const base::ConfigSection& root) {
     read_chaos(root, config.answers.chaos);
     config.threads = static_cast<unsigned>(root.integer("threads", 1, 64, 1));
     const std::int64_t processors = std::max<std::int64_t>(1, sysconf(_SC_NPROCESSORS_ONLN));
-    config.sign_threads = static_cast<unsigned>(
-        root.integer("sign_threads", 1, 64, std::min<std::int64_t>(processors, 4)));
+    config.build_threads = static_cast<unsigned>(
+        root.integer("build_threads", 1, 64, std::min<std::int64_t>(processors, 4)));
     read_transport(root, config);
     config.powerdns = plugin::read_plugin_config(root);
     return config;

@@ -34,7 +34,7 @@ struct NameServerConfig {
     std::vector<base::Endpoint> parent_resolvers;  ///< empty: parents are not asked for DS
     std::string explain_socket;  ///< where `roundtable mx explain` asks; empty: nowhere
     unsigned threads = 1;        ///< that answer over UDP
-    unsigned sign_threads = 1;   ///< that sign zones
+    unsigned build_threads = 1;  ///< that compile and sign zones
     std::size_t udp_receive_buffer = kUdpReceiveBuffer;
     TcpServer::Options tcp;  ///< of the public port; without endpoints
     StreamLimits transfers;  ///< but for `slow`, which is that of tcp
@@ -64,7 +64,7 @@ struct NameServerConfig {
 ///     parent_resolvers: ["127.0.0.1:53"] # optional: caching resolvers by which the servers of
 ///                                        # parents are found that are asked for DS (README)
 ///     threads: 1
-///     sign_threads: 4                    # 1 to 64, for many zones at once; default: as many as
+///     build_threads: 4                   # 1 to 64, for many zones at once; default: as many as
 ///                                        # there are processors, at most 4
 ///     nsid: ns1                          # told to who asks; default: name; "": not
 ///     udp_receive_buffer: 4MiB           # 64KiB to 256MiB; the kernel's limit counts, too

@@ -154,7 +154,7 @@ class Bench {
         dns::PublishRequest request;
         request.input.directory = directory_;
         request.input.mail = {engine_->last_commit(), hosts_};
-        request.input.sign_threads = static_cast<unsigned>(sign_threads_);
+        request.input.build_threads = static_cast<unsigned>(sign_threads_);
         request.urgency = urgency;
         publisher_.request(std::move(request));
         (void)published_.wait(base::Deadline::after(std::chrono::minutes(10)));

@@ -40,9 +40,9 @@ struct Building {
     base::Result<Built> build(const std::shared_ptr<const dns::Directory>& of,
                               const dns::PoolInput& mail_pool,
                               const dns::PoolInput& access_pool) {
-        Built built{
-            TRY(builder.build({of, mail_pool, access_pool, rights, now_s, {}, sign_threads, stop})),
-            nullptr};
+        Built built{TRY(builder.build(
+                        {of, mail_pool, access_pool, rights, now_s, {}, build_threads, stop})),
+                    nullptr};
         built.snapshot = TRY(
             builder.snapshot(serials == nullptr ? builder.directory_serials() : serials, nullptr));
         return built;
@@ -69,7 +69,7 @@ struct Building {
     dns::SnapshotBuilder builder{7};
     dns::Snapshot::PerZone<std::uint32_t> serials;  // null: the directory's
     std::int64_t now_s = 1'800'000'000;
-    unsigned sign_threads = 1;
+    unsigned build_threads = 1;
     std::shared_ptr<const dns::transfer::TransferRights> rights;  // null: nobody fetches zones
     std::stop_token stop;
 };
@@ -368,6 +368,49 @@ BOOST_AUTO_TEST_CASE(a_build_is_given_up_when_it_is_asked_to_stop) {
     BOOST_TEST(offered(builder).empty());
 }
 
+BOOST_AUTO_TEST_CASE(many_zones_are_compiled_by_several_threads_as_by_one) {
+    const dns::DirectoryDomain model = mail();
+    constexpr int kZones = 3000;
+    for (int i = 0; i < kZones; ++i) {
+        dns::DirectoryDomain domain = model;
+        domain.name = "z" + std::to_string(10'000 + i) + ".test";
+        domain.id = 100 + i;
+        domain.records = std::vector<dns::DirectoryRecord>{
+            {"www", "A", std::nullopt, "192.0.2." + std::to_string(i % 250)}};
+        if (i % 100 == 7) {
+            domain.records.push_back({"bad", "A", std::nullopt, "not an address"});
+        }
+        directory.domains.push_back(domain);
+    }
+    const auto refused_of = [](const Built& built) {
+        std::string text;
+        for (const dns::RefusedDomain& refused : built.refused) {
+            text += refused.name + " " + refused.reason + "\n";
+        }
+        return text;
+    };
+    const auto addresses_of = [](const Built& built) {
+        std::string text;
+        for (int i = 0; i < kZones; ++i) {
+            const auto reply = Asker(*built.snapshot)
+                                   .ask("www.z" + std::to_string(10'000 + i) + ".test", RrType::A);
+            text += std::to_string(reply.rcode) + " " +
+                    (reply.answer.empty() ? "" : reply.answer[0]) + "\n";
+        }
+        return text;
+    };
+    const auto alone = build().take_value();
+    BOOST_TEST(alone.refused.size() == kZones / 100U);
+    BOOST_TEST(alone.compiled == kZones + 2U);
+    builder = dns::SnapshotBuilder(7);
+    build_threads = 4;
+    const auto together = build().take_value();
+    BOOST_TEST(together.compiled == alone.compiled);
+    BOOST_TEST(together.domains == alone.domains);
+    BOOST_TEST(refused_of(together) == refused_of(alone));
+    BOOST_TEST((addresses_of(together) == addresses_of(alone)));
+}
+
 BOOST_AUTO_TEST_CASE(many_zones_are_signed_by_several_threads_as_by_one) {
     sign_mail();
     const dns::DirectoryDomain model = mail();
@@ -381,7 +424,7 @@ BOOST_AUTO_TEST_CASE(many_zones_are_signed_by_several_threads_as_by_one) {
         stored.domain = domain.name;
         directory.signing.push_back(stored);
     }
-    sign_threads = 4;
+    build_threads = 4;
     auto built = build().take_value();
     BOOST_TEST(built.zones_signed == 101U);
     BOOST_TEST(built.refused.empty());

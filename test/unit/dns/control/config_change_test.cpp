@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(what_needs_a_restart_is_refused_by_name) {
         {[](auto& c) { c.internal_listen = c.listen; }, "internal_listen"},
         {[](auto& c) { c.admin_listen = c.listen[0]; }, "admin_listen"},
         {[](auto& c) { c.threads = 2; }, "threads"},
-        {[](auto& c) { c.sign_threads += 1; }, "sign_threads"},
+        {[](auto& c) { c.build_threads += 1; }, "build_threads"},
         {[](auto& c) { c.parent_resolvers = c.listen; }, "parent_resolvers"},
         {[](auto& c) { c.udp_receive_buffer *= 2; }, "udp_receive_buffer"},
     };

@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(four_settings_are_enough) {
     BOOST_TEST(read.settings.internal_listen.empty());
     BOOST_TEST(!read.settings.admin_listen);
     BOOST_TEST(read.settings.threads == 1U);
-    BOOST_TEST((read.settings.sign_threads >= 1U && read.settings.sign_threads <= 4U));
+    BOOST_TEST((read.settings.build_threads >= 1U && read.settings.build_threads <= 4U));
     BOOST_TEST(read.settings.parent_resolvers.empty());
     BOOST_TEST(read.settings.explain_socket == "/var/lib/ns1/explain");
     BOOST_TEST(read.settings.answers.chaos.admins.size() == 2U, "loopback");
@@ -169,13 +169,13 @@ BOOST_AUTO_TEST_CASE(cookie_secrets_are_nobody_else_s) {
 BOOST_AUTO_TEST_CASE(reads_all_of_it) {
     const Read read(kLeast +
                     "internal_listen: ['10.0.0.53:5353', '[fd00::53]:5353']\n"
-                    "admin_listen: 127.0.0.1:5380\nthreads: 4\nsign_threads: 3\n"
+                    "admin_listen: 127.0.0.1:5380\nthreads: 4\nbuild_threads: 3\n"
                     "parent_resolvers: ['127.0.0.1:53', '[::1]:53']\n");
     BOOST_REQUIRE(read.finished);
     BOOST_TEST(read.settings.internal_listen.size() == 2U);
     BOOST_TEST(read.settings.admin_listen.value().to_text() == "127.0.0.1:5380");
     BOOST_TEST(read.settings.threads == 4U);
-    BOOST_TEST(read.settings.sign_threads == 3U);
+    BOOST_TEST(read.settings.build_threads == 3U);
     BOOST_TEST(read.settings.parent_resolvers.size() == 2U);
 }
 
@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(says_what_is_wrong) {
         {"name: ns1\ndatabase: x\nlisten: 127.0.0.1:53\n", "state_dir"},
         {kLeast + "threads: 0\n", "threads"},
         {kLeast + "threads: 65\n", "threads"},
-        {kLeast + "sign_threads: 65\n", "sign_threads"},
+        {kLeast + "build_threads: 65\n", "build_threads"},
         {kLeast + "parent_resolvers: [nowhere]\n", "parent_resolvers"},
         {kLeast + "parent_resolvers: [127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3, 127.0.0.1:4, "
                   "127.0.0.1:5]\n",
