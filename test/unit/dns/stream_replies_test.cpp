@@ -12,12 +12,14 @@
 #include "base/hash.h"
 #include "base/stream.h"
 #include "dns/limits.h"
-#include "dns/wire.h"
 #include "test/support/loop_runner.h"
+#include "test/unit/dns/tcp_clients.h"
 
 namespace {
 
 using base::Deadline;
+using dns_test::framed;
+using dns_test::read_message;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -129,31 +131,6 @@ struct Streamer {
     dns::StreamReplies streams;
     std::unique_ptr<dns::TcpServer> server;
 };
-
-std::string framed(std::string_view packet) {
-    std::string text;
-    text.push_back(static_cast<char>(packet.size() >> 8));
-    text.push_back(static_cast<char>(packet.size() & 0xff));
-    return text.append(packet);
-}
-
-// One framed message; empty at the end of the connection.
-std::string read_message(base::Stream& stream) {
-    const auto deadline = Deadline::after(seconds(10));
-    const auto wanted = [&stream] {
-        const bool known = stream.buffered().size() >= 2;
-        return known ? 2U + dns::load_u16(base::as_bytes(stream.buffered()).data()) : 2U;
-    };
-    while (stream.buffered().size() < wanted()) {
-        if (!stream.fill(deadline)) {
-            return {};
-        }
-    }
-    const std::size_t size = wanted();
-    std::string message(stream.buffered().substr(2, size - 2));
-    stream.consume(size);
-    return message;
-}
 
 void wait_for(const std::atomic<int>& value, int expected) {
     const auto deadline = Deadline::after(seconds(20));
