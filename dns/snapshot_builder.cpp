@@ -184,11 +184,7 @@ bool SnapshotBuilder::take_draft(Draft& draft) {
     ++compiled_;
     if (!*draft.compiled) {
         refused_.push_back({domain.name, draft.compiled->error().detail, draft.old != nullptr});
-        bool names_changed = false;
-        if (draft.old != nullptr) {
-            keep_records(*draft.old, names_changed);
-        }
-        return names_changed;
+        return draft.old != nullptr && keep_records(*draft.old);
     }
     ServedZone& place = zones_[domain.name];
     replace(place, std::move(*draft.compiled).take_value());
@@ -236,17 +232,18 @@ void SnapshotBuilder::replace(ServedZone& zone, ServedZone by) {
 
 // A domain that is refused keeps its records of before; its servers' hosts are those of today all
 // the same, since answers name them.
-void SnapshotBuilder::keep_records(ServedZone& served, bool& names_changed) {
+bool SnapshotBuilder::keep_records(ServedZone& served) {
     const ZonePlan plan = plan_of(*directory_, hosts_, *served.domain);
     if (plan.digest == served.digest) {
-        return;
+        return false;
     }
     auto compiled = compile(*directory_, plan, *served.domain);
-    if (compiled) {
-        replace(served, std::move(compiled).take_value());
-        names_changed = true;
-        changed_.insert(served.domain->name);
+    if (!compiled) {
+        return false;
     }
+    replace(served, std::move(compiled).take_value());
+    changed_.insert(served.domain->name);
+    return true;
 }
 
 void SnapshotBuilder::arrange_names() {

@@ -141,7 +141,7 @@ class SnapshotBuilder {
     };
 
     void compile_drafts(std::vector<Draft>& drafts, const BuildInput& input) const;
-    // Whether a name may have come or gone.
+    // Whether a name may have come or gone; keep_records() alike.
     bool take_draft(Draft& draft);
 
     // A domain's zone as it is written, and the keys it is signed with (null: none).
@@ -168,7 +168,7 @@ class SnapshotBuilder {
     void place_zones();
     void keep_last_good();
     void fill_contents(const std::stop_token& stop);
-    void keep_records(ServedZone& served, bool& names_changed);
+    bool keep_records(ServedZone& served);
     [[nodiscard]] bool is_transferred(const Name& zone) const;
     [[nodiscard]] bool is_fetched(const ServedZone& zone) const;
     static void replace(ServedZone& zone, ServedZone by);
