@@ -67,6 +67,13 @@ class Postgres:
             self.process.wait(30)
             self.process = None
 
+    def send_all(self, number):
+        """A signal to all of its processes; to the first of them first: stopped, it starts none."""
+        os.kill(self.process.pid, number)
+        for pid in children_of(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):  # it ends by itself
+                os.kill(pid, number)
+
     def conninfo(self, role):
         return f"host={self.directory} dbname=postgres user={role}"
 
@@ -698,15 +705,12 @@ class ZDatabaseAway(unittest.TestCase):
 
     def test_stops_while_the_database_hangs(self):
         server = WORLD.server
-        processes = children_of(WORLD.postgres.process.pid)
-        for pid in processes:
-            os.kill(pid, signal.SIGSTOP)
+        WORLD.postgres.send_all(signal.SIGSTOP)
         try:
             server.process.terminate()
             self.assertEqual(server.process.wait(20), 0)
         finally:
-            for pid in processes:
-                os.kill(pid, signal.SIGCONT)
+            WORLD.postgres.send_all(signal.SIGCONT)
         server.start()
         self.assertEqual(Dig("www.mail.test", "A").status, "NOERROR")
 

@@ -153,18 +153,6 @@ class Explain(unittest.TestCase):
             self.assertEqual(sorted((r["preference"], r["server"]) for r in variant["records"]),
                              dns_test.mx("table.test", source), source)
 
-    def test_each_decides_alone_and_both_answer_a_source_alike(self):
-        """They share the key and the configuration, and probe for themselves."""
-        world = dns_test.WORLD
-        wait_until("both have probed", lambda: all(
-            server["probe"] == "reply" for name_server in (world.server, world.second)
-            for server in explain("table.test", name_server)["pools"][0]["servers"]), 20)
-        sources = [f"127.{i}.{5 * i % 256}.1" for i in range(1, 61)]
-        rows = {source: [dns_test.mx("table.test", source, port=server.port)
-                         for server in (world.server, world.second)] for source in sources}
-        self.assertEqual([s for s in sources if rows[s][0] != rows[s][1]], [])
-        self.assertGreater(len({tuple(row[0]) for row in rows.values()}), 1)
-
     def test_several_name_servers_one_after_the_other(self):
         world = dns_test.WORLD
         text = roundtable("mx", "explain", "mail.test", "--socket", socket_of(world.server), "--at",
