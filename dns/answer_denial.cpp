@@ -1,22 +1,9 @@
 #include "dns/answer_denial.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace dns {
 namespace {
-
-// The wildcard below a name. False if no name is that long: then there is none.
-bool wildcard_below(std::span<const std::byte> parent, WireName& wildcard) noexcept {
-    std::array<std::byte, kNameMax + 1> octets;  // NOLINT: written before it is read
-    if (parent.size() + 2 > kNameMax) {
-        return false;
-    }
-    octets[0] = std::byte{1};
-    octets[1] = std::byte{'*'};
-    std::memcpy(octets.data() + 2, parent.data(), parent.size());
-    return read_name(std::span(octets).first(parent.size() + 2), wildcard);
-}
 
 bool is_hashed(const DeniedName& denied) noexcept {
     return denied.signatures.denial() == dnssec::Denial::Nsec3;
@@ -33,14 +20,12 @@ void Denials::add(dnssec::Denier denier) noexcept {
 }
 
 void Denials::no_name(const DeniedName& denied) noexcept {
+    const std::size_t encloser = denied.zone.index_of(*denied.encloser);
     if (is_hashed(denied)) {
-        add(denied.signatures.matching(denied.zone.index_of(*denied.encloser)));
+        add(denied.signatures.matching(encloser));
     }
     no_closer_name(denied);
-    WireName wildcard;
-    if (wildcard_below(denied.name.suffix(denied.labels_off), wildcard)) {
-        add(denied.signatures.covering(denied.zone, wildcard));
-    }
+    add(denied.signatures.covering_wildcard(encloser));
 }
 
 // Whatever covers the next closer name of an NSEC chain covers the name, too; but the name itself

@@ -1,7 +1,6 @@
 #include "dns/answer_walk.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <optional>
 
@@ -183,7 +182,6 @@ class AnswerWalk {
         if (signatures_ != nullptr) {
             if (const dnssec::SignedImages* const soa = signed_soa()) {
                 append(soa->set(), Section::Answer, owner_);
-                append(soa->signatures(), Section::Answer, owner_);
             }
             return;
         }
@@ -193,10 +191,12 @@ class AnswerWalk {
     }
 
     // The SOA of the serial in force; until that is signed, of one before. Null: none holds.
-    const dnssec::SignedImages* signed_soa() noexcept {
+    // A function of its own: with its registers the common path's answers are cheaper without it.
+    [[gnu::noinline, gnu::flatten]] const dnssec::SignedImages* signed_soa() noexcept {
+        static constexpr dnssec::HostsOut kNone;  // 256 octets not to be cleared each time
         const auto choice = choose(dnssec::ZoneVariants::kSoaPlace,
                                    dnssec::soa_content(snapshot_.serial(zone_index_)),
-                                   {});
+                                   kNone);
         if (choice.variant == nullptr) {
             fail(ExtendedError::SignatureExpired);
             return nullptr;

@@ -95,13 +95,17 @@ bool Message::append(const ImageView& image,
     }
     std::byte* const base = out_ + size_;
     std::memcpy(base, image.octets().data(), size);
-    for (std::size_t i = 0; i < header.relocations; ++i) {
+    // Kept here: octets that are written could be any object's, which would then be read again.
+    const std::size_t relocations = header.relocations;
+    const std::size_t question_end = question_end_;
+    const std::size_t start = size_;
+    for (std::size_t i = 0; i < relocations; ++i) {
         const std::uint16_t at = image.relocation(i);
         if (at >= size) {
             break;
         }
         const unsigned field = load_u16(base + at);
-        const std::size_t from = (field & kFromQuestionEnd) != 0 ? question_end_ : size_;
+        const std::size_t from = (field & kFromQuestionEnd) != 0 ? question_end : start;
         store_u16(base + at, static_cast<std::uint16_t>(0xc000U | (from + field)));
     }
     if (owner != kQuestionPointer) {

@@ -43,9 +43,9 @@ using HostMask = std::bitset<steering::kServersMax>;
 /// An RRset and the RRSIG records over it, ready to be copied into answers (dns/image.h).
 struct SignedImages {
     Arena arena;
-    std::uint32_t set_at = 0;
-    std::uint32_t signatures_at = 0;
-    std::uint32_t negative_at = 0;  ///< of an SOA: both with the negative TTL, owner written out
+    std::uint32_t set_at = 0;         ///< of an SOA: with the RRSIG records behind it
+    std::uint32_t signatures_at = 0;  ///< not of an SOA
+    std::uint32_t negative_at = 0;    ///< of an SOA: with the negative TTL, owner written out
 
     [[nodiscard]] ImageView set() const noexcept { return {arena.data(), set_at}; }
 

@@ -43,6 +43,14 @@ base::Status put_glue(ImageBuilder& builder,
     return base::Done{};
 }
 
+base::Result<WireName> wire_name(const Name& name) {
+    WireName wire;  // NOLINT: written by read_name()
+    if (!read_name(name.wire(), wire)) {
+        return foreign(name);
+    }
+    return wire;
+}
+
 const SignedSet* find_set(const SignedZone& zone, const Name& owner, std::uint16_t type) {
     const auto name = zone.names.find(owner);
     if (name == zone.names.end()) {
@@ -72,6 +80,36 @@ base::Result<Denying> denying_of(const SignedZone& zone, const Name& name) {
 }
 
 }  // namespace
+
+// The labels below the zone from the last to the first, each with a zero behind it. A zero or a one
+// in a label is two octets, so that the end of a label comes before both (RFC 4034 6.1).
+std::uint64_t order_key(const WireName& name,
+                        std::size_t apex_labels,
+                        std::size_t labels_off) noexcept {
+    std::uint64_t key = 0;
+    int shift = 56;
+    const auto put = [&key, &shift](unsigned octet) {
+        if (shift >= 0) {
+            key |= std::uint64_t{octet} << shift;
+            shift -= 8;
+        }
+    };
+    for (std::size_t i = name.label_count - apex_labels; i > labels_off && shift >= 0; --i) {
+        const std::byte* const label = name.octets.data() + name.label_at[i - 1];
+        const std::byte* const end = label + std::to_integer<std::size_t>(*label) + 1;
+        for (const std::byte* at = label + 1; at != end && shift >= 0; ++at) {
+            const auto octet = std::to_integer<unsigned>(*at);
+            if (octet <= 1) {
+                put(1);
+                put(octet + 1);
+            } else {
+                put(octet);
+            }
+        }
+        put(0);
+    }
+    return key;
+}
 
 int canonical_order(const WireName& left,
                     std::span<const std::byte> right,
@@ -116,14 +154,14 @@ base::Result<ZoneSignatures> ZoneSignatures::build(const ZoneImage& zone,
         }
     }
     std::ranges::sort(made.hashes_, {}, &Hashed::hash);
-    if (std::ranges::all_of(made.chain_, [](Denier denier) { return denier == kNoDenier; })) {
-        made.chain_ = {};
-    }
+    TRY(made.add_wildcards(zone));
+    made.chain_.shrink_to_fit();
     made.arena_.shrink_to_fit();
     return made;
 }
 
 base::Status ZoneSignatures::add_sets(const ZoneImage& zone, const SignedZone& signed_zone) {
+    apex_labels_ = TRY(wire_name(zone.apex())).label_count;
     for (const Node& node : zone.nodes()) {
         const Name owner = TRY(Name::from_wire(zone.name(node)));
         for (const SetRef& set : zone.sets(node)) {
@@ -165,12 +203,30 @@ base::Result<Denier> ZoneSignatures::add_denier(const Name& apex,
 base::Status ZoneSignatures::add_deniers(const SignedZone& signed_zone, const Name& owner) {
     const Denying own = TRY(denying_of(signed_zone, owner));
     nodes_.push_back(TRY(add_denier(signed_zone.apex, own.owner, own.type, own.set)));
-    if (denial_ == Denial::Nsec3 && own.set != nullptr) {
-        hashes_.push_back({sha1(owner.wire()), nodes_.back()});
+    if (denial_ == Denial::Nsec3) {
+        if (own.set != nullptr) {
+            hashes_.push_back({sha1(owner.wire()), nodes_.back()});
+        }
+        return base::Done{};
     }
+    Denier chained = nodes_.back();
     if (denial_ == Denial::Compact) {
-        const SignedSet* const chained = find_set(signed_zone, owner, kTypeNsec);
-        chain_.push_back(TRY(add_denier(signed_zone.apex, owner, kTypeNsec, chained)));
+        const SignedSet* const set = find_set(signed_zone, owner, kTypeNsec);
+        chained = TRY(add_denier(signed_zone.apex, owner, kTypeNsec, set));
+    }
+    if (chained != kNoDenier) {
+        const auto node = static_cast<std::uint32_t>(nodes_.size() - 1);
+        chain_.push_back({order_key(TRY(wire_name(owner)), apex_labels_), node, chained});
+    }
+    return base::Done{};
+}
+
+base::Status ZoneSignatures::add_wildcards(const ZoneImage& zone) {
+    wildcards_.reserve(zone.nodes().size());
+    for (const Node& node : zone.nodes()) {
+        const auto wildcard = TRY(Name::from_wire(zone.name(node))).below("*");
+        wildcards_.push_back(wildcard ? covering(zone, TRY(wire_name(wildcard.value())))
+                                      : kNoDenier);
     }
     return base::Done{};
 }
@@ -212,25 +268,16 @@ Denier ZoneSignatures::covering(const ZoneImage& zone,
     if (denial_ == Denial::Nsec3) {
         return covering_hash(name.suffix(labels_off));
     }
-    const std::vector<Denier>& deniers = denial_ == Denial::Nsec ? nodes_ : chain_;
-    if (deniers.empty()) {
-        return kNoDenier;
+    const std::uint64_t key = order_key(name, apex_labels_, labels_off);
+    const auto first = std::ranges::lower_bound(chain_, key, {}, &Placed::key);
+    auto above = first;
+    if (first != chain_.end() && first->key == key) {
+        const auto last = std::ranges::upper_bound(first, chain_.end(), key, {}, &Placed::key);
+        above = std::partition_point(first, last, [&](const Placed& at) {
+            return canonical_order(name, zone.name(zone.nodes()[at.node]), labels_off) >= 0;
+        });
     }
-    const std::span<const Node> nodes = zone.nodes();
-    std::size_t low = 0;  // at or before the name: the apex is
-    std::size_t high = nodes.size();
-    while (high - low > 1) {
-        const std::size_t middle = low + (high - low) / 2;
-        if (canonical_order(name, zone.name(nodes[middle]), labels_off) >= 0) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    while (deniers[low] == kNoDenier && low > 0) {
-        --low;  // empty non-terminals have no record
-    }
-    return deniers[low];
+    return above == chain_.begin() ? kNoDenier : std::prev(above)->denier;
 }
 
 // RFC 5155 7.2.1: the last hash that is not above the name's; below the first one the chain comes
@@ -243,9 +290,9 @@ Denier ZoneSignatures::covering_hash(std::span<const std::byte> name) const noex
 
 std::size_t ZoneSignatures::memory() const noexcept {
     return sizeof *this + arena_.capacity() +
-           (sets_.capacity() + nodes_.capacity() + chain_.capacity() + referrals_.capacity()) *
+           (sets_.capacity() + nodes_.capacity() + wildcards_.capacity() + referrals_.capacity()) *
                sizeof(std::uint32_t) +
-           hashes_.capacity() * sizeof(Hashed);
+           chain_.capacity() * sizeof(Placed) + hashes_.capacity() * sizeof(Hashed);
 }
 
 }  // namespace dns::dnssec

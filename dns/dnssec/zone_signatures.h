@@ -72,6 +72,12 @@ class ZoneSignatures {
                                   const WireName& name,
                                   std::size_t labels_off) const noexcept;
 
+    /// covering() of the wildcard below a node, whether it is there or not. None if no name is that
+    /// long: then there is no such wildcard.
+    [[nodiscard]] Denier covering_wildcard(std::size_t node_index) const noexcept {
+        return wildcards_[node_index];
+    }
+
     /// A denier's image. Not for kNoDenier.
     [[nodiscard]] ImageView image(Denier denier) const noexcept { return {arena_.data(), denier}; }
 
@@ -97,12 +103,20 @@ class ZoneSignatures {
         Denier denier;
     };
 
+    // A denier by the place of its name. Nearly all names are told apart by a number.
+    struct Placed {
+        std::uint64_t key;  // order_key() of the name
+        std::uint32_t node;
+        Denier denier;
+    };
+
     base::Status add_sets(const ZoneImage& zone, const SignedZone& signed_zone);
     base::Result<Denier> add_denier(const Name& apex,
                                     const Name& owner,
                                     std::uint16_t type,
                                     const SignedSet* set);
     base::Status add_deniers(const SignedZone& signed_zone, const Name& owner);
+    base::Status add_wildcards(const ZoneImage& zone);
     [[nodiscard]] Denier covering_hash(std::span<const std::byte> name) const noexcept;
 
     base::Result<std::uint32_t> add_referral(const SignedZone& signed_zone, const Name& cut);
@@ -114,8 +128,10 @@ class ZoneSignatures {
     Arena arena_;
     std::vector<std::uint32_t> sets_;  // by the index of the set; 0: none
     std::vector<Denier> nodes_;        // by the index of the node
-    std::vector<Denier> chain_;        // the same, of Denial::Compact; empty: no wildcard
-    std::vector<Hashed> hashes_;       // of Denial::Nsec3, ascending
+    std::vector<Denier> wildcards_;    // the same
+    std::vector<Placed> chain_;        // those of an NSEC chain, in its order
+    std::size_t apex_labels_ = 0;
+    std::vector<Hashed> hashes_;  // of Denial::Nsec3, ascending
     std::vector<std::uint32_t> referrals_;
     Denial denial_ = Denial::Nsec;
     std::uint64_t signer_ = 0;
@@ -123,6 +139,13 @@ class ZoneSignatures {
     std::uint32_t ttl_max_ = 0;
     Validity validity_;
 };
+
+/// What of the order of names fits into a number: of two names of a zone, without their first
+/// labels, the one with the lower number comes first; of those with one number canonical_order()
+/// tells. `apex_labels`: how many the zone's own name has.
+[[nodiscard]] std::uint64_t order_key(const WireName& name,
+                                      std::size_t apex_labels,
+                                      std::size_t labels_off = 0) noexcept;
 
 /// Canonical order (RFC 4034 6.1) of a lowercased wire name, without its first labels, and another:
 /// below, equal to or above 0.

@@ -103,14 +103,20 @@ base::Result<SignedVariant> signed_soa(const Name& apex,
                                        const SignedSet& set,
                                        std::uint32_t negative_ttl,
                                        const Validity& validity) {
-    SignedVariant made = TRY(signed_variant(apex, kSoa, set, validity));
-    auto images = std::make_shared<SignedImages>(*made.images);
+    auto images = std::make_shared<SignedImages>();
+    ImageBuilder positive(apex);
     ImageBuilder negative(apex);
+    positive.record(kSoa, set.set.ttl, set.set.data.front());
     negative.record_of(apex, kSoa, negative_ttl, set.set.data.front());
     for (const std::string& data : set.signatures) {
+        positive.record(kTypeRrsig, set.set.ttl, data);
         negative.record_of(apex, kTypeRrsig, negative_ttl, data);
     }
+    images->set_at = TRY(positive.finish(images->arena));
     images->negative_at = TRY(negative.finish(images->arena));
+    images->arena.shrink_to_fit();
+    SignedVariant made;
+    made.validity = validity;
     made.images = std::move(images);
     return made;
 }

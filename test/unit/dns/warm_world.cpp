@@ -40,6 +40,24 @@ dns::ZoneSource zone(const std::string& name, std::size_t names) {
     return source;
 }
 
+// A zone with its key records, compiled.
+struct ToSign {
+    ToSign(const std::string& name, dns::dnssec::Denial denial)
+        : plan(std::make_shared<dns::dnssec::ZoneSigning>()),
+          written(must(dns::build_zone(zone(name, kSignedNames)))) {
+        plan->zone_keys = {dns::dnssec::zone_key(dnssec_test::p256_key())};
+        plan->published = {dnssec_test::public_half(dnssec_test::p256_key())};
+        plan->denial = denial;
+        dns::Zone whole = written;
+        must(dns::add_key_sets(whole, *plan));
+        image = std::make_shared<const dns::ZoneImage>(must(dns::compile_zone(whole)));
+    }
+
+    std::shared_ptr<dns::dnssec::ZoneSigning> plan;
+    dns::Zone written;
+    std::shared_ptr<const dns::ZoneImage> image;
+};
+
 std::vector<WarmQuery> all_queries() {
     const std::string cookie("\0\12\0\10clientpt", 12);
     const auto plain = [](const char* name, RrType type) {
@@ -73,6 +91,8 @@ std::vector<WarmQuery> all_queries() {
         {"signed-soa", with_do("signed.test", RrType::Soa), 0, 2},
         {"signed-nodata", with_do("host7.signed.test", RrType::Txt), 0, 0},
         {"signed-nxdomain", with_do("absent.signed.test", RrType::A), 3, 0},
+        {"hashed-nodata", with_do("host7.hashed.test", RrType::Txt), 0, 0},
+        {"hashed-nxdomain", with_do("absent.hashed.test", RrType::A), 3, 0},
     };
 }
 
@@ -89,13 +109,8 @@ dns::AnswerPolicy warm_policy() {
 
 WarmWorld::WarmWorld(std::int64_t now_s) : now_s_(now_s), queries_(all_queries()) {
     const Pool mail = pool(dns::PoolKind::Mail, {4, 2, 1});
-    auto plan = std::make_shared<dns::dnssec::ZoneSigning>();
-    plan->zone_keys = {dns::dnssec::zone_key(dnssec_test::p256_key())};
-    plan->published = {dnssec_test::public_half(dnssec_test::p256_key())};
-    const dns::Zone written = must(dns::build_zone(zone("signed.test", kSignedNames)));
-    dns::Zone whole = written;
-    must(dns::add_key_sets(whole, *plan));
-    const auto image = std::make_shared<const dns::ZoneImage>(must(dns::compile_zone(whole)));
+    const ToSign nsec("signed.test", dns::dnssec::Denial::Nsec);
+    const ToSign nsec3("hashed.test", dns::dnssec::Denial::Nsec3);
     const auto compiled = [](const dns::ZoneSource& source) {
         return std::make_shared<const dns::ZoneImage>(
             must(dns::compile_zone(must(dns::build_zone(source)))));
@@ -107,8 +122,8 @@ WarmWorld::WarmWorld(std::int64_t now_s) : now_s_(now_s), queries_(all_queries()
                                                                "mx2 A 192.0.2.2",
                                                                "mx3 A 192.0.2.3"})),
                                          compiled(zone("plain.test", kNames)),
-                                         image};
-    signed_zone_ = 2;
+                                         nsec.image,
+                                         nsec3.image};
     dns::Snapshot::Source source;
     source.id = 1;
     source.key = {1, 2};
@@ -116,10 +131,15 @@ WarmWorld::WarmWorld(std::int64_t now_s) : now_s_(now_s), queries_(all_queries()
     dns::Snapshot::ZoneSets sets;
     sets.mail = must(dns::SteeredSet::build(mail.source(0), *source.names));
     dns::dnssec::SignatureCache cache;
-    sealed_ =
-        must(dns::seal_zone({written, *image, sets, plan, kSerial, now_s, {}}, cache, nullptr));
+    sealed_.resize(2);
+    std::vector<dns::Snapshot::ZoneSeal> all_seals(sealed_.size());
+    for (const ToSign* const zone : {&nsec, &nsec3}) {
+        sealed_.push_back(must(dns::seal_zone(
+            {zone->written, *zone->image, sets, zone->plan, kSerial, now_s, {}}, cache, nullptr)));
+        all_seals.push_back(sealed_.back().seal);
+    }
     steer_all(source, zones.size(), kSerial, std::move(sets));
-    source.seals = seals({{}, {}, sealed_.seal});
+    source.seals = seals(std::move(all_seals));
     snapshot_ = must(dns::Snapshot::create(std::move(source)));
 }
 
@@ -142,9 +162,9 @@ void WarmWorld::warm_up(const dns::Client& client) {
 }
 
 void WarmWorld::sign(const dns::dnssec::Ask& ask) {
-    const dns::dnssec::ZoneVariants& zone = *sealed_.seal.variants;
+    const dns::dnssec::ZoneVariants& zone = *sealed_[ask.index].seal.variants;
     const auto* const wanted =
-        snapshot_->parts(signed_zone_).mail->find_variant(dns::SteeredKind::Mx, ask.content);
+        snapshot_->parts(ask.index).mail->find_variant(dns::SteeredKind::Mx, ask.content);
     if (wanted == nullptr) {
         throw std::runtime_error("what is asked for is no variant");
     }

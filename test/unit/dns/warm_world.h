@@ -1,7 +1,7 @@
 #pragma once
 
-// What the answer path is asked when it is warm: a snapshot of a plain and a signed zone that are
-// steered by one pool, and a query of each kind, with everything signed that they need.
+// What the answer path is asked when it is warm: a snapshot of a plain zone and signed ones that
+// are steered by one pool, and a query of each kind, with everything signed that they need.
 
 #include <cstddef>
 #include <cstdint>
@@ -46,8 +46,7 @@ class WarmWorld {
     void sign(const dns::dnssec::Ask& ask);
 
     std::int64_t now_s_;
-    dns::Sealed sealed_;
-    std::uint32_t signed_zone_ = 0;
+    std::vector<dns::Sealed> sealed_;  // by the index of the zone
     std::unique_ptr<const dns::Snapshot> snapshot_;
     std::vector<WarmQuery> queries_;
 };

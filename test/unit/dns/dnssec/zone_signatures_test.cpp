@@ -2,6 +2,9 @@
 
 #include <iterator>
 #include <map>
+#include <random>
+#include <string>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 
@@ -17,9 +20,20 @@ namespace {
 
 constexpr std::uint32_t kSerial = 2026112601;
 
+std::vector<std::string> small_zone() {
+    return {"www A 192.0.2.1",
+            "a.b.c TXT deep",
+            "*.w MX 10 www",
+            "cut NS ns.cut",
+            "ns.cut A 192.0.2.2",
+            "safe NS ns.cut",
+            "safe DS 1 13 2 b4c8c1fe2e7477127b27115656ad6256f424625bf5c1e2770ce6d6e37df61d17"};
+}
+
 // A zone with its key records, compiled and signed.
 struct Served {
-    explicit Served(Denial denial = Denial::Nsec) {
+    explicit Served(Denial denial = Denial::Nsec,
+                    const std::vector<std::string>& lines = small_zone()) {
         ZoneSigning signing;
         signing.zone_keys = {zone_key(dnssec_test::ed25519_key())};
         signing.published = {dnssec_test::public_half(dnssec_test::ed25519_key())};
@@ -27,18 +41,7 @@ struct Served {
         signing.validity = {1'800'000'000, 1'801'000'000};
         signing.serial = kSerial;
         const dns::Zone plain =
-            dns::build_zone(
-                dns_test::zone_source(
-                    "example.test",
-                    {"www A 192.0.2.1",
-                     "a.b.c TXT deep",
-                     "*.w MX 10 www",
-                     "cut NS ns.cut",
-                     "ns.cut A 192.0.2.2",
-                     "safe NS ns.cut",
-                     "safe DS 1 13 2 "
-                     "b4c8c1fe2e7477127b27115656ad6256f424625bf5c1e2770ce6d6e37df61d17"}))
-                .take_value();
+            dns::build_zone(dns_test::zone_source("example.test", lines)).take_value();
         signed_zone = sign_zone(plain, signing).take_value();
         dns::Zone whole = plain;
         whole.names[whole.apex].merge(key_sets(whole.apex, signing));
@@ -99,6 +102,64 @@ BOOST_AUTO_TEST_CASE(the_order_of_wire_names_is_that_of_names) {
             BOOST_REQUIRE(dns::read_name(name(left).wire(), wire));
             const int order = canonical_order(wire, name(right).wire());
             BOOST_TEST(((order <=> 0) == (name(left) <=> name(right))), left << " " << right);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_numbers_of_names_are_in_their_order) {
+    // Octets around those that end a label or begin an escape, and labels of which one begins the
+    // other.
+    std::mt19937_64 random(1);
+    std::vector<dns::WireName> names;
+    for (int i = 0; i < 300; ++i) {
+        std::string wire;
+        for (std::uint64_t labels = random() % 4; labels > 0; --labels) {
+            const std::uint64_t size = 1 + random() % 4;
+            wire.push_back(static_cast<char>(size));
+            for (std::uint64_t octet = 0; octet < size; ++octet) {
+                wire.push_back("\0\1\2a\377"[random() % 5]);
+            }
+        }
+        wire += std::string("\7example\4test\0", 14);
+        BOOST_REQUIRE(dns::read_name(base::as_bytes(wire), names.emplace_back()));
+    }
+    std::size_t told = 0;
+    for (const dns::WireName& left : names) {
+        for (const dns::WireName& right : names) {
+            const std::uint64_t a = order_key(left, 2);
+            const std::uint64_t b = order_key(right, 2);
+            const int order = canonical_order(left, right.wire());
+            BOOST_TEST_REQUIRE((a == b || (a < b) == (order < 0)));
+            told += a != b ? 1 : 0;
+        }
+    }
+    BOOST_TEST(told > names.size() * names.size() / 2);
+}
+
+BOOST_AUTO_TEST_CASE(names_whose_numbers_are_alike_are_told_apart) {
+    std::vector<std::string> lines;
+    for (const char* const last : {"b", "d", "f", "h"}) {
+        lines.push_back("host-of-many-" + std::string(last) + " A 192.0.2.1");
+    }
+    const Served served(Denial::Nsec, lines);
+    BOOST_TEST(served.covers("host-of-many-a.example.test") == "example.test.");
+    BOOST_TEST(served.covers("host-of-many-d.example.test") == "host-of-many-d.example.test.");
+    BOOST_TEST(served.covers("host-of-many-e.example.test") == "host-of-many-d.example.test.");
+    BOOST_TEST(served.covers("x.host-of-many-i.example.test") == "host-of-many-h.example.test.");
+    BOOST_TEST(served.covers("host-of-all.example.test") == "example.test.");
+    BOOST_TEST(served.covers("host-of-some.example.test") == "host-of-many-h.example.test.");
+}
+
+BOOST_AUTO_TEST_CASE(the_wildcard_below_each_name_is_covered) {
+    for (const Denial denial : {Denial::Nsec, Denial::Nsec3}) {
+        const Served served(denial);
+        const auto made = ZoneSignatures::build(*served.image, served.signed_zone).take_value();
+        for (std::size_t i = 0; i < served.image->nodes().size(); ++i) {
+            const auto parent =
+                dns::Name::from_wire(served.image->name(served.image->nodes()[i])).value();
+            dns::WireName wildcard;
+            BOOST_REQUIRE(dns::read_name(parent.below("*").value().wire(), wildcard));
+            BOOST_TEST(made.covering_wildcard(i) == made.covering(*served.image, wildcard));
         }
     }
 }
