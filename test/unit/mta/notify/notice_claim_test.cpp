@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -172,6 +173,40 @@ BOOST_AUTO_TEST_CASE(retries_keep_to_the_limit_and_the_quiet_hours) {
     hurry();
     BOOST_TEST(drain() == "MessageNew|MessageNew");
     BOOST_TEST(count("state = 'merged'") == "0");
+}
+
+// An attempt that ends while another agent counts is counted. Counting takes milliseconds here: so
+// many were told in the last hour.
+BOOST_AUTO_TEST_CASE(agents_together_keep_to_the_limit) {
+    rule("per_hour", "1000");
+    send(ann);
+    send(ann);
+    sql("INSERT INTO directory.notification_job "
+        "(notification_id, account_id, key, happened, finished_at, state) "
+        "SELECT j.notification_id, j.account_id, 'old ' || i, j.happened, now(), "
+        "CASE WHEN i < 1000 THEN 'sent' ELSE 'dropped' END "
+        "FROM generate_series(1, 30000) i, (SELECT * FROM directory.notification_job LIMIT 1) j");
+    sql("ANALYZE directory.notification_job");
+    mta::NoticeQueue other(*pool, "mail2");
+    for (int round = 0; round < 20; ++round) {
+        const auto first = claim(1);
+        BOOST_REQUIRE(first.size() == 1U);
+        std::size_t beyond = 1;
+        std::thread agent([&] {
+            const auto more = other.claim(1, soon());
+            beyond = more ? more.value().size() : 2;
+        });
+        for (int later = 0; later < 3 * round; ++later) {
+            sql("SELECT 1");
+        }
+        const std::string became = finish(first.front());
+        agent.join();
+        BOOST_TEST(became == "sent");
+        BOOST_TEST(beyond == 0U);
+        sql("UPDATE directory.notification_job SET state = 'waiting', digest = false, "
+            "not_before = now(), claim = NULL, claimed_until = NULL, finished_at = NULL "
+            "WHERE key NOT LIKE 'old %'");
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_was_not_told_is_dropped_and_counts_for_no_limit) {
