@@ -422,6 +422,7 @@ BOOST_AUTO_TEST_CASE(failures_to_connect_have_their_kind) {
 
 BOOST_AUTO_TEST_CASE(names_and_timeouts_reach_the_session) {
     const Database db;
+    BOOST_TEST(db.must("SHOW jit")[0].text(0) == "off");
     BOOST_TEST(db.must("SHOW statement_timeout")[0].text(0) == "1s");
     BOOST_TEST(db.must("SHOW application_name")[0].text(0) == "test");
     auto odd = Connection::open(db.server.conninfo(db.name), "it's \\ me");
