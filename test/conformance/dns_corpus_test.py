@@ -93,6 +93,7 @@ def edns_of(data):
 # What an input is sent as, beside as it is.
 FORMS = {
     "answer": [lambda data: data[1:]],
+    "signed": [lambda data: data[1:]],
     "edns": [edns_of],
     "tsig": [lambda data: data[1:],
              lambda data: update_test.sign(data[1:], KEY) if len(data) > 12 else data],

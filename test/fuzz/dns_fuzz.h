@@ -93,12 +93,16 @@ inline dns::PoolInput pool_of(const dns::Directory& directory, dns::PoolName nam
             std::make_shared<const std::vector<dns::SteeredHost>>(std::move(plan.hosts))};
 }
 
-/// Null where the directory cannot be served at all.
-inline std::unique_ptr<const dns::Snapshot> build(dns::Directory directory) {
+/// Null where the directory cannot be served at all. `now_s`: when its signatures are made.
+inline std::unique_ptr<const dns::Snapshot> build(dns::Directory directory,
+                                                  std::int64_t now_s = 0) {
     dns::SnapshotBuilder builder(7);
     const auto shared = std::make_shared<const dns::Directory>(std::move(directory));
-    const auto report = builder.build(
-        {shared, pool_of(*shared, dns::PoolName::Mail), pool_of(*shared, dns::PoolName::Access)});
+    const auto report = builder.build({shared,
+                                       pool_of(*shared, dns::PoolName::Mail),
+                                       pool_of(*shared, dns::PoolName::Access),
+                                       nullptr,
+                                       now_s});
     auto made = report ? builder.snapshot(builder.directory_serials(), nullptr)
                        : base::Result<std::unique_ptr<const dns::Snapshot>>(report.error());
     return made ? std::move(made).take_value() : nullptr;
