@@ -66,17 +66,35 @@ inline void check_reply(std::span<const std::byte> query, std::span<const std::b
     require(at == reply.size());
 }
 
+/// Whether a reply that check_reply() took has a record of a type.
+inline bool has_record(std::span<const std::byte> reply, dns::RrType type) {
+    std::size_t at = dns::kHeaderSize;
+    for (unsigned i = 0; i < dns::load_u16(reply.data() + 4); ++i) {
+        at += name_size(reply, at) + 4;
+    }
+    while (at < reply.size()) {
+        at += name_size(reply, at);
+        if (dns::load_u16(reply.data() + at) == static_cast<std::uint16_t>(type)) {
+            return true;
+        }
+        at += 10U + dns::load_u16(reply.data() + at + 8);
+    }
+    return false;
+}
+
 /// Asks in a buffer of exactly the size that the transport has, so that a sanitizer sees a write
-/// beyond it.
-inline void ask(const dns::Snapshot& snapshot,
-                std::span<const std::byte> query,
-                dns::Client client,
-                dns::ThreadState& state) {
+/// beyond it. Gives the reply; empty: none.
+inline std::vector<std::byte> ask(const dns::Snapshot& snapshot,
+                                  std::span<const std::byte> query,
+                                  dns::Client client,
+                                  dns::ThreadState& state) {
     const bool udp = client.transport == dns::Transport::Udp;
     std::vector<std::byte> out(udp ? dns::kUdpResponseMax : dns::kMessageMax);
     const std::size_t size = dns::answer(snapshot, query, client, state, out);
     require(size <= out.size());
-    check_reply(query, std::span<const std::byte>(out).first(size));
+    out.resize(size);
+    check_reply(query, out);
+    return out;
 }
 
 inline dns::PoolInput pool_of(const dns::Directory& directory, dns::PoolName name) {

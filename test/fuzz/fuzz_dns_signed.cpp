@@ -33,6 +33,22 @@ dns::Directory signed_world() {
     return directory;
 }
 
+void check(std::span<const std::byte> packet, std::span<const std::byte> reply, bool ended) {
+    dns::Query query;  // NOLINT: what is read of it is written
+    if (reply.empty() || dns::parse_query(packet, query) != dns::QueryOutcome::Ok ||
+        !query.has_opt || !query.dnssec_ok) {
+        return;
+    }
+    const bool is_signed = dns_fuzz::has_record(reply, dns::RrType::Rrsig);
+    const unsigned flags = dns::load_u16(reply.data() + 2);
+    const bool denies = (flags & 0xfU) == static_cast<unsigned>(dns::Rcode::NxDomain);
+    dns_fuzz::require(!ended || (!is_signed && !denies));
+    if (denies && (flags & dns::kFlagTruncated) == 0) {
+        dns_fuzz::require(is_signed && (dns_fuzz::has_record(reply, dns::RrType::Nsec) ||
+                                        dns_fuzz::has_record(reply, dns::RrType{50})));
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -43,11 +59,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     static dns::ThreadState state(0);
-    state.guard.set_time({(data[0] & 4) != 0 ? kNow + kYear : kNow, 0});
+    const bool ended = (data[0] & 4) != 0;
+    state.guard.set_time({ended ? kNow + kYear : kNow, 0});
     dns::Client client;
     client.transport = (data[0] & 1) != 0 ? dns::Transport::Tcp : dns::Transport::Udp;
     client.family = (data[0] & 2) != 0 ? dns::Family::V6 : dns::Family::V4;
     client.address.fill(std::byte{data[0]});
-    dns_fuzz::ask(*kSnapshot, std::as_bytes(std::span(data, size)).subspan(1), client, state);
+    const auto packet = std::as_bytes(std::span(data, size)).subspan(1);
+    check(packet, dns_fuzz::ask(*kSnapshot, packet, client, state), ended);
     return 0;
 }
