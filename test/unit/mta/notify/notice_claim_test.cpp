@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(agents_together_keep_to_the_limit) {
         const auto first = claim(1);
         BOOST_REQUIRE(first.size() == 1U);
         std::size_t beyond = 1;
-        std::thread agent([&] {
+        std::jthread agent([&] {
             const auto more = other.claim(1, soon());
             beyond = more ? more.value().size() : 2;
         });
