@@ -44,8 +44,9 @@ void check(std::span<const std::byte> packet, std::span<const std::byte> reply, 
     const bool denies = (flags & 0xfU) == static_cast<unsigned>(dns::Rcode::NxDomain);
     dns_fuzz::require(!ended || (!is_signed && !denies));
     if (denies && (flags & dns::kFlagTruncated) == 0) {
-        dns_fuzz::require(is_signed && (dns_fuzz::has_record(reply, dns::RrType::Nsec) ||
-                                        dns_fuzz::has_record(reply, dns::RrType{50})));
+        dns_fuzz::require(is_signed &&
+                          (dns_fuzz::has_record(reply, dns::RrType::Nsec) ||
+                           dns_fuzz::has_record(reply, dns::RrType{dns::dnssec::kTypeNsec3})));
     }
 }
 
