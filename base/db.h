@@ -73,8 +73,10 @@ struct DbTimeouts {
 /// One connection. See the top for threads and errors.
 class Connection {
   public:
-    /// Connects. `conninfo` as libpq takes it (keywords or URI, several hosts allowed).
-    /// Errc::Unavailable, Errc::Refused (password, pg_hba), Errc::Invalid (malformed conninfo).
+    /// Connects. `conninfo` as libpq takes it (keywords or URI, several hosts allowed). What it
+    /// says goes before what we set: `options` of its own replace ours, jit=off and
+    /// statement_timeout. Errc::Unavailable, Errc::Refused (password, pg_hba), Errc::Invalid
+    /// (malformed conninfo).
     [[nodiscard]] static Result<std::unique_ptr<Connection>> open(std::string conninfo,
                                                                   std::string application_name,
                                                                   const DbTimeouts& timeouts = {});

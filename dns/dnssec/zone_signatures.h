@@ -142,7 +142,7 @@ class ZoneSignatures {
 
 /// What of the order of names fits into a number: of two names of a zone, without their first
 /// labels, the one with the lower number comes first; of those with one number canonical_order()
-/// tells. `apex_labels`: how many the zone's own name has.
+/// tells. `apex_labels`: how many the zone's own name has; what is left of `name` ends with it.
 [[nodiscard]] std::uint64_t order_key(const WireName& name,
                                       std::size_t apex_labels,
                                       std::size_t labels_off = 0) noexcept;
